@@ -1,0 +1,140 @@
+"""The types that cross layers. All arrays are numpy; shapes are checked once, where they enter.
+
+Shapes: S frames, H W pixels of the network's maps.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from page4d_cli.core.enums import TimestampSource
+
+Float32Array = NDArray[np.float32]
+Float64Array = NDArray[np.float64]
+UInt8Array = NDArray[np.uint8]
+
+
+def _require_shape(name: str, array: NDArray[np.generic] | None, shape: tuple[int, ...]) -> None:
+    if array is not None and array.shape != shape:
+        raise ValueError(f"{name} has shape {array.shape}, expected {shape}")
+
+
+@dataclass(frozen=True)
+class PixelTransform:
+    """Where the pixels of a source picture lie in the network's picture, axis by axis.
+
+    With whole numbers at pixel centres: network = scale · (source + ½) − ½ + offset.
+    """
+
+    source_size: tuple[int, int]
+    """(width, height) of the upright source picture."""
+    size: tuple[int, int]
+    """(width, height) of the network's picture."""
+    scale: tuple[float, float]
+    """(x, y) network pixels a source pixel; they differ a little, sides being multiples of 14."""
+    offset: tuple[float, float]
+    """(x, y) shift in network pixels: padding is positive, cropping negative."""
+    content: tuple[int, int, int, int]
+    """(left, top, right, bottom), half open: the network's pixels that show the source."""
+
+    def to_network(self, pixels_source: Float64Array) -> Float64Array:
+        """Map source pixels (..., 2) as (u, v) to network pixels."""
+        scale, offset = np.asarray(self.scale), np.asarray(self.offset)
+        return np.asarray(scale * (pixels_source + 0.5) - 0.5 + offset, np.float64)
+
+    def to_source(self, pixels_network: Float64Array) -> Float64Array:
+        """Map network pixels (..., 2) as (u, v) to source pixels."""
+        scale, offset = np.asarray(self.scale), np.asarray(self.offset)
+        return np.asarray((pixels_network - offset + 0.5) / scale - 0.5, np.float64)
+
+    def intrinsics_to_source(self, intrinsics: Float64Array) -> Float64Array:
+        """Map intrinsics (..., 3, 3) of network pixels to source pixels."""
+        result = np.array(intrinsics, np.float64)
+        result[..., :2, :2] /= np.asarray(self.scale)[:, None]
+        result[..., :2, 2] = self.to_source(intrinsics[..., :2, 2])
+        return result
+
+
+@dataclass(frozen=True)
+class FrameInfo:
+    """Where one frame came from and how it was brought to the network's size."""
+
+    stem: str
+    """Name of the frame's files in a run directory, unique in its clip."""
+    source: str
+    """Path of the image or video."""
+    index: int
+    """Position in its source: in the video, or in the naturally sorted list of images."""
+    timestamp_s: float
+    """Seconds; `Frames.timestamp_source` tells where from."""
+    transform: PixelTransform
+
+
+@dataclass(frozen=True)
+class Frames:
+    """A clip at the network's size."""
+
+    images: UInt8Array
+    """(S, H, W, 3) RGB, 8 bit; padding is white."""
+    infos: tuple[FrameInfo, ...]
+    """S of them, in time order."""
+    timestamp_source: TimestampSource
+    ignored: tuple[str, ...] = ()
+    """Files of the input that are no images, or unreadable ones under `skip_bad`."""
+
+    def __post_init__(self) -> None:
+        if self.images.ndim != 4 or self.images.shape[-1] != 3:
+            raise ValueError(f"images has shape {self.images.shape}, expected (S, H, W, 3)")
+        if len(self.infos) != len(self.images):
+            raise ValueError(f"{len(self.infos)} infos for {len(self.images)} images")
+
+    def __len__(self) -> int:
+        return len(self.infos)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of the network's picture."""
+        return self.images.shape[1], self.images.shape[2]
+
+    @property
+    def timestamps_s(self) -> Float64Array:
+        """(S,) seconds."""
+        return np.array([info.timestamp_s for info in self.infos])
+
+    def as_float(self) -> Float32Array:
+        """(S, 3, H, W) in [0, 1], as the network takes them."""
+        channels_first = np.ascontiguousarray(self.images.transpose(0, 3, 1, 2), np.float32)
+        channels_first /= np.float32(255)
+        return channels_first
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the network says about a clip, as it says it: non-finite values are left in place.
+
+    World frame: the first camera. Units are relative. A head that was not run leaves None.
+    """
+
+    frames: Frames
+    extrinsics: Float32Array | None = None
+    """(S, 3, 4) T_camera_world."""
+    intrinsics: Float32Array | None = None
+    """(S, 3, 3) K in pixels of the maps."""
+    depth: Float32Array | None = None
+    """(S, H, W) planar z."""
+    depth_confidence: Float32Array | None = None
+    """(S, H, W), at least 1; only its order has a meaning."""
+    points: Float32Array | None = None
+    """(S, H, W, 3) in the world."""
+    points_confidence: Float32Array | None = None
+    """(S, H, W), at least 1."""
+
+    def __post_init__(self) -> None:
+        count, (height, width) = len(self.frames), self.frames.size
+        _require_shape("extrinsics", self.extrinsics, (count, 3, 4))
+        _require_shape("intrinsics", self.intrinsics, (count, 3, 3))
+        _require_shape("depth", self.depth, (count, height, width))
+        _require_shape("depth_confidence", self.depth_confidence, (count, height, width))
+        _require_shape("points", self.points, (count, height, width, 3))
+        _require_shape("points_confidence", self.points_confidence, (count, height, width))

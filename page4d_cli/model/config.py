@@ -1,0 +1,112 @@
+"""Every size of the network. The defaults are those of the released checkpoints."""
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from page4d_cli.core.errors import WeightsError
+
+
+@dataclass(frozen=True)
+class PatchEmbedConfig:
+    """The DINOv2 vision transformer that turns patches into tokens."""
+
+    width: int = 1024
+    depth: int = 24
+    num_heads: int = 16
+    num_register_tokens: int = 4
+
+
+@dataclass(frozen=True)
+class CameraHeadConfig:
+    """The head that refines one camera a frame."""
+
+    trunk_depth: int = 4
+    num_heads: int = 16
+    num_iterations: int = 4
+
+
+@dataclass(frozen=True)
+class DPTConfig:
+    """A dense head (DPT, arXiv 2103.13413)."""
+
+    features: int = 256
+    out_channels: tuple[int, int, int, int] = (256, 512, 1024, 1024)
+    layers: tuple[int, int, int, int] = (4, 11, 17, 23)
+    """The aggregator's layers that it reads, finest map first."""
+
+
+@dataclass(frozen=True)
+class SpatialMaskConfig:
+    """The head that finds moving parts, and where its bias acts."""
+
+    source_layer: int = 9
+    """The frame block whose output it reads."""
+    first_layer: int = 10
+    last_layer: int = 19
+    """The global blocks first…last, both included, whose attention is biased."""
+    hidden: int = 256
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The whole network."""
+
+    image_size: int = 518
+    """Longer side of the pictures in pixels; also the native grid of the position embedding."""
+    patch_size: int = 14
+    width: int = 1024
+    depth: int = 24
+    """Pairs of one frame block and one global block."""
+    num_heads: int = 16
+    mlp_ratio: float = 4.0
+    num_register_tokens: int = 4
+    patch_embed: PatchEmbedConfig = field(default_factory=PatchEmbedConfig)
+    camera_head: CameraHeadConfig = field(default_factory=CameraHeadConfig)
+    dpt_head: DPTConfig = field(default_factory=DPTConfig)
+    spatial_mask: SpatialMaskConfig | None = field(default_factory=SpatialMaskConfig)
+    """None for VGGT, which has no such head."""
+
+    def __post_init__(self) -> None:
+        layers = list(self.dpt_head.layers)
+        mask = self.spatial_mask
+        if self.width % self.num_heads or (self.width // self.num_heads) % 4:
+            raise ValueError(f"width {self.width} needs heads of a multiple of 4 channels")
+        if self.patch_embed.width != self.width:
+            raise ValueError(f"patch embedder {self.patch_embed.width} wide, network {self.width}")
+        if layers != sorted(set(layers)) or not 0 <= layers[0] <= layers[-1] < self.depth:
+            raise ValueError(f"DPT layers {layers} must rise within 0…{self.depth - 1}")
+        if mask and not mask.source_layer < mask.first_layer <= mask.last_layer < self.depth:
+            raise ValueError(f"{mask} does not fit {self.depth} layers")
+
+    def to_json(self) -> str:
+        """One line of JSON, for the metadata of a checkpoint."""
+        return json.dumps(dataclasses.asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "ModelConfig":
+        """Read what `to_json` wrote.
+
+        Raises:
+            WeightsError: a key is unknown or missing, or the sizes contradict one another.
+        """
+        try:
+            fields: dict[str, Any] = json.loads(text)
+            mask = fields.pop("spatial_mask")
+            dpt: dict[str, Any] = {
+                key: tuple(value) if isinstance(value, list) else value
+                for key, value in fields.pop("dpt_head").items()
+            }
+            return cls(
+                patch_embed=PatchEmbedConfig(**fields.pop("patch_embed")),
+                camera_head=CameraHeadConfig(**fields.pop("camera_head")),
+                dpt_head=DPTConfig(**dpt),
+                spatial_mask=None if mask is None else SpatialMaskConfig(**mask),
+                **fields,
+            )
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise WeightsError(
+                f"the checkpoint's description of its network cannot be used ({error}); "
+                "it was written by another version of page4d"
+            ) from error

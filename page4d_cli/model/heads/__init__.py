@@ -1,0 +1,1 @@
+"""The parts that turn aggregated tokens into cameras, depth and points."""

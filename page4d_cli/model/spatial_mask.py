@@ -1,0 +1,42 @@
+"""The spatial mask head of PAGE-4D (arXiv 2510.17568): one value per patch, low where things move.
+
+The value biases the attention of camera and register tokens, so that moving patches count less for
+the cameras while the patches themselves still see one another.
+"""
+
+import math
+
+from torch import Tensor, nn
+
+LOGIT_SCALE = 64.0
+"""Factor of the bias at full strength. A constant of the method, not the head width."""
+
+
+class SpatialMaskHead(nn.Module):
+    """Patch tokens to one value each in (-½, ½)."""
+
+    def __init__(self, width: int, hidden: int) -> None:
+        super().__init__()
+        self.head0 = nn.Sequential(
+            nn.Conv2d(width, width, 3, padding=1, groups=width),
+            nn.GELU(),
+            nn.Conv2d(width, hidden, 1),
+            nn.GELU(),
+            nn.Conv2d(hidden, 1, 1),
+        )
+
+    def forward(self, patch_tokens: Tensor, grid: tuple[int, int]) -> Tensor:
+        """(B, h·w, C) tokens of a frame to (B, h·w) values: sigmoid(logit + mean feature) − ½.
+
+        No gradient flows into the tokens.
+
+        Raises:
+            ValueError: the grid is a single patch, which has no spread to be standardised by.
+        """
+        if math.prod(grid) < 2:
+            raise ValueError("the spatial mask needs pictures of more than one patch")
+        maps = patch_tokens.detach().float().transpose(1, 2).unflatten(2, grid)
+        centred = maps - maps.mean(dim=(2, 3), keepdim=True)
+        features = centred / maps.std(dim=(2, 3), keepdim=True).clamp(min=1e-6)
+        logits = self.head0(features)[:, 0] + features.mean(dim=1)
+        return (logits.sigmoid() - 0.5).flatten(1)
