@@ -1,0 +1,15 @@
+"""Fixtures that several test files share."""
+
+import pytest
+from safetensors.torch import load_file
+from support import ORACLE, oracle_config
+
+from page4d_cli.model.network import Page4D
+
+
+@pytest.fixture(scope="session")
+def oracle_model() -> Page4D:
+    """The oracle's network. Tests must not change it."""
+    model = Page4D(oracle_config())
+    model.load_state_dict(load_file(ORACLE / "weights.safetensors"))
+    return model.eval().requires_grad_(False)

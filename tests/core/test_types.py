@@ -1,0 +1,51 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from page4d_cli.core.enums import TimestampSource
+from page4d_cli.core.types import FrameInfo, Frames, PixelTransform, Prediction
+
+TRANSFORM = PixelTransform(
+    (640, 480), (518, 392), (518 / 640, 392 / 480), (0, -3), (0, 0, 518, 392)
+)
+
+
+def frames(count=2, height=28, width=42):
+    infos = tuple(FrameInfo(f"{i}", f"{i}.png", i, float(i), TRANSFORM) for i in range(count))
+    images = np.random.default_rng(0).integers(0, 256, (count, height, width, 3), np.uint8)
+    return Frames(images, infos, TimestampSource.INDEX)
+
+
+@given(st.tuples(st.floats(-1e4, 1e4), st.floats(-1e4, 1e4)))
+def test_pixels_there_and_back(pixel):
+    back = TRANSFORM.to_source(TRANSFORM.to_network(np.array(pixel)))
+    np.testing.assert_allclose(back, pixel, atol=1e-9)
+
+
+def test_corners_meet_corners():
+    """The outer edges of the source's pixels are those of the network's, shifted by the offset."""
+    edges = np.array([[-0.5, -0.5], [639.5, 479.5]])
+    np.testing.assert_allclose(TRANSFORM.to_network(edges), [[-0.5, -3.5], [517.5, 388.5]])
+
+
+def test_intrinsics_project_to_the_same_source_pixel():
+    k = np.array([[400.0, 0, 259], [0, 410.0, 196], [0, 0, 1]])
+    point = np.array([0.3, -0.2, 2.0])
+    network = (k @ point)[:2] / point[2]
+    source = (TRANSFORM.intrinsics_to_source(k) @ point)[:2] / point[2]
+    np.testing.assert_allclose(source, TRANSFORM.to_source(network))
+
+
+def test_float_pictures_are_the_bytes_over_255():
+    clip = frames()
+    as_float = clip.as_float()
+    assert as_float.shape == (2, 3, 28, 42)
+    np.testing.assert_array_equal(as_float[1, 2], clip.images[1, ..., 2].astype(np.float32) / 255)
+
+
+def test_shapes_are_checked_where_they_enter():
+    with pytest.raises(ValueError, match=r"depth has shape \(2, 28, 41\), expected \(2, 28, 42\)"):
+        Prediction(frames(), depth=np.zeros((2, 28, 41), np.float32))
+    with pytest.raises(ValueError, match="2 infos for 1 images"):
+        Frames(frames(1).images, frames(2).infos, TimestampSource.INDEX)

@@ -1,0 +1,116 @@
+"""Laws of the network that hold whatever its weights are."""
+
+import pytest
+import torch
+from support import relative_difference
+
+from page4d_cli.core.enums import Head
+from page4d_cli.model.network import Page4D
+
+
+@pytest.fixture
+def images():
+    return torch.rand(1, 4, 3, 42, 56, generator=torch.Generator().manual_seed(0))
+
+
+def test_a_clip_without_batch_axis_is_one_scene(oracle_model, images):
+    assert torch.equal(oracle_model(images[0])["depth"], oracle_model(images)["depth"])
+
+
+def test_only_the_heads_asked_for_are_run(oracle_model, images):
+    result = oracle_model(images, heads={Head.DEPTH})
+    assert result.keys() == {"images", "depth", "depth_conf"}
+    assert oracle_model.encode(images, heads={Head.CAMERA}).maps == {}
+
+
+def test_a_head_set_to_none_is_left_out(oracle_model, images):
+    model = Page4D(oracle_model.config)
+    model.load_state_dict(oracle_model.state_dict())
+    model.point_head = None
+    assert "world_points" not in model(images)
+
+
+def test_forward_is_pure(oracle_model, images):
+    before = images.clone()
+    first = oracle_model(images, mask_strength=1.0)["depth"]
+    assert torch.equal(first, oracle_model(images, mask_strength=1.0)["depth"])
+    assert torch.equal(images, before)
+
+
+def test_chunks_of_frames_do_not_matter(oracle_model, images):
+    one, all_ = (oracle_model(images, frames_chunk_size=n)["world_points"] for n in (1, 4))
+    assert relative_difference(one, all_) < 1e-5
+
+
+@pytest.mark.parametrize("strength", [0.0, 1.0])
+def test_later_frames_are_a_set(oracle_model, images, strength):
+    """No frame but the first knows its place: permuted frames give permuted results."""
+    order = [0, 3, 1, 2]
+    straight = oracle_model(images, mask_strength=strength)
+    permuted = oracle_model(images[:, order], mask_strength=strength)
+    for name in ("pose_enc", "depth"):
+        assert relative_difference(permuted[name], straight[name][:, order]) < 1e-5
+
+
+def test_the_first_frame_is_special(oracle_model, images):
+    straight, reversed_ = oracle_model(images), oracle_model(images.flip(1))
+    assert relative_difference(reversed_["depth"].flip(1), straight["depth"]) > 1e-3
+
+
+def test_scenes_of_a_batch_do_not_mix(oracle_model, images):
+    both = torch.cat((images, images.flip(-1)))
+    batched = oracle_model(both, mask_strength=1.0)
+    alone = oracle_model(both[1:], mask_strength=1.0)
+    assert relative_difference(batched["depth"][1:], alone["depth"]) < 1e-5
+
+
+def test_mask_bias_equals_the_dense_formula(oracle_model):
+    """The second small attention gives what an N × N bias would."""
+    attention = oracle_model.aggregator.global_blocks[12].attn
+    generator = torch.Generator().manual_seed(1)
+    x = torch.randn(2, 12, 32, generator=generator)
+    key_bias = 5 * torch.randn(2, 12, generator=generator)
+    special = torch.tensor([0, 1, 6, 7])
+    from page4d_cli.model.layers.attention import SpecialRowBias
+
+    result = attention(x, bias=SpecialRowBias(key_bias, special))
+    query, key, value = attention.qkv(x).unflatten(-1, (3, 2, 16)).unbind(2)
+    logits = torch.einsum("bqhd,bkhd->bhqk", query, key) / 4
+    logits[:, :, special] += key_bias[:, None, None]
+    dense = torch.einsum("bhqk,bkhd->bqhd", logits.softmax(-1), value).flatten(2)
+    assert relative_difference(result, attention.proj(dense)) < 1e-6
+
+
+def test_gradients_reach_every_parameter_that_is_used(oracle_model, images):
+    model = Page4D(oracle_model.config)
+    model.load_state_dict(oracle_model.state_dict())
+    result = model(images, mask_strength=1.0)
+    sum(result[name].mean() for name in ("pose_enc", "depth", "world_points")).backward()
+    without = {name for name, parameter in model.named_parameters() if parameter.grad is None}
+    assert {name for name in without if "conv" not in name and "mask_token" not in name} == set()
+
+
+def test_autocast_keeps_the_heads_in_fp32(oracle_model, images):
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        result = oracle_model(images)
+    plain = oracle_model(images)
+    assert result["depth"].dtype == torch.float32
+    assert relative_difference(result["depth"], plain["depth"]) < 0.05
+
+
+def test_a_side_that_is_no_multiple_of_the_patch_is_refused(oracle_model):
+    with pytest.raises(ValueError, match="43×56: both sides must be multiples of 14"):
+        oracle_model(torch.rand(1, 1, 3, 43, 56))
+
+
+def test_the_mask_needs_more_than_one_patch(oracle_model):
+    with pytest.raises(ValueError, match="more than one patch"):
+        oracle_model(torch.rand(1, 1, 3, 14, 14), mask_strength=1.0)
+
+
+def test_a_layer_that_was_not_kept_is_named(oracle_model, images):
+    tokens, first_patch = oracle_model.aggregator(images, layers=[4])
+    with pytest.raises(ValueError, match="reads layer 11, which was not kept"):
+        oracle_model.depth_head(tokens, images, first_patch)
+    with pytest.raises(ValueError, match="last layer, which was not kept"):
+        oracle_model.camera_head(tokens)
