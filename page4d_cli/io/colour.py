@@ -1,0 +1,77 @@
+"""Numbers to colours, for pictures that people look at."""
+
+from collections.abc import Iterable
+from functools import lru_cache
+from math import ceil, sqrt
+
+import numpy as np
+
+from page4d_cli.core.geometry import FloatArray
+from page4d_cli.core.types import UInt8Array
+
+NON_FINITE_RGB = (64, 64, 64)
+"""A grey that the default map does not contain."""
+
+_LEVELS = 256
+_SAMPLES_A_MAP = 2048
+
+
+def colourise(values: FloatArray, low: float, high: float, cmap: str = "inferno") -> UInt8Array:
+    """Map values to colours, clipping at both ends of the range.
+
+    The default map is inferno: perceptually uniform, so that it shows no edges that are not there,
+    readable for the colour-blind, and dark to bright, so that video, which keeps brightness sharper
+    than hue, keeps its detail. Inverse depth comes out with near bright and warm.
+
+    Args:
+        values: (..., H, W); what is not finite becomes `NON_FINITE_RGB`.
+        low: value of the first colour.
+        high: value of the last colour, above `low`.
+        cmap: name of a Matplotlib colour map.
+
+    Returns:
+        (..., H, W, 3).
+
+    Raises:
+        ValueError: `low` is not below `high`.
+    """
+    if not low < high:
+        raise ValueError(f"the range is [{low}, {high}], expected low < high")
+    finite = np.isfinite(values)
+    unit = (np.clip(np.where(finite, values, low), low, high) - low) / (high - low)
+    levels = np.rint(unit * (_LEVELS - 1)).astype(np.uint16)
+    return _palette(cmap)[np.where(finite, levels, _LEVELS)]
+
+
+def robust_range(arrays: Iterable[FloatArray]) -> tuple[float, float]:
+    """The 2nd and 98th percentile of a clip's finite values, estimated on a grid of each map.
+
+    Args:
+        arrays: maps (H, W), read one at a time; about 2000 values of each are kept.
+
+    Returns:
+        (low, high) with low < high always: a constant clip gets a narrow range around its value,
+        a clip without any finite value gets (0, 1).
+    """
+    samples: list[FloatArray] = [np.empty(0)]
+    for array in arrays:
+        step = max(1, ceil(sqrt(array.size / _SAMPLES_A_MAP)))
+        grid = array[::step, ::step]
+        samples.append(grid[np.isfinite(grid)])
+    finite = np.concatenate(samples).astype(np.float64)
+    if finite.size == 0:
+        return 0.0, 1.0
+    low, high = (float(value) for value in np.percentile(finite, (2, 98)))
+    margin = max(abs(low) * 1e-6, 1e-12)
+    if high - low > margin:
+        return low, high
+    return low - margin, high + margin
+
+
+@lru_cache
+def _palette(cmap: str) -> UInt8Array:
+    """(257, 3): the colours of the map, then the one for what is not finite."""
+    from matplotlib import colormaps
+
+    colours = colormaps[cmap](np.linspace(0, 1, _LEVELS), bytes=True)[:, :3]
+    return np.concatenate([colours, np.array([NON_FINITE_RGB])]).astype(np.uint8)

@@ -1,0 +1,76 @@
+"""A hidden directory beside a run's place, in which the run is written before it is moved.
+
+Named `.{name}.{host}-{pid}.partial`, so that the next run can tell those of dead processes.
+"""
+
+import os
+import shutil
+import socket
+from contextlib import suppress
+from pathlib import Path
+
+
+def create_staging(out: Path) -> Path:
+    """Make the staging directory of this process for `out`; its parent must exist.
+
+    Args:
+        out: absolute place of the run.
+
+    Returns:
+        The new, empty directory, on the file system of `out`.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    staging = _home(out) / f"{_prefix(out)}{os.getpid()}.partial"
+    staging.mkdir()
+    return staging
+
+
+def remove_stale_staging(out: Path) -> None:
+    """Remove what killed processes of this host have left for `out`; what resists stays.
+
+    A process has one writer for a place at a time, so a directory with our own process id is an
+    earlier process's, too: containers begin again with the same ids.
+
+    Args:
+        out: absolute place of a run.
+    """
+    for home in (out.parent, out):
+        with suppress(OSError):  # absent or unreadable: then there is nothing that we could remove
+            for entry in list(home.iterdir()):
+                pid = entry.name.removeprefix(_prefix(out)).removesuffix(".partial")
+                ours = pid.isdecimal() and entry.name == f"{_prefix(out)}{pid}.partial"
+                if ours and (int(pid) == os.getpid() or not _is_alive(int(pid))):
+                    shutil.rmtree(entry, ignore_errors=True)
+
+
+def is_staging(entry: Path, out: Path) -> bool:
+    """Whether `entry` is a staging directory for `out`, of any process of any host."""
+    return entry.name.startswith(f".{out.name}.") and entry.name.endswith(".partial")
+
+
+def _prefix(out: Path) -> str:
+    return f".{out.name}.{socket.gethostname()}-"
+
+
+def _home(out: Path) -> Path:
+    """The parent of `out`; or `out`, where only that is ours or is a file system of its own.
+
+    The latter is what a container sees of a mounted volume.
+    """
+    parent = out.parent
+    if not out.is_dir():
+        return parent
+    same_file_system = out.stat().st_dev == parent.stat().st_dev
+    return parent if same_file_system and os.access(parent, os.W_OK | os.X_OK) else out
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
