@@ -1,19 +1,23 @@
 """`python -m page4d_cli` and the `page4d` script."""
 
-import os
+import signal
 import sys
+from types import FrameType
 
 from page4d_cli.app import app
 
+SIGTERM_STATUS = 128 + signal.SIGTERM
+"""As a shell reports it."""
+
 
 def main() -> None:
-    """Run the command line; a reader that went away (`| head`) is no error worth a traceback."""
-    try:
-        app()
-    except BrokenPipeError:
-        # What is still buffered has no reader either; keep the interpreter's exit from trying again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(141)  # 128 + SIGPIPE, as a shell reports it
+    """Run the command line; a polite `kill` cleans up just as Ctrl-C does."""
+    signal.signal(signal.SIGTERM, _leave)
+    app()
+
+
+def _leave(_signal: int, _frame: FrameType | None) -> None:
+    sys.exit(SIGTERM_STATUS)
 
 
 if __name__ == "__main__":

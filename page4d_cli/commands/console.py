@@ -2,10 +2,14 @@
 
 import json
 import sys
+import time
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
 
 
 def fail(message: str, exit_code: int) -> typer.Exit:
@@ -29,3 +33,71 @@ def print_json(result: Mapping[str, Any]) -> None:
     """Print one JSON object, the only thing on stdout."""
     indent = 2 if sys.stdout.isatty() else None
     typer.echo(json.dumps(result, indent=indent, allow_nan=False))
+
+
+def short_usage(context: typer.Context, example: str) -> typer.Exit:
+    """Say how a command is called that was called without what it needs."""
+    typer.echo(context.get_usage(), err=True)
+    typer.echo(f"Example: {example}", err=True)
+    typer.echo(f"Try '{context.command_path} --help' for all options.", err=True)
+    return typer.Exit(2)
+
+
+class Steps:
+    """A progress bar on stderr that shows itself after two seconds, and on a terminal only."""
+
+    def __init__(self, *, hidden: bool = False) -> None:
+        self._hidden = hidden or not sys.stderr.isatty()
+        self._title = ""
+        self._begin = time.monotonic()
+        self._progress: Progress | None = None
+        self._task: TaskID | None = None
+        self._what = ""
+
+    def __enter__(self) -> "Steps":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+
+    def title(self, title: str) -> None:
+        """Name the scene that the next steps belong to."""
+        self._title = title
+
+    def step(self, what: str, done: int, total: int) -> None:
+        """Show that `done` of `total` steps of `what` are done."""
+        if self._hidden or time.monotonic() - self._begin < 2:
+            return
+        if self._progress is None:
+            self._progress = _progress_bar()
+            self._progress.start()
+        description = f"{self._title}: {what}"
+        if self._task is None or description != self._what:
+            if self._task is not None:
+                self._progress.remove_task(self._task)
+            self._task = self._progress.add_task(description, total=total)
+            self._what = description
+        self._progress.update(self._task, completed=done, total=total)
+
+
+def _progress_bar() -> "Progress":
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )

@@ -5,6 +5,7 @@ with a manifest is complete, and a run that fails or is interrupted leaves nothi
 """
 
 import json
+import os
 import shutil
 import signal
 import threading
@@ -33,6 +34,7 @@ def check_place(out: Path, *, overwrite: bool = False) -> None:
         OutputError: `out` is no directory, cannot be looked into, or holds something already.
     """
     with _placing(out):
+        _require_writable(out)
         if not out.is_dir():
             if out.exists():
                 raise OutputError(f"{out} is a file; give a directory that is new or empty")
@@ -183,6 +185,13 @@ def _previous_files(out: Path) -> tuple[str, ...]:
             f"{out} holds a {MANIFEST} from which its files cannot be told ({error}); "
             "move it away, or choose another --out"
         ) from error
+
+
+def _require_writable(out: Path) -> None:
+    """Ask about the nearest thing that is there; only trying it out would tell more."""
+    there = next(path for path in (out.absolute(), *out.absolute().parents) if path.exists())
+    if not os.access(there, os.W_OK):
+        raise OutputError(f"cannot write to {out}: {there} is read-only; choose another --out")
 
 
 @contextmanager

@@ -1,0 +1,84 @@
+"""`page4d doctor`: what this machine has, and whether the network computes right on it."""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import typer
+
+from page4d_cli.commands import options as shared
+from page4d_cli.commands.console import print_json
+from page4d_cli.commands.tables import readable_bytes
+from page4d_cli.core.enums import Precision
+
+if TYPE_CHECKING:
+    from page4d_cli.pipelines.doctor import Diagnosis, ImportProbe, Law
+
+
+def doctor(
+    device: shared.Device = "auto",
+    dtype: shared.DType = Precision.AUTO,
+    as_json: shared.Json = False,
+) -> None:
+    """Show versions, devices, memory and weights, and test the network on a tiny built-in case.
+
+    Exit status 1 if the network does not compute right here.
+
+    [bold]Example[/bold]
+
+      page4d doctor --device cpu --dtype fp32
+    """
+    from page4d_cli.pipelines.doctor import diagnose
+
+    diagnosis = diagnose(device, dtype)
+    if as_json:
+        laws = [{**asdict(law), "holds": law.holds} for law in diagnosis.laws]
+        print_json({**asdict(diagnosis), "laws": laws, "is_healthy": diagnosis.is_healthy})
+    else:
+        _print(diagnosis)
+    if not diagnosis.is_healthy:
+        raise typer.Exit(1)
+
+
+def _print(diagnosis: "Diagnosis") -> None:
+    versions = diagnosis.versions.items()
+    _section("versions", [f"{name} {version or 'is not installed'}" for name, version in versions])
+    _section("platform", [diagnosis.platform])
+    _section(
+        "devices",
+        [
+            f"{device.name}: {device.description}, {readable_bytes(device.free_bytes)} free"
+            for device in diagnosis.devices
+        ],
+    )
+    picked = f"{diagnosis.precision.value} on {diagnosis.device}: {diagnosis.reason}"
+    _section("picked", [picked])
+    _section(
+        "disk",
+        [f"{readable_bytes(disk.free_bytes)} free at {disk.directory}" for disk in diagnosis.disks],
+    )
+    _section(
+        "weights",
+        [
+            f"{row.name}: {'ready' if row.is_ready else 'not downloaded'}"
+            for row in diagnosis.weights
+        ],
+    )
+    _section("imports", [_import_line(probe) for probe in diagnosis.imports])
+    _section("self-test", [_law_line(law) for law in diagnosis.laws])
+
+
+def _section(title: str, lines: list[str]) -> None:
+    for index, line in enumerate(lines):
+        typer.echo(f"{title if index == 0 else '':<11}{line}")
+
+
+def _import_line(probe: "ImportProbe") -> str:
+    if probe.error is None:
+        return f"{probe.module}: works"
+    return f"{probe.module}: {probe.error}" + (f"; try: {probe.advice}" if probe.advice else "")
+
+
+def _law_line(law: "Law") -> str:
+    deviation = "not finite" if law.deviation is None else f"{law.deviation:.1e}"
+    verdict = "ok" if law.holds else "FAILED"
+    return f"{verdict:<7}{law.statement}: deviation {deviation} of at most {law.tolerance:.0e}"

@@ -1,0 +1,85 @@
+"""Options shared by several commands, declared once."""
+
+from typing import Annotated
+
+import typer
+
+from page4d_cli.core.enums import Fit, Precision, Variant
+
+_MODEL = "Network"
+_FRAMES = "Frames"
+
+Inputs = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="INPUT...",
+        help="Folders of images, videos, patterns or image files; '-' reads paths from stdin. "
+        "Each folder and each video is one scene; images given one by one are one scene.",
+        show_default=False,
+    ),
+]
+Weights = Annotated[
+    str,
+    typer.Option(
+        "--weights",
+        "-w",
+        metavar="NAME|PATH",
+        help="A name of `page4d weights list`, or a checkpoint (.safetensors, .pt).",
+        rich_help_panel=_MODEL,
+    ),
+]
+VariantOption = Annotated[
+    Variant | None,
+    typer.Option(
+        "--variant",
+        help="What a checkpoint file is, where the file itself does not say.",
+        rich_help_panel=_MODEL,
+    ),
+]
+Device = Annotated[
+    str,
+    typer.Option(
+        metavar="auto|cpu|cuda[:N]|mps",
+        help="auto takes CUDA, else Apple's GPU, else the CPU.",
+        rich_help_panel=_MODEL,
+    ),
+]
+DType = Annotated[
+    Precision,
+    typer.Option(
+        "--dtype",
+        help="Number format of the matrix products; auto takes bf16 where it is native, else fp16 "
+        "on CUDA, else fp32. The heads compute in fp32.",
+        rich_help_panel=_MODEL,
+    ),
+]
+FitOption = Annotated[
+    Fit,
+    typer.Option(
+        "--fit",
+        help="keep: longer side to the network's size, nothing lost. crop: width to that size, "
+        "rows beyond it cut. pad: a white square around it.",
+        rich_help_panel=_FRAMES,
+    ),
+]
+Stride = Annotated[int, typer.Option(min=1, help="Take every N-th frame.", rich_help_panel=_FRAMES)]
+Fps = Annotated[
+    float | None,
+    typer.Option(help="Take N frames a second of a video.", rich_help_panel=_FRAMES),
+]
+Start = Annotated[
+    int, typer.Option(min=0, help="Index of the first frame to take.", rich_help_panel=_FRAMES)
+]
+MaxFrames = Annotated[
+    int | None, typer.Option(min=1, help="Take N frames at most.", rich_help_panel=_FRAMES)
+]
+SkipBad = Annotated[
+    bool,
+    typer.Option(
+        "--skip-bad", help="Leave out unreadable frames and list them.", rich_help_panel=_FRAMES
+    ),
+]
+Json = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object and nothing else to stdout.")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but warnings and errors.")]

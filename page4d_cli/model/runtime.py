@@ -1,0 +1,193 @@
+"""Where the network computes and in which number format."""
+
+import platform
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+import torch
+
+from page4d_cli.core.enums import Precision
+from page4d_cli.core.errors import DeviceError
+
+DTYPES: Mapping[Precision, torch.dtype] = MappingProxyType(
+    {Precision.FP32: torch.float32, Precision.BF16: torch.bfloat16, Precision.FP16: torch.float16}
+)
+BF16_CAPABILITY = 8
+"""The first CUDA capability that computes bf16 natively."""
+BF16_MACOS = 14
+"""The first macOS whose MPS knows bf16."""
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """A device of this machine and the number format of the aggregator's matrix products."""
+
+    device: torch.device
+    dtype: torch.dtype
+    reason: str
+    """Why these, in words."""
+
+    @property
+    def precision(self) -> Precision:
+        """The number format by its name on the command line."""
+        return next(name for name, dtype in DTYPES.items() if dtype == self.dtype)
+
+
+def pick(device: str = "auto", precision: Precision = Precision.AUTO) -> Runtime:
+    """Choose device and precision.
+
+    auto device: CUDA if there, else MPS, else the CPU. auto precision: bf16 where the device
+    computes it natively, fp16 on older CUDA devices, else fp32.
+
+    Args:
+        device: auto, cpu, mps, cuda, or cuda:N.
+        precision: number format of the aggregator's matrix products; heads stay in fp32.
+
+    Raises:
+        DeviceError: the device is no such word or is not there, or it lacks the precision.
+    """
+    chosen, why = _pick_device(device)
+    if precision is Precision.AUTO:
+        automatic, why_precision = _auto_precision(chosen)
+        return Runtime(chosen, DTYPES[automatic], f"{why}, {why_precision}")
+    _require_precision(chosen, precision)
+    return Runtime(chosen, DTYPES[precision], f"{why}, {precision.value} as asked")
+
+
+def available_devices() -> tuple[torch.device, ...]:
+    """Every device of this machine that `pick` accepts, the one that auto takes first."""
+    cuda = [torch.device("cuda", i) for i in range(_cuda_count())]
+    mps = [torch.device("mps")] if torch.backends.mps.is_available() else []
+    return (*cuda, *mps, torch.device("cpu"))
+
+
+def describe_device(device: torch.device) -> str:
+    """One line about a device, for people."""
+    if device.type == "cuda":
+        properties = torch.cuda.get_device_properties(device)
+        gib = properties.total_memory / 2**30
+        return f"{properties.name}, {gib:.0f} GiB, capability {properties.major}.{properties.minor}"
+    if device.type == "mps":
+        return f"Apple {platform.machine()} GPU (Metal)"
+    bf16 = "with" if _cpu_computes_bf16() else "without"
+    return f"{_cpu_name()}, {torch.get_num_threads()} threads, {bf16} native bf16"
+
+
+def free_memory_bytes(device: torch.device) -> int | None:
+    """Memory that can still be allocated on a device; None where the system does not say."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    meminfo = Path("/proc/meminfo")
+    if not meminfo.is_file():
+        return None
+    lines = (line.split() for line in meminfo.read_text().splitlines())
+    return next((int(words[1]) * 1024 for words in lines if words[0] == "MemAvailable:"), None)
+
+
+def reset_peak_memory(device: torch.device) -> None:
+    """Begin a new measurement on a CUDA device; the host's peak cannot be reset."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+
+
+def peak_memory_bytes(device: torch.device) -> dict[str, int | None]:
+    """The most memory that this process has held.
+
+    Returns:
+        `host`: resident since the process began, pages of mapped files included. `device`:
+        allocated on the CUDA device since the last reset, None elsewhere.
+    """
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux KiB
+    on_cuda = device.type == "cuda"
+    return {
+        "host": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit,
+        "device": torch.cuda.max_memory_allocated(device) if on_cuda else None,
+    }
+
+
+def _pick_device(word: str) -> tuple[torch.device, str]:
+    kind, _, index = word.partition(":")
+    if word == "auto":
+        chosen = available_devices()[0]
+        if chosen.type == "cuda":
+            chosen = torch.device("cuda", torch.cuda.current_device())
+        return chosen, f"{chosen} is the fastest device here"
+    if word == "cpu":
+        return torch.device("cpu"), "cpu as asked"
+    if word == "mps":
+        if not torch.backends.mps.is_available():
+            raise DeviceError(f"device mps is not there; {_what_is_there()}")
+        return torch.device("mps"), "mps as asked"
+    if kind == "cuda" and (word == kind or index.isdecimal()):
+        return _pick_cuda(word, int(index) if index else None), f"{word} as asked"
+    raise DeviceError(f"unknown device '{word}'; allowed: auto, cpu, mps, cuda, cuda:N")
+
+
+def _pick_cuda(word: str, index: int | None) -> torch.device:
+    count = _cuda_count()
+    if not count and torch.version.cuda is None and torch.version.hip is None:
+        raise DeviceError(
+            f"device {word}: this PyTorch ({torch.__version__}) is built without CUDA; "
+            f"install a CUDA build, or {_what_is_there()}"
+        )
+    if not count or (index or 0) >= count:
+        raise DeviceError(f"device {word} is not there; {_what_is_there()}")
+    return torch.device("cuda", torch.cuda.current_device() if index is None else index)
+
+
+def _cuda_count() -> int:
+    return torch.cuda.device_count() if torch.cuda.is_available() else 0
+
+
+def _what_is_there() -> str:
+    return f"use one of: auto, {', '.join(map(str, available_devices()))}"
+
+
+def _auto_precision(device: torch.device) -> tuple[Precision, str]:
+    if device.type == "cuda":
+        major, minor = torch.cuda.get_device_capability(device)
+        if major >= BF16_CAPABILITY:
+            return Precision.BF16, "which computes bf16 natively"
+        return Precision.FP16, f"of capability {major}.{minor}, which has fp16 but no bf16"
+    if device.type == "cpu" and _cpu_computes_bf16():
+        return Precision.BF16, "which computes bf16 natively"
+    return Precision.FP32, "which is best at fp32"
+
+
+def _require_precision(device: torch.device, precision: Precision) -> None:
+    if device.type == "cpu" and precision is Precision.FP16:
+        raise DeviceError("fp16 is not supported on a CPU; use fp32 or bf16, or a CUDA device")
+    if precision is not Precision.BF16:
+        return
+    if device.type == "cuda":
+        major, minor = torch.cuda.get_device_capability(device)
+        if major < BF16_CAPABILITY:
+            raise DeviceError(
+                f"bf16 needs CUDA capability {BF16_CAPABILITY}.0 or newer, {device} has "
+                f"{major}.{minor}; use fp16 or fp32"
+            )
+    if device.type == "mps" and not torch.backends.mps.is_macos_or_newer(BF16_MACOS, 0):
+        raise DeviceError(f"bf16 on mps needs macOS {BF16_MACOS} or newer; use fp16 or fp32")
+
+
+def _cpu_computes_bf16() -> bool:
+    """Whether the CPU multiplies bf16 matrices in hardware: AVX512-BF16 or AMX."""
+    if hasattr(torch.cpu, "get_capabilities"):
+        capabilities = torch.cpu.get_capabilities()
+        return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+    # Older PyTorch, whose questions are private and came one by one.
+    questions = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(getattr(torch.cpu, question, bool)() for question in questions)
+
+
+def _cpu_name() -> str:
+    if hasattr(torch.cpu, "get_capabilities"):
+        name = str(torch.cpu.get_capabilities().get("cpu_name", ""))
+        if name:
+            return name
+    return platform.processor() or platform.machine()

@@ -1,0 +1,269 @@
+"""What this machine has, what page4d would use of it, and whether the network computes right."""
+
+import importlib.metadata
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from page4d_cli._version import __version__
+from page4d_cli.core.enums import Precision, Variant
+from page4d_cli.model.config import (
+    CameraHeadConfig,
+    DPTConfig,
+    ModelConfig,
+    PatchEmbedConfig,
+    SpatialMaskConfig,
+)
+from page4d_cli.model.hub import cache_directory
+from page4d_cli.model.initialise import random_model
+from page4d_cli.model.layers.primitives import LayerScale
+from page4d_cli.model.network import Page4D
+from page4d_cli.model.runtime import (
+    Runtime,
+    available_devices,
+    describe_device,
+    free_memory_bytes,
+    pick,
+)
+from page4d_cli.model.weights import WeightsInfo, assemble
+from page4d_cli.pipelines.weights import NamedWeights, list_weights
+
+PACKAGES = (
+    "torch",
+    "torchvision",
+    "numpy",
+    "pillow",
+    "av",
+    "imageio",
+    "huggingface_hub",
+    "safetensors",
+    "typer",
+    "rich",
+    "open3d",
+    "evo",
+)
+PROBED_MODULES = ("open3d", "evo")
+"""Packages with a habit of failing at import."""
+PROBE_TIMEOUT_S = 120
+SYSTEM_LIBRARIES = "apt-get install libegl1 libgl1 libusb-1.0-0"
+"""What open3d needs beyond a bare Debian."""
+
+SELF_TEST_CONFIG = ModelConfig(
+    image_size=56,
+    width=32,
+    depth=4,
+    num_heads=2,
+    patch_embed=PatchEmbedConfig(width=32, depth=2, num_heads=2),
+    camera_head=CameraHeadConfig(trunk_depth=2, num_heads=4),
+    dpt_head=DPTConfig(features=16, out_channels=(8, 16, 16, 16), layers=(0, 1, 2, 3)),
+    spatial_mask=SpatialMaskConfig(source_layer=1, first_layer=2, last_layer=3, hidden=16),
+)
+SELF_TEST_SEED = 0
+TOLERANCE = {Precision.FP32: 1e-4, Precision.FP16: 1e-2, Precision.BF16: 5e-2}
+"""Largest difference over the range of values that rounding may cause."""
+
+
+@dataclass(frozen=True)
+class Device:
+    """A device that could be used."""
+
+    name: str
+    description: str
+    free_bytes: int | None
+
+
+@dataclass(frozen=True)
+class Disk:
+    """Free space below a directory."""
+
+    directory: str
+    free_bytes: int
+
+
+@dataclass(frozen=True)
+class ImportProbe:
+    """Whether a module can be imported."""
+
+    module: str
+    error: str | None
+    advice: str | None
+
+
+@dataclass(frozen=True)
+class Law:
+    """Something that must hold on every platform, and by how much it does not."""
+
+    statement: str
+    deviation: float | None
+    """Largest difference over the range of values; None if a result is not finite."""
+    tolerance: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether the deviation is within rounding."""
+        return self.deviation is not None and self.deviation <= self.tolerance
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """Everything that `doctor` finds out."""
+
+    versions: dict[str, str | None]
+    """None for a package that is not installed."""
+    platform: str
+    devices: tuple[Device, ...]
+    device: str
+    precision: Precision
+    reason: str
+    disks: tuple[Disk, ...]
+    weights: tuple[NamedWeights, ...]
+    imports: tuple[ImportProbe, ...]
+    laws: tuple[Law, ...]
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether the network computes right here."""
+        return all(law.holds for law in self.laws)
+
+
+def diagnose(device: str = "auto", precision: Precision = Precision.AUTO) -> Diagnosis:
+    """Look at this machine and run the self-test.
+
+    Args:
+        device: auto, cpu, mps, cuda, or cuda:N.
+        precision: number format of the aggregator's matrix products.
+
+    Raises:
+        DeviceError: this machine lacks the device or the precision.
+    """
+    runtime = pick(device, precision)
+    return Diagnosis(
+        versions={"page4d": __version__, "python": platform.python_version(), **dict(_versions())},
+        platform=platform.platform(),
+        devices=tuple(
+            Device(str(one), describe_device(one), free_memory_bytes(one))
+            for one in available_devices()
+        ),
+        device=str(runtime.device),
+        precision=runtime.precision,
+        reason=runtime.reason,
+        disks=tuple(_disk(place) for place in (Path.cwd(), cache_directory())),
+        weights=list_weights(),
+        imports=tuple(probe_import(module) for module in PROBED_MODULES),
+        laws=self_test(runtime),
+    )
+
+
+def probe_import(module: str) -> ImportProbe:
+    """Import a module in a process of its own, which may crash or print as it likes."""
+    try:
+        result = subprocess.run(
+            [sys.executable, "-c", f"import {module}"],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=PROBE_TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return ImportProbe(module, f"takes longer than {PROBE_TIMEOUT_S} s to import", None)
+    if result.returncode == 0:
+        return ImportProbe(module, None, None)
+    lines = result.stderr.strip().splitlines()
+    error = lines[-1] if lines else f"ended with status {result.returncode}"
+    if ".so" in error:
+        return ImportProbe(module, error, SYSTEM_LIBRARIES)
+    missing = error.startswith("ModuleNotFoundError")
+    return ImportProbe(module, error, f"pip install {module}" if missing else None)
+
+
+def self_test(runtime: Runtime) -> tuple[Law, ...]:
+    """Run a small network with a mask on the given device and compare it with itself.
+
+    The laws need no stored numbers: they hold for any weights on any platform.
+    """
+    state = _lively_model().state_dict()
+    reference = Runtime(torch.device("cpu"), torch.float32, "the reference")
+    full = Runtime(runtime.device, torch.float32, "full precision on the device")
+    generator = torch.Generator().manual_seed(SELF_TEST_SEED)
+    images = torch.rand(1, 4, 3, 42, 56, generator=generator)
+    with torch.inference_mode():
+        on_cpu = _outputs(_place(state, reference), images)
+        model = _place(state, full)
+        on_device = _outputs(model, images)
+        in_pieces = _outputs(model, images, frames_chunk_size=1)
+        order = torch.tensor([0, 3, 1, 2])
+        turned = [one[:, order] for one in on_device]
+        reordered = _outputs(model, images[:, order])
+        picked = _outputs(_place(state, runtime), images)
+    device, name = runtime.device, runtime.precision
+    # A GPU may multiply fp32 convolutions in TF32, whose mantissa is as short as that of fp16.
+    fp32 = TOLERANCE[Precision.FP32 if device.type == "cpu" else Precision.FP16]
+    laws = [
+        Law("frame by frame as all at once", _deviation(in_pieces, on_device), fp32),
+        Law("later frames in another order", _deviation(reordered, turned), fp32),
+    ]
+    if device.type != "cpu":
+        laws.append(Law(f"fp32 on {device} as on cpu", _deviation(on_device, on_cpu), fp32))
+    if name is not Precision.FP32:
+        statement = f"{name.value} on {device} as fp32 on cpu"
+        laws.append(Law(statement, _deviation(picked, on_cpu), TOLERANCE[name]))
+    return tuple(laws)
+
+
+def _lively_model() -> Page4D:
+    """A random network in which every block counts.
+
+    `random_model` starts small, as training should, and would hide what a block does wrong.
+    """
+    model = random_model(SELF_TEST_CONFIG, SELF_TEST_SEED)
+    generator = torch.Generator().manual_seed(SELF_TEST_SEED)
+    for module in model.modules():
+        if isinstance(module, LayerScale):
+            nn.init.ones_(module.gamma)
+        elif isinstance(module, nn.Linear):
+            nn.init.normal_(module.weight, std=module.in_features**-0.5, generator=generator)
+    return model
+
+
+def _place(state: dict[str, Tensor], runtime: Runtime) -> Page4D:
+    info = WeightsInfo("self-test", Variant.MASK, None)
+    return assemble(SELF_TEST_CONFIG, state, runtime=runtime, info=info)
+
+
+def _outputs(model: Page4D, images: Tensor, *, frames_chunk_size: int = 8) -> list[Tensor]:
+    """Cameras, depth and points on the CPU, frames on axis 1."""
+    device = next(model.parameters()).device
+    result = model(images.to(device), frames_chunk_size=frames_chunk_size)
+    return [result[name].cpu() for name in ("pose_enc", "depth", "world_points")]
+
+
+def _deviation(given: list[Tensor], expected: list[Tensor]) -> float | None:
+    """Largest difference over the range of values, of the worst output."""
+    if not all(one.isfinite().all() for one in (*given, *expected)):
+        return None
+    return max(
+        ((one - other).abs().max() / (other.max() - other.min())).item()
+        for one, other in zip(given, expected, strict=True)
+    )
+
+
+def _versions() -> Iterator[tuple[str, str | None]]:
+    for package in PACKAGES:
+        try:
+            yield package, importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            yield package, None
+
+
+def _disk(directory: Path) -> Disk:
+    """Free space where a directory is or would be made."""
+    existing = next(place for place in (directory, *directory.parents) if place.exists())
+    return Disk(str(directory), shutil.disk_usage(existing).free)

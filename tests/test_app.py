@@ -1,0 +1,94 @@
+"""The program's surface: its commands, what they cost to ask for help, and how it ends."""
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import page4d_cli
+from page4d_cli.app import app
+
+ROOT = Path(__file__).parents[1]
+COMMANDS = ["infer", "doctor", "weights", "weights list", "weights check", "weights convert"]
+HEAVY = ["torch", "numpy", "PIL", "av", "matplotlib", "open3d", "evo", "huggingface_hub"]
+
+
+def python(*arguments, **options):
+    return subprocess.run(
+        [sys.executable, *arguments], capture_output=True, text=True, cwd=ROOT, **options
+    )
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("flag", ["--help", "-h"])
+def test_every_command_has_help_with_an_example(command, flag):
+    result = CliRunner().invoke(app, [*command.split(), flag])
+    assert result.exit_code == 0
+    if " " in command or command != "weights":
+        assert f"page4d {command}" in " ".join(result.stdout.split())
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_stands_in_the_readme(command):
+    assert f"page4d {command}" in (ROOT / "README.md").read_text()
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["infer", "--help"], ["--version"]])
+def test_help_imports_nothing_heavy(arguments):
+    program = (
+        "import sys\nfrom page4d_cli.app import app\n"
+        f"try:\n    app({arguments!r})\nexcept SystemExit:\n    pass\n"
+        f"print([name for name in {HEAVY!r} if name in sys.modules])"
+    )
+    assert python("-c", program).stdout.splitlines()[-1] == "[]"
+
+
+def test_importing_the_package_imports_nothing_heavy():
+    program = f"import sys, page4d_cli\nprint([n for n in {HEAVY!r} if n in sys.modules])"
+    assert python("-c", program).stdout.strip() == "[]"
+
+
+def test_version():
+    assert CliRunner().invoke(app, ["--version"]).stdout == f"page4d {page4d_cli.__version__}\n"
+
+
+def test_no_command_shows_the_help():
+    result = CliRunner().invoke(app, [])
+    assert result.exit_code == 2 and "infer" in result.output
+
+
+def test_an_unknown_command_gets_a_proposal():
+    result = CliRunner().invoke(app, ["infr"])
+    assert result.exit_code == 2
+    assert result.stderr.startswith("error: No such command 'infr'")
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_leaves_nothing_half_done(tmp_path, sent):
+    """A real run, stopped while the network computes."""
+    words = f"infer examples/frames --out {tmp_path}/run --weights random".split()
+    started = subprocess.Popen(
+        [sys.executable, "-m", "page4d_cli", *words],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 60
+    while not any(path.name.endswith(".partial") for path in tmp_path.iterdir()):
+        assert started.poll() is None and time.monotonic() < deadline
+        time.sleep(0.01)
+    started.send_signal(sent)
+    _, stderr = started.communicate(timeout=60)
+    assert started.returncode == 128 + sent
+    assert "Traceback" not in stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_reader_that_goes_away_is_no_crash():
+    command = f"{sys.executable} -m page4d_cli infer --help | head -n 1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, cwd=ROOT)
+    assert "Traceback" not in done.stderr
