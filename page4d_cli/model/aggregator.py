@@ -107,6 +107,7 @@ class Aggregator(nn.Module):
             x = self.global_blocks[index](x.flatten(1, 2), scene_table, bias if masked else None)
             x = x.unflatten(1, (frames, -1))
             yield LayerTokens(index, frame_tokens, x)
+            del frame_tokens
 
     def mask_values(self, frame_tokens: Tensor, grid: tuple[int, int]) -> Tensor:
         """Value of every patch, (B, S, h·w), from the source layer's tokens (B, S, P, C)."""

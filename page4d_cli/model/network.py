@@ -106,15 +106,15 @@ class Page4D(nn.Module):
         image_size = (images.shape[-2], images.shape[-1])
         dense = self._dense_heads(heads)
         maps: dict[Head, list[Tensor]] = {head: [] for head in dense}
-        layer: LayerTokens | None = None
         for layer in self.aggregator.iterate(images, mask_strength=strength):
             for name, head in dense.items():
                 if layer.index in head.layers:
                     maps[name].append(self._project(head, layer, image_size))
+            both = (layer.frame_tokens[:, :, 0], layer.global_tokens[:, :, 0])
+            camera_tokens = torch.cat(both, dim=-1)
             if on_layer is not None:
                 on_layer(layer.index)
-        assert layer is not None  # a network has at least one layer
-        camera_tokens = torch.cat((layer.frame_tokens[:, :, 0], layer.global_tokens[:, :, 0]), -1)
+            del layer  # or it would live on while the next one is computed
         return Encoding(image_size, camera_tokens, {name: tuple(maps[name]) for name in maps})
 
     def decode(self, encoding: Encoding, head: Head, frames: slice) -> tuple[Tensor, Tensor]:

@@ -44,16 +44,24 @@ class Attention(nn.Module):
         self, x: Tensor, rotary: RotaryTable | None = None, bias: SpecialRowBias | None = None
     ) -> Tensor:
         """(B, N, C) to (B, N, C). `rotary` holds the table of the N tokens."""
-        qkv = self.qkv(x).unflatten(-1, (3, self.num_heads, -1))
-        query, key, value = qkv.unbind(2)  # (B, N, heads, D)
+        return self.proj(self.attend(self.qkv(x), rotary, bias))
+
+    def attend(
+        self, qkv: Tensor, rotary: RotaryTable | None = None, bias: SpecialRowBias | None = None
+    ) -> Tensor:
+        """From the first linear layer to the second: (B, N, 3C), perhaps overwritten, to (B, N, C).
+
+        The rows of `qkv` are [q | k | v], each head by head.
+        """
+        query, key, value = qkv.unflatten(-1, (3, self.num_heads, -1)).unbind(2)
         if rotary is not None:
             query = _normalise_and_turn(query, self.q_norm, rotary)
             key = _normalise_and_turn(key, self.k_norm, rotary)
         query, key, value = (part.transpose(1, 2) for part in (query, key, value))
-        out = functional.scaled_dot_product_attention(query, key, value)
+        out = functional.scaled_dot_product_attention(query, key, value)  # (B, heads, N, D)
         if bias is not None:
-            out = _with_special_rows(out, query, key, value, bias)
-        return self.proj(out.transpose(1, 2).flatten(2))
+            out = out.index_copy(2, bias.special_tokens, _special_rows(query, key, value, bias))
+        return out.transpose(1, 2).flatten(2)
 
 
 def _normalise_and_turn(heads: Tensor, norm: nn.Module, rotary: RotaryTable) -> Tensor:
@@ -66,14 +74,11 @@ def _normalise_and_turn(heads: Tensor, norm: nn.Module, rotary: RotaryTable) -> 
     return heads
 
 
-def _with_special_rows(
-    out: Tensor, query: Tensor, key: Tensor, value: Tensor, bias: SpecialRowBias
-) -> Tensor:
-    """Replace the special tokens' rows of (B, heads, N, D) by attention with the bias."""
-    rows = functional.scaled_dot_product_attention(
+def _special_rows(query: Tensor, key: Tensor, value: Tensor, bias: SpecialRowBias) -> Tensor:
+    """Attention of the special tokens alone, with the bias: (B, heads, K, D)."""
+    return functional.scaled_dot_product_attention(
         query[:, :, bias.special_tokens],
         key,
         value,
         attn_mask=bias.key_bias[:, None, None].to(query.dtype),
     )
-    return out.index_copy(2, bias.special_tokens, rows)

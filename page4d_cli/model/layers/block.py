@@ -1,14 +1,11 @@
 """The transformer block: x += ls1(attn(norm1 x)); x += ls2(mlp(norm2 x))."""
 
-import torch
 from torch import Tensor, nn
 
 from page4d_cli.model.layers.attention import Attention, SpecialRowBias
+from page4d_cli.model.layers.piecewise import piecewise
 from page4d_cli.model.layers.primitives import LayerNorm, LayerScale, Mlp
 from page4d_cli.model.layers.rotary import RotaryTable
-
-TOKENS_AT_ONCE = 4096
-"""How many tokens pass the MLP at once without gradients: its hidden layer is wide."""
 
 
 class Block(nn.Module):
@@ -36,9 +33,9 @@ class Block(nn.Module):
         self, x: Tensor, rotary: RotaryTable | None = None, bias: SpecialRowBias | None = None
     ) -> Tensor:
         """(B, N, C) fp32 to (B, N, C) fp32; the input is left as it is."""
-        x = x + self.ls1(self.attn(self.norm1(x), rotary, bias))
-        if torch.is_grad_enabled():
-            return x + self.ls2(self.mlp(self.norm2(x)))
-        for piece in x.flatten(0, 1).split(TOKENS_AT_ONCE):  # views of x
-            piece += self.ls2(self.mlp(self.norm2(piece)))
-        return x
+        qkv = piecewise(lambda piece: self.attn.qkv(self.norm1(piece)), x)
+        attended = self.attn.attend(qkv, rotary, bias)
+        del qkv  # three times as large as the tokens
+        x = piecewise(lambda old, new: old + self.ls1(self.attn.proj(new)), x, attended)
+        del attended
+        return piecewise(lambda piece: piece + self.ls2(self.mlp(self.norm2(piece))), x)

@@ -1,0 +1,178 @@
+"""Turn what the heads say about a clip into the files of a run directory."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from page4d_cli.core.enums import Head, Resolution, Save, TimestampSource
+from page4d_cli.core.geometry import invert_rigid
+from page4d_cli.core.resample import to_source_pixels
+from page4d_cli.core.types import Float32Array, Frames
+from page4d_cli.io import run_directory as names
+from page4d_cli.io.colour import robust_range
+from page4d_cli.io.depth_png import scale_for, write_depth_png
+from page4d_cli.io.point_cloud import write_ply
+from page4d_cli.io.preview import write_preview
+from page4d_cli.io.run_directory import RunWriter
+from page4d_cli.io.trajectory import write_intrinsics, write_tum
+from page4d_cli.io.writing import writing
+from page4d_cli.pipelines.cloud import CONFIDENCE_PERCENTILE, choose_cloud
+from page4d_cli.pipelines.infer import DenseChunk, Progress
+
+PREVIEW_RATE_WITHOUT_TIME = 10.0
+PREVIEW_RATE_LIMITS = (1.0, 60.0)
+STEMS_IN_MESSAGE = 5
+
+_MAPS: dict[Head, tuple[tuple[str, Callable[[str], str], Save], ...]] = {
+    Head.DEPTH: (
+        ("depth", names.depth_file, Save.DEPTH),
+        ("depth confidence", names.confidence_file, Save.CONFIDENCE),
+    ),
+    Head.POINT: (
+        ("points", names.points_file, Save.POINTS),
+        ("points confidence", names.points_confidence_file, Save.POINTS),
+    ),
+}
+"""What a dense head's values and confidence are called, where they go, and who asks for them."""
+
+
+@dataclass
+class RunFiles:
+    """Writes the files that were asked for, and collects what the manifest must say about them.
+
+    Cameras first, then chunk after chunk of maps, then what needs the depth of the whole clip.
+    """
+
+    frames: Frames
+    writer: RunWriter
+    save: frozenset[Save]
+    resolution: Resolution
+
+    problems: list[str] = field(default_factory=list)
+    non_finite: dict[str, int] = field(default_factory=dict)
+    cloud: dict[str, float] | None = None
+    depth_png_scale: float | None = None
+
+    _cameras: tuple[Float32Array, Float32Array] | None = None
+    _depth: list[Float32Array] = field(default_factory=list)
+    _confidence: list[Float32Array] = field(default_factory=list)
+
+    def write_cameras(self, extrinsics: Float32Array, intrinsics: Float32Array) -> None:
+        """Take T_camera_world (S, 3, 4) and K (S, 3, 3); text files get the finite ones only."""
+        self._cameras = extrinsics, intrinsics
+        self._count("extrinsics", extrinsics)
+        self._count("intrinsics", intrinsics)
+        pose_ok = np.array([bool(np.isfinite(pose).all()) for pose in extrinsics])
+        focal_ok = np.array([bool(np.isfinite(k).all()) for k in intrinsics])
+        self._report(~pose_ok, "the pose is not finite; left out of trajectory.txt")
+        self._report(~focal_ok, "the focal length is infinite; left out of intrinsics.txt")
+        if Save.CAMERAS not in self.save:
+            return
+        stamps = self.frames.timestamps_s
+        T_world_camera = invert_rigid(extrinsics[pose_ok].astype(np.float64))
+        write_tum(self.writer.path(names.TRAJECTORY), stamps[pose_ok], T_world_camera)
+        in_source = self._intrinsics_in_source(intrinsics)
+        write_intrinsics(self.writer.path(names.INTRINSICS), stamps[focal_ok], in_source[focal_ok])
+        of_maps = in_source if self.resolution is Resolution.SOURCE else intrinsics
+        path = self.writer.path(names.CAMERAS)
+        with writing(path):
+            np.savez(path, extrinsics=extrinsics, intrinsics=of_maps)
+
+    def write_chunk(self, chunk: DenseChunk) -> None:
+        """Take the maps of some frames; may run in a thread of its own."""
+        both = zip(_MAPS[chunk.head], (chunk.values, chunk.confidence), strict=True)
+        for (name, file, save), maps in both:
+            self._count(name, maps)
+            if save not in self.save:
+                continue
+            for index, map_ in enumerate(maps, start=chunk.frames.start):
+                path = self.writer.path(file(self.frames.infos[index].stem))
+                with writing(path):
+                    np.save(path, self._at_resolution(index, map_))
+        if chunk.head is Head.DEPTH and self.save & {Save.PREVIEW, Save.CLOUD, Save.DEPTH_PNG}:
+            self._depth.extend(chunk.values)
+            self._confidence.extend(chunk.confidence)
+
+    def write_derived(self, progress: Progress | None) -> None:
+        """Write what needs the depth of the whole clip."""
+        steps = {
+            Save.DEPTH_PNG: self._write_depth_pngs,
+            Save.CLOUD: self._write_cloud,
+            Save.PREVIEW: self._write_preview,
+        }
+        wanted = [save for save in steps if save in self.save]
+        for done, save in enumerate(wanted, start=1):
+            steps[save]()
+            if progress is not None:
+                progress(save.value, done, len(wanted))
+        for name, count in self.non_finite.items():
+            self.problems.append(f"{name}: {count} values are not finite")
+
+    def _write_depth_pngs(self) -> None:
+        deepest = max(float(d[np.isfinite(d)].max(initial=0)) for d in self._depth)
+        if deepest <= 0:
+            self.problems.append("no frame has a usable depth; no depth PNG was written")
+            return
+        self.depth_png_scale = scale_for(deepest)
+        for index, depth in enumerate(self._depth):
+            path = self.writer.path(names.depth_png_file(self.frames.infos[index].stem))
+            write_depth_png(path, self._at_resolution(index, depth), self.depth_png_scale)
+
+    def _write_cloud(self) -> None:
+        assert self._cameras is not None  # the cloud asks for the camera head, too
+        cloud = choose_cloud(self.frames, self._depth, self._confidence, *self._cameras)
+        if not len(cloud.points):
+            self.problems.append("no pixel has a usable depth and camera; cloud.ply is empty")
+        write_ply(self.writer.path(names.CLOUD), cloud.points, cloud.colors)
+        self.cloud = {
+            "points": len(cloud.points),
+            "candidates": cloud.candidates,
+            "confidence_percentile": CONFIDENCE_PERCENTILE,
+            "confidence_threshold": cloud.confidence_threshold,
+        }
+
+    def _write_preview(self) -> None:
+        has_time = self.frames.timestamp_source is not TimestampSource.INDEX
+        write_preview(
+            self.writer.path(names.PREVIEW),
+            list(self.frames.images),
+            self._depth,
+            depth_range=robust_range(self._depth),
+            labels=[
+                f"frame {info.index}" + (f"  {info.timestamp_s:.3f} s" if has_time else "")
+                for info in self.frames.infos
+            ],
+            frame_rate=_preview_rate(self.frames),
+        )
+
+    def _at_resolution(self, index: int, map_: Float32Array) -> Float32Array:
+        if self.resolution is Resolution.NETWORK:
+            return map_
+        return to_source_pixels(map_, self.frames.infos[index].transform)
+
+    def _intrinsics_in_source(self, intrinsics: Float32Array) -> Float32Array:
+        transforms = [info.transform for info in self.frames.infos]
+        in_source = [t.intrinsics_to_source(k) for t, k in zip(transforms, intrinsics, strict=True)]
+        return np.stack(in_source).astype(np.float32)
+
+    def _count(self, name: str, values: Float32Array) -> None:
+        bad = int(values.size - np.isfinite(values).sum())
+        if bad:
+            self.non_finite[name] = self.non_finite.get(name, 0) + bad
+
+    def _report(self, bad: NDArray[np.bool_], what: str) -> None:
+        stems = [self.frames.infos[index].stem for index in np.flatnonzero(bad)]
+        if stems:
+            rest = len(stems) - STEMS_IN_MESSAGE
+            more = f" and {rest} more" if rest > 0 else ""
+            self.problems.append(f"frame {', '.join(stems[:STEMS_IN_MESSAGE])}{more}: {what}")
+
+
+def _preview_rate(frames: Frames) -> float:
+    """The clip's own rate where it has one, within what players show well."""
+    if frames.timestamp_source is TimestampSource.INDEX or len(frames) < 2:
+        return PREVIEW_RATE_WITHOUT_TIME
+    period_s = float(np.median(np.diff(frames.timestamps_s)))
+    return float(np.clip(1 / max(period_s, 1e-6), *PREVIEW_RATE_LIMITS))
