@@ -26,7 +26,7 @@ def main() -> None:
     assert model.point_head is not None
 
     with torch.inference_mode():
-        tokens, patch_start_idx = model.aggregator(images, mask_strength=model.mask_strength)
+        tokens, patch_start_idx = model.aggregator(images)
         pose_encoding = model.camera_head(tokens)[-1]
         extrinsics, intrinsics = page4d.pose_encoding_to_extri_intri(
             pose_encoding, images.shape[-2:]

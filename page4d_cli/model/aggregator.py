@@ -34,11 +34,18 @@ class LayerTokens:
 
 
 class Aggregator(nn.Module):
-    """Pictures to tokens of every layer."""
+    """Pictures to tokens of every layer.
 
-    def __init__(self, config: ModelConfig) -> None:
+    Args:
+        config: sizes.
+        mask_strength: a ∈ [0, 1] of the spatial mask when a call is not told otherwise. A property
+            of the checkpoint's variant; 0 leaves plain VGGT.
+    """
+
+    def __init__(self, config: ModelConfig, *, mask_strength: float = 0.0) -> None:
         super().__init__()
         self.config = config
+        self.mask_strength = mask_strength
         width = config.width
         self.patch_embed = PatchEmbed(config)
         # Two learned sets: index 0 for the first frame, index 1 for all others.
@@ -56,14 +63,18 @@ class Aggregator(nn.Module):
         return 1 + self.config.num_register_tokens
 
     def forward(
-        self, images: Tensor, *, layers: Iterable[int] | None = None, mask_strength: float = 0.0
+        self,
+        images: Tensor,
+        *,
+        layers: Iterable[int] | None = None,
+        mask_strength: float | None = None,
     ) -> tuple[list[Tensor | None], int]:
         """All layers' tokens in a list, of which only the wanted ones are kept.
 
         Args:
             images: (B, S, 3, H, W) in [0, 1].
             layers: which to keep; default those that the dense heads read, and the last.
-            mask_strength: a ∈ [0, 1] of the spatial mask; 0 leaves plain VGGT.
+            mask_strength: overrides the checkpoint's.
 
         Returns:
             A list of `depth` entries, each (B, S, P, 2C) or None, and the index of the first patch.
@@ -76,20 +87,23 @@ class Aggregator(nn.Module):
         ]
         return tokens, self.patch_start_idx
 
-    def iterate(self, images: Tensor, *, mask_strength: float = 0.0) -> Iterator[LayerTokens]:
+    def iterate(
+        self, images: Tensor, *, mask_strength: float | None = None
+    ) -> Iterator[LayerTokens]:
         """Yield each layer as it is computed, so that only what a reader keeps stays in memory.
 
         Args:
             images: (B, S, 3, H, W) in [0, 1].
-            mask_strength: a ∈ [0, 1] of the spatial mask. A number of the host: no layer waits for
-                the device to learn whether there is a bias.
+            mask_strength: overrides the checkpoint's. A number of the host: no layer waits for the
+                device to learn whether there is a bias.
 
         Raises:
             ValueError: a side is no multiple of the patch size, or a mask is asked of a network
                 without one.
         """
         mask = self.config.spatial_mask
-        if mask_strength and mask is None:
+        strength = self.mask_strength if mask_strength is None else mask_strength
+        if strength and mask is None:
             raise ValueError("this network has no spatial mask head, its strength must be 0")
         frames, grid = images.shape[1], self._grid(images)
         x = self._tokens(images)
@@ -101,8 +115,8 @@ class Aggregator(nn.Module):
         for index in range(self.config.depth):
             x = self.frame_blocks[index](x.flatten(0, 1), table).unflatten(0, (-1, frames))
             frame_tokens = x
-            if mask and mask_strength and index == mask.source_layer:
-                bias = self._bias(frame_tokens, grid, mask_strength)
+            if mask and strength and index == mask.source_layer:
+                bias = self._bias(frame_tokens, grid, strength)
             masked = mask is not None and mask.first_layer <= index <= mask.last_layer
             x = self.global_blocks[index](x.flatten(1, 2), scene_table, bias if masked else None)
             x = x.unflatten(1, (frames, -1))
@@ -136,13 +150,20 @@ class Aggregator(nn.Module):
     def _tokens(self, images: Tensor) -> Tensor:
         """Pictures (B, S, 3, H, W) to tokens (B, S, P, C) before the first layer."""
         batch, frames = images.shape[:2]
-        mean = images.new_tensor(IMAGE_MEAN)[:, None, None]
-        std = images.new_tensor(IMAGE_STD)[:, None, None]
-        patches = self.patch_embed(((images - mean) / std).flatten(0, 1))
+        patches = self.patch_embed(normalise_pixels(images).flatten(0, 1))
         special = torch.cat((self.camera_token, self.register_token), dim=2)
         special = torch.cat((special[:, :1], special[:, 1:].expand(-1, frames - 1, -1, -1)), dim=1)
         special = special.expand(batch, -1, -1, -1)
         return torch.cat((special, patches.unflatten(0, (batch, frames))), dim=2)
+
+
+def normalise_pixels(images: Tensor) -> Tensor:
+    """Subtract ImageNet's mean and divide by its deviation, (..., 3, H, W) in [0, 1].
+
+    The six numbers go to the device as scalars: a tensor of them would make the host wait.
+    """
+    channels = zip(images.unbind(-3), IMAGE_MEAN, IMAGE_STD, strict=True)
+    return torch.stack([(channel - mean) / std for channel, mean, std in channels], dim=-3)
 
 
 def _block(config: ModelConfig) -> Block:

@@ -34,18 +34,22 @@ class Page4D(nn.Module):
 
     Args:
         config: sizes.
-        mask_strength: a ∈ [0, 1] of the spatial mask when `forward` is not told otherwise. A
-            property of the checkpoint's variant.
+        mask_strength: a ∈ [0, 1] of the spatial mask when a call is not told otherwise. A property
+            of the checkpoint's variant.
     """
 
     def __init__(self, config: ModelConfig, *, mask_strength: float = 0.0) -> None:
         super().__init__()
         self.config = config
-        self.mask_strength = mask_strength
-        self.aggregator = Aggregator(config)
+        self.aggregator = Aggregator(config, mask_strength=mask_strength)
         self.camera_head: CameraHead | None = CameraHead(config)
         self.depth_head: DPTHead | None = DPTHead(config, DenseOutput.DEPTH)
         self.point_head: DPTHead | None = DPTHead(config, DenseOutput.POINT)
+
+    @property
+    def mask_strength(self) -> float:
+        """The spatial mask's a ∈ [0, 1] when a call is not told otherwise."""
+        return self.aggregator.mask_strength
 
     def forward(
         self,
@@ -102,11 +106,10 @@ class Page4D(nn.Module):
             mask_strength: overrides the checkpoint's.
             on_layer: told the index of each layer when it is done.
         """
-        strength = self.mask_strength if mask_strength is None else mask_strength
         image_size = (images.shape[-2], images.shape[-1])
         dense = self._dense_heads(heads)
         maps: dict[Head, list[Tensor]] = {head: [] for head in dense}
-        for layer in self.aggregator.iterate(images, mask_strength=strength):
+        for layer in self.aggregator.iterate(images, mask_strength=mask_strength):
             for name, head in dense.items():
                 if layer.index in head.layers:
                     maps[name].append(self._project(head, layer, image_size))

@@ -23,11 +23,12 @@ def pose_encoding_to_extri_intri(
     """
     translation, quat_xyzw, fov_vh = pose_encoding.split((3, 4, 2), dim=-1)
     extrinsics = torch.cat((quat_xyzw_to_matrix(quat_xyzw), translation[..., None]), dim=-1)
-    half_hw = torch.tensor(tuple(image_size_hw), device=fov_vh.device, dtype=fov_vh.dtype) / 2
-    focal_yx = half_hw / torch.tan(fov_vh / 2)
+    height, width = image_size_hw
     intrinsics = pose_encoding.new_zeros(*pose_encoding.shape[:-1], 3, 3)
-    intrinsics[..., 0, 0], intrinsics[..., 1, 1] = focal_yx[..., 1], focal_yx[..., 0]
-    intrinsics[..., 0, 2], intrinsics[..., 1, 2] = half_hw[1], half_hw[0]
+    intrinsics[..., 0, 0] = (width / 2) / torch.tan(fov_vh[..., 1] / 2)
+    intrinsics[..., 1, 1] = (height / 2) / torch.tan(fov_vh[..., 0] / 2)
+    intrinsics[..., 0, 2] = width / 2
+    intrinsics[..., 1, 2] = height / 2
     intrinsics[..., 2, 2] = 1
     return extrinsics, intrinsics
 
@@ -45,12 +46,11 @@ def extri_intri_to_pose_encoding(
     Returns:
         (..., 9) with a unit quaternion, w ≥ 0.
     """
-    half_hw = (
-        torch.tensor(tuple(image_size_hw), device=intrinsics.device, dtype=intrinsics.dtype) / 2
-    )
-    focal_yx = torch.stack((intrinsics[..., 1, 1], intrinsics[..., 0, 0]), dim=-1)
-    fov_vh = 2 * torch.atan(half_hw / focal_yx)
+    height, width = image_size_hw
+    fov_v = 2 * torch.atan((height / 2) / intrinsics[..., 1, 1])
+    fov_h = 2 * torch.atan((width / 2) / intrinsics[..., 0, 0])
     quat_xyzw = matrix_to_quat_xyzw(extrinsics[..., :3, :3])
+    fov_vh = torch.stack((fov_v, fov_h), dim=-1)
     return torch.cat((extrinsics[..., :3, 3], quat_xyzw, fov_vh), dim=-1)
 
 

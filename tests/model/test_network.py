@@ -64,6 +64,15 @@ def test_scenes_of_a_batch_do_not_mix(oracle_model, images):
     assert relative_difference(batched["depth"][1:], alone["depth"]) < 1e-5
 
 
+def test_the_variants_strength_holds_for_every_call(oracle_model, images):
+    masked = Page4D(oracle_model.config, mask_strength=1.0)
+    masked.load_state_dict(oracle_model.state_dict())
+    expected = oracle_model.aggregator(images, mask_strength=1.0)[0][-1]
+    assert torch.equal(masked.aggregator(images)[0][-1], expected)
+    assert torch.equal(masked(images)["depth"], oracle_model(images, mask_strength=1.0)["depth"])
+    assert not torch.equal(expected, oracle_model.aggregator(images)[0][-1])
+
+
 def test_mask_bias_equals_the_dense_formula(oracle_model):
     """The second small attention gives what an N × N bias would."""
     attention = oracle_model.aggregator.global_blocks[12].attn

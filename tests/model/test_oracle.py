@@ -8,7 +8,7 @@ from safetensors.torch import load_file
 from support import ORACLE, relative_difference
 
 from page4d_cli.core.geometry import world_points_from_depth
-from page4d_cli.model.aggregator import IMAGE_MEAN, IMAGE_STD
+from page4d_cli.model.aggregator import normalise_pixels
 from page4d_cli.model.config import ModelConfig, SpatialMaskConfig
 from page4d_cli.model.network import Page4D
 from page4d_cli.model.pose_encoding import (
@@ -61,8 +61,7 @@ def test_every_layer(oracle_model, case):
 
 def test_patch_tokens(oracle_model, case):
     _, expected = case
-    mean, std = (torch.tensor(value)[:, None, None] for value in (IMAGE_MEAN, IMAGE_STD))
-    pixels = ((expected["images"] - mean) / std).flatten(0, 1)
+    pixels = normalise_pixels(expected["images"]).flatten(0, 1)
     tokens = oracle_model.aggregator.patch_embed(pixels)
     assert relative_difference(tokens, expected["patch_tokens"]) < TOLERANCE
 

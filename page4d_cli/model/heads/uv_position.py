@@ -1,6 +1,7 @@
 """The position embedding that the dense heads add to their maps."""
 
 import math
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -19,18 +20,24 @@ def add_position(maps: Tensor, image_size: tuple[int, int]) -> Tensor:
     channels, rows, columns = maps.shape[-3:]
     aspect = image_size[1] / image_size[0]
     diagonal = math.hypot(aspect, 1.0)
-    u = _sine_cosine(aspect / diagonal, columns, channels // 4).to(maps)
-    v = _sine_cosine(1.0 / diagonal, rows, channels // 4).to(maps)
+    u = _sine_cosine(aspect / diagonal, columns, channels // 4, maps.device)
+    v = _sine_cosine(1.0 / diagonal, rows, channels // 4, maps.device)
     half = channels // 2
     maps[..., :half, :, :] += u[:, None, :]
     maps[..., half:, :, :] += v[:, :, None]
     return maps
 
 
-def _sine_cosine(extent: float, count: int, frequencies: int) -> Tensor:
-    """(2·frequencies, count) weighted sines and cosines of `count` positions within ±extent."""
+@lru_cache(maxsize=64)
+def _sine_cosine(extent: float, count: int, frequencies: int, device: torch.device) -> Tensor:
+    """(2·frequencies, count) weighted sines and cosines of `count` positions within ±extent.
+
+    Kept per shape: computing them needs float64, which not every device has, and sending them to
+    the device makes the host wait.
+    """
     edge = extent * (count - 1) / count
-    positions = torch.linspace(-edge, edge, count, dtype=torch.float64)
-    exponents = torch.arange(frequencies, dtype=torch.float64) / frequencies
-    angles = BASE ** -exponents[:, None] * positions
-    return WEIGHT * torch.cat((angles.sin(), angles.cos())).float()
+    with torch.inference_mode(False):  # what is kept must serve training, too
+        positions = torch.linspace(-edge, edge, count, dtype=torch.float64)
+        exponents = torch.arange(frequencies, dtype=torch.float64) / frequencies
+        angles = BASE ** -exponents[:, None] * positions
+        return (WEIGHT * torch.cat((angles.sin(), angles.cos()))).float().to(device)

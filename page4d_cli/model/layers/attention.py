@@ -60,7 +60,9 @@ class Attention(nn.Module):
         query, key, value = (part.transpose(1, 2) for part in (query, key, value))
         out = functional.scaled_dot_product_attention(query, key, value)  # (B, heads, N, D)
         if bias is not None:
-            out = out.index_copy(2, bias.special_tokens, _special_rows(query, key, value, bias))
+            rows = _special_rows(query, key, value, bias)
+            copy = out.index_copy if torch.is_grad_enabled() else out.index_copy_
+            out = copy(2, bias.special_tokens, rows)
         return out.transpose(1, 2).flatten(2)
 
 
