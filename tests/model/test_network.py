@@ -67,6 +67,7 @@ def test_scenes_of_a_batch_do_not_mix(oracle_model, images):
 def test_the_variants_strength_holds_for_every_call(oracle_model, images):
     masked = Page4D(oracle_model.config, mask_strength=1.0)
     masked.load_state_dict(oracle_model.state_dict())
+    masked.requires_grad_(False)
     expected = oracle_model.aggregator(images, mask_strength=1.0)[0][-1]
     assert torch.equal(masked.aggregator(images)[0][-1], expected)
     assert torch.equal(masked(images)["depth"], oracle_model(images, mask_strength=1.0)["depth"])
