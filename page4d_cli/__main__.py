@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from io import TextIOWrapper
 from types import FrameType
 
 from page4d_cli.app import app
@@ -13,6 +14,9 @@ SIGTERM_STATUS = 128 + signal.SIGTERM
 def main() -> None:
     """Run the command line; a polite `kill` cleans up just as Ctrl-C does."""
     signal.signal(signal.SIGTERM, _leave)
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # file names need not be text
+            stream.reconfigure(errors="surrogateescape")
     app()
 
 

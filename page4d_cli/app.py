@@ -24,11 +24,7 @@ class ErrorBoundary(TyperGroup):
             # Typer's usage errors; where they live differs between its versions.
             if not (standalone_mode and hasattr(error, "format_message")):
                 raise
-            message = error.format_message().replace("Value error, ", "").rstrip(".")
-            if message:  # none if Typer has shown the help instead
-                context = getattr(error, "ctx", None)
-                command = context.command_path if context is not None else "page4d"
-                fail(f"{message}; see {command} --help", exit_code=2)
+            _show_usage_error(error)
             sys.exit(2)
         if standalone_mode:
             sys.exit(status)
@@ -42,6 +38,16 @@ class ErrorBoundary(TyperGroup):
             raise fail(str(error), error.exit_code) from error
         except KeyboardInterrupt:
             raise fail("interrupted; nothing half-written was left", 130) from None
+
+
+def _show_usage_error(error: Any) -> None:  # noqa: ANN401 - see above
+    if type(error).__name__ == "NoArgsIsHelpError":  # its message is the whole help
+        error.show()
+        return
+    message = error.format_message().replace("Value error, ", "").rstrip(".")
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "page4d"
+    fail(f"{message}; see {command} --help", exit_code=2)
 
 
 app = typer.Typer(
@@ -69,7 +75,12 @@ def main(
         ),
     ] = False,
 ) -> None:
-    """Cameras, depth and points from a video of a moving world, with one feed-forward network."""
+    """Cameras, depth and points from a video of a moving world, with one feed-forward network.
+
+    [bold]Example[/bold]
+
+      page4d infer clip.mp4 --out preds/
+    """
 
 
 app.command()(infer.infer)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def fail(message: str, exit_code: int) -> typer.Exit:
     """Print one line to stderr and return what the caller has to raise."""
-    typer.secho(f"error: {' '.join(message.split())}", err=True, fg="red")
+    typer.secho(f"error: {' '.join(message.splitlines())}", err=True, fg="red")
     return typer.Exit(exit_code)
 
 
@@ -58,12 +58,17 @@ class Steps:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Take the bar away, for something else to be printed."""
         if self._progress is not None:
             self._progress.stop()
+            self._progress = self._task = None
 
-    def title(self, title: str) -> None:
+    def title(self, name: str, index: int, count: int) -> None:
         """Name the scene that the next steps belong to."""
-        self._title = title
+        self._title = name if count == 1 else f"{name} ({index + 1}/{count})"
 
     def step(self, what: str, done: int, total: int) -> None:
         """Show that `done` of `total` steps of `what` are done."""

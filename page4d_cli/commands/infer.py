@@ -115,6 +115,13 @@ def infer(
     from page4d_cli.pipelines.scenes import FrameChoice, ModelChoice, Observer, infer_scenes
 
     with Steps(hidden=quiet) as steps:
+
+        def tell(result: "SceneResult") -> None:
+            steps.clear()
+            _tell(result, quiet)
+            if result.manifest is not None and not as_json:
+                typer.echo(str(result.out))
+
         results = infer_scenes(
             inputs,
             out,
@@ -124,21 +131,14 @@ def infer(
             options=RunOptions(chosen, resolution, overwrite, tuple(sys.argv)),
             resume=resume,
             observer=Observer(
+                on_scene=steps.title,
                 on_model=lambda model: _say_model(model, quiet),
-                on_scene=lambda scene, index, count: steps.title(
-                    scene.name if count == 1 else f"{scene.name} ({index + 1}/{count})"
-                ),
+                on_result=tell,
                 progress=steps.step,
             ),
         )
-    for result in results:
-        _tell(result, quiet)
     if as_json:
         print_json(_as_json(results))
-    else:
-        for result in results:
-            if result.manifest is not None:
-                typer.echo(str(result.out))
     failed = [result for result in results if result.error is not None]
     if failed:
         warn(f"{len(failed)} of {len(results)} scenes failed")
@@ -147,11 +147,8 @@ def infer(
 
 def _say_model(model: "LoadedModel", quiet: bool) -> None:
     info, runtime = model.info, model.runtime
-    say(
-        f"weights {info.name} ({info.variant.value}) on {runtime.device} in "
-        f"{runtime.precision.value}",
-        quiet=quiet,
-    )
+    where = f"{runtime.device} in {runtime.precision.value}"
+    say(f"weights {info.name} ({info.variant.value}) on {where}", quiet=quiet)
     for note in model.notes:
         warn(note)
 
@@ -164,17 +161,14 @@ def _tell(result: "SceneResult", quiet: bool) -> None:
     for problem in manifest.problems:
         warn(f"{result.name}: {problem}")
     if manifest.ignored:
-        say(
-            f"{result.name}: ignored {len(manifest.ignored)} files that are no usable images",
-            quiet=quiet,
-        )
-    height, width = manifest.network_size
-    cloud = "" if manifest.cloud is None else f", {manifest.cloud['points']:.0f} points"
+        ignored = f"{len(manifest.ignored)} files that are no usable images"
+        say(f"{result.name}: ignored {ignored}; the manifest lists them", quiet=quiet)
     did = "kept" if result.kept else f"done in {sum(manifest.timings_s.values()):.1f} s"
-    say(
-        f"{result.name}: {did}, {len(manifest.frames)} frames of {width}×{height}{cloud}",
-        quiet=quiet,
-    )
+    height, width = manifest.network_size
+    count = len(manifest.frames)
+    size = f"{count} frame{'s' if count > 1 else ''} of {width}×{height}"
+    cloud = "" if manifest.cloud is None else f", {manifest.cloud['points']:.0f} points"
+    say(f"{result.name}: {did}, {size}{cloud}", quiet=quiet)
 
 
 def _as_json(results: list["SceneResult"]) -> dict[str, Any]:

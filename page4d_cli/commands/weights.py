@@ -14,7 +14,11 @@ from page4d_cli.core.enums import Precision
 if TYPE_CHECKING:
     from page4d_cli.pipelines.weights import CheckReport
 
-app = typer.Typer(no_args_is_help=True, help="List, download, check and convert checkpoints.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="List, download, check and convert checkpoints.\n\n[bold]Example[/bold]\n\n"
+    "  page4d weights list",
+)
 
 NameOrPath = Annotated[
     str | None,

@@ -28,7 +28,7 @@ _MAX_READERS = 8  # threads; more gain nothing on disks and cost memory for full
 def load_frames(
     source: str | Path | Sequence[str | Path],
     *,
-    fit: Fit = Fit.KEEP,
+    fit: Fit | str = Fit.KEEP,
     size: int = 518,
     stride: int = 1,
     fps: float | None = None,

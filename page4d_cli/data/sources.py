@@ -72,8 +72,6 @@ def _paths_in(stdin: Iterable[str] | None) -> list[str]:
 
 def _unfold(path: str, kind: Kind) -> list[str]:
     """The videos and folders that stand behind a pattern without images, else the input itself."""
-    if kind is Kind.FOLDER:
-        list_images(path, kind)  # an empty one is better refused now than after a download
     clips = clips_of_pattern(path) if kind is Kind.PATTERN else []
     return clips or [path]
 

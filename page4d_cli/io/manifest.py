@@ -35,6 +35,8 @@ CONVENTIONS = {
     "depth": "planar: the z of the camera frame",
     "depth_png": "value = depth * depth_png_scale, 0 where there is no depth",
     "confidence": "at least 1; only its order has a meaning",
+    "without_value": "cameras.npz: NaN where the network gave no usable camera, see problems; "
+    "maps of source size: 0 where the picture was cropped away",
     "pixel_centre": "whole numbers are pixel centres, (0, 0) that of the top left pixel",
     "sizes": "network_size is [height, width]; source_size is [width, height]; "
     "content is [left, top, right, bottom], half open, in network pixels",

@@ -14,7 +14,6 @@ from page4d_cli.core.errors import RunError
 from page4d_cli.core.types import Float32Array, Float64Array
 from page4d_cli.io.manifest import MANIFEST, Manifest, read_manifest
 from page4d_cli.io.run_writer import RunWriter, check_place
-from page4d_cli.io.writing import writing
 
 __all__ = [
     "CAMERAS",
@@ -34,7 +33,6 @@ __all__ = [
     "points_confidence_file",
     "points_file",
     "read_manifest",
-    "writing",
 ]
 
 TRAJECTORY = "trajectory.txt"
@@ -126,13 +124,13 @@ class Run:
         return array
 
 
-def open_run(out: Path) -> Run:
+def open_run(out: str | Path) -> Run:
     """Open a complete run directory.
 
     Raises:
         RunError: there is no manifest, or it cannot be read.
     """
-    return Run(out, read_manifest(out))
+    return Run(Path(out), read_manifest(Path(out)))
 
 
 def is_complete(out: Path) -> bool:

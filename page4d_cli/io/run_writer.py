@@ -13,11 +13,16 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import TracebackType
 
 from page4d_cli.core.errors import OutputError, RunError
 from page4d_cli.io.manifest import MANIFEST, Manifest, read_manifest
-from page4d_cli.io.staging import create_staging, is_staging, remove_stale_staging
+from page4d_cli.io.staging import (
+    create_staging,
+    is_staging,
+    remove_stale_staging,
+    staging_of_others,
+)
 from page4d_cli.io.writing import writing
 
 
@@ -83,6 +88,7 @@ class RunWriter:
             with _placing(self._given):
                 self._out = self._given.resolve()
                 remove_stale_staging(self._out)
+                _require_alone(self._out)
                 check_place(self._out, overwrite=self._overwrite)
                 self._make_parents()
                 self._staging = create_staging(self._out)
@@ -120,7 +126,7 @@ class RunWriter:
         return path
 
     def commit(self, manifest: Manifest) -> Manifest:
-        """Move every file to its place, the manifest last; Ctrl-C waits until that is done.
+        """Move every file to its place, the manifest last; Ctrl-C and `kill` wait for the end.
 
         Args:
             manifest: of the run; `files` is filled in here.
@@ -187,9 +193,21 @@ def _previous_files(out: Path) -> tuple[str, ...]:
         ) from error
 
 
+def _require_alone(out: Path) -> None:
+    """Refuse a place that another process is writing to; two runs would mix their files."""
+    others = staging_of_others(out)
+    if others:
+        raise OutputError(
+            f"another page4d is writing a run to {out} (its work so far: {others[0].name}); "
+            "wait for it, or choose another --out"
+        )
+
+
 def _require_writable(out: Path) -> None:
     """Ask about the nearest thing that is there; only trying it out would tell more."""
     there = next(path for path in (out.absolute(), *out.absolute().parents) if path.exists())
+    if not there.is_dir() and there != out.absolute():
+        raise OutputError(f"cannot write to {out}: {there} is a file; choose another --out")
     if not os.access(there, os.W_OK):
         raise OutputError(f"cannot write to {out}: {there} is read-only; choose another --out")
 
@@ -216,15 +234,19 @@ def _remove_if_empty(directory: Path) -> None:
 
 @contextmanager
 def _interrupts_deferred() -> Iterator[None]:
-    """Let the body finish before Ctrl-C has its effect; only the main thread receives it."""
+    """Let the body finish before Ctrl-C or `kill` has its effect; the main thread receives them."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    caught: list[tuple[int, FrameType | None]] = []
-    previous = signal.signal(signal.SIGINT, lambda *interrupt: caught.append(interrupt))
+    caught: list[int] = []
+    previous = {
+        kind: signal.signal(kind, lambda kind, _frame: caught.append(kind))
+        for kind in (signal.SIGINT, signal.SIGTERM)
+    }
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, previous)
-    if caught and callable(previous):
-        previous(*caught[0])
+        for kind, handler in previous.items():
+            signal.signal(kind, handler)
+    if caught:
+        signal.raise_signal(caught[0])

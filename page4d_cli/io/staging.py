@@ -36,18 +36,32 @@ def remove_stale_staging(out: Path) -> None:
     Args:
         out: absolute place of a run.
     """
-    for home in (out.parent, out):
-        with suppress(OSError):  # absent or unreadable: then there is nothing that we could remove
-            for entry in list(home.iterdir()):
-                pid = entry.name.removeprefix(_prefix(out)).removesuffix(".partial")
-                ours = pid.isdecimal() and entry.name == f"{_prefix(out)}{pid}.partial"
-                if ours and (int(pid) == os.getpid() or not _is_alive(int(pid))):
-                    shutil.rmtree(entry, ignore_errors=True)
+    for pid, entry in _staging_of_this_host(out):
+        if pid == os.getpid() or not _is_alive(pid):
+            shutil.rmtree(entry, ignore_errors=True)
+
+
+def staging_of_others(out: Path) -> list[Path]:
+    """Where other living processes of this host are writing a run for `out`."""
+    return [
+        entry for pid, entry in _staging_of_this_host(out) if pid != os.getpid() and _is_alive(pid)
+    ]
 
 
 def is_staging(entry: Path, out: Path) -> bool:
     """Whether `entry` is a staging directory for `out`, of any process of any host."""
     return entry.name.startswith(f".{out.name}.") and entry.name.endswith(".partial")
+
+
+def _staging_of_this_host(out: Path) -> list[tuple[int, Path]]:
+    found = []
+    for home in (out.parent, out):
+        with suppress(OSError):  # absent or unreadable: then there is nothing of ours
+            for entry in home.iterdir():
+                pid = entry.name.removeprefix(_prefix(out)).removesuffix(".partial")
+                if pid.isdecimal() and entry.name == f"{_prefix(out)}{pid}.partial":
+                    found.append((int(pid), entry))
+    return found
 
 
 def _prefix(out: Path) -> str:

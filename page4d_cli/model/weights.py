@@ -71,9 +71,9 @@ class LoadedModel(Page4D):
 def load_model(
     name_or_path: str | Path = "page4d",
     *,
-    variant: Variant | None = None,
+    variant: Variant | str | None = None,
     device: str = "auto",
-    precision: Precision = Precision.AUTO,
+    precision: Precision | str = Precision.AUTO,
 ) -> LoadedModel:
     """Load a network; the file is mapped into memory and never copied as a whole.
 
@@ -88,7 +88,8 @@ def load_model(
         WeightsError: the weights are not there, cannot be read, or are not for this network.
         DeviceError: this machine lacks the device or the precision.
     """
-    runtime = pick(device, precision)
+    runtime = pick(device, Precision(precision))
+    variant = None if variant is None else Variant(variant)
     entry = WEIGHTS.get(str(name_or_path))
     if entry is not None and entry.source is None:
         return _load_random(variant, runtime)
@@ -103,6 +104,18 @@ def load_model(
     info = WeightsInfo(str(name_or_path), resolve_variant(checkpoint, fit, stated), path)
     notes = (f"ignored {len(fit.ignored)} track_head tensors",) if fit.ignored else ()
     return assemble(fit.config, checkpoint.tensors, runtime=runtime, info=info, notes=notes)
+
+
+def image_size_of(name_or_path: str | Path) -> int:
+    """Longer side of the pictures that weights are made for, known without a download.
+
+    Raises:
+        WeightsError: there is no such name or file, or the file cannot be read.
+    """
+    entry = WEIGHTS.get(str(name_or_path))
+    if entry is None:
+        return examine(read_checkpoint(locate(name_or_path))).config.image_size
+    return (RANDOM_CONFIG if entry.source is None else ModelConfig()).image_size
 
 
 def locate(name_or_path: str | Path) -> Path:

@@ -50,7 +50,7 @@ def choose_cloud(
     """
     usable = [
         _usable(frames, index, depth[index], confidence[index])
-        if np.isfinite(extrinsics[index]).all() and np.isfinite(intrinsics[index]).all()
+        if np.isfinite(extrinsics[index]).all() and has_usable_focal_length(intrinsics[index])
         else np.zeros(depth[index].shape, bool)
         for index in range(len(frames))
     ]
@@ -76,6 +76,11 @@ def choose_cloud(
         candidates=sum(int(mask.sum()) for mask in usable),
         confidence_threshold=threshold,
     )
+
+
+def has_usable_focal_length(intrinsics: Float32Array) -> bool:
+    """Whether K (3, 3) is a camera: a field of view of 0 or beyond π gives none."""
+    return bool(np.isfinite(intrinsics).all() and (np.diagonal(intrinsics) > 0).all())
 
 
 def _usable(

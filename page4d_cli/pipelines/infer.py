@@ -98,7 +98,8 @@ def cameras(model: Page4D, encoding: Encoding) -> tuple[Float32Array, Float32Arr
     """Cameras of a clip: T_camera_world (S, 3, 4) and K (S, 3, 3) in pixels of the maps."""
     if model.camera_head is None:
         raise ValueError("this model has no camera head")
-    with torch.inference_mode():
+    count = encoding.camera_tokens.shape[1]
+    with _explained_memory(model, count, encoding.image_size), torch.inference_mode():
         pose_encoding = model.camera_head.refine(encoding.camera_tokens)[-1][0]
         extrinsics, intrinsics = pose_encoding_to_extri_intri(
             pose_encoding.cpu(), encoding.image_size
@@ -152,6 +153,6 @@ def _explained_memory(model: Page4D, count: int, size: tuple[int, int]) -> Itera
 
 
 def _means_no_memory(error: Exception) -> bool:
-    """Whether an allocator failed; torch has a type of its own for the GPU's only."""
-    known = isinstance(error, MemoryError | torch.OutOfMemoryError)
-    return known or "can't allocate memory" in str(error)
+    """Whether an allocator failed; torch has a type of its own for CUDA's only."""
+    words = ("out of memory", "can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED")
+    return isinstance(error, MemoryError) or any(word in str(error) for word in words)

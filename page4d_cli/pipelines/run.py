@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import torch
@@ -82,7 +83,8 @@ def write_run(
         RunWriter(out, overwrite=options.overwrite) as writer,
         ThreadPoolExecutor(max_workers=1) as disk,
     ):
-        checksum = disk.submit(lambda: model.info.sha256)  # reads gigabytes: meanwhile
+        checksum = Thread(target=lambda: model.info.sha256, daemon=True)
+        checksum.start()  # it reads gigabytes; Ctrl-C need not wait for it
         files = RunFiles(frames, writer, options.save, options.resolution)
         with _timed(timings_s, "aggregator"):
             encoding = encode_clip(model, frames, heads=heads, progress=progress)
@@ -90,8 +92,8 @@ def write_run(
             _run_heads(model, encoding, heads, files, disk, progress)
         with _timed(timings_s, "derived files"):
             files.write_derived(progress)
-        manifest = _manifest(model, frames, options, files, checksum.result(), timings_s)
-        return writer.commit(manifest)
+        checksum.join()
+        return writer.commit(_manifest(model, frames, options, files, timings_s))
 
 
 def _run_heads(
@@ -127,7 +129,6 @@ def _manifest(
     frames: Frames,
     options: RunOptions,
     files: RunFiles,
-    sha256: str | None,
     timings_s: dict[str, float],
 ) -> Manifest:
     """What there is to say once all files are written."""
@@ -143,7 +144,7 @@ def _manifest(
         },
         device=describe_device(runtime.device),
         dtype=runtime.precision.value,
-        weights=WeightsRecord(info.name, info.variant, sha256, path),
+        weights=WeightsRecord(info.name, info.variant, info.sha256, path),
         mask_strength=model.mask_strength,
         resolution=options.resolution,
         network_size=frames.size,

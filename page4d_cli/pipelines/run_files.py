@@ -18,7 +18,11 @@ from page4d_cli.io.preview import write_preview
 from page4d_cli.io.run_directory import RunWriter
 from page4d_cli.io.trajectory import write_intrinsics, write_tum
 from page4d_cli.io.writing import writing
-from page4d_cli.pipelines.cloud import CONFIDENCE_PERCENTILE, choose_cloud
+from page4d_cli.pipelines.cloud import (
+    CONFIDENCE_PERCENTILE,
+    choose_cloud,
+    has_usable_focal_length,
+)
 from page4d_cli.pipelines.infer import DenseChunk, Progress
 
 PREVIEW_RATE_WITHOUT_TIME = 10.0
@@ -59,15 +63,21 @@ class RunFiles:
     _depth: list[Float32Array] = field(default_factory=list)
     _confidence: list[Float32Array] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        """Find out now, not after hours of work, if something is in the way of a file."""
+        for save, name in ((Save.CLOUD, names.CLOUD), (Save.PREVIEW, names.PREVIEW)):
+            if save in self.save:
+                self.writer.path(name)
+
     def write_cameras(self, extrinsics: Float32Array, intrinsics: Float32Array) -> None:
         """Take T_camera_world (S, 3, 4) and K (S, 3, 3); text files get the finite ones only."""
         self._cameras = extrinsics, intrinsics
         self._count("extrinsics", extrinsics)
         self._count("intrinsics", intrinsics)
         pose_ok = np.array([bool(np.isfinite(pose).all()) for pose in extrinsics])
-        focal_ok = np.array([bool(np.isfinite(k).all()) for k in intrinsics])
-        self._report(~pose_ok, "the pose is not finite; left out of trajectory.txt")
-        self._report(~focal_ok, "the focal length is infinite; left out of intrinsics.txt")
+        focal_ok = np.array([has_usable_focal_length(k) for k in intrinsics])
+        self._report(~pose_ok, "the pose is not finite")
+        self._report(~focal_ok, "the focal length is not positive and finite")
         if Save.CAMERAS not in self.save:
             return
         stamps = self.frames.timestamps_s
@@ -75,7 +85,8 @@ class RunFiles:
         write_tum(self.writer.path(names.TRAJECTORY), stamps[pose_ok], T_world_camera)
         in_source = self._intrinsics_in_source(intrinsics)
         write_intrinsics(self.writer.path(names.INTRINSICS), stamps[focal_ok], in_source[focal_ok])
-        of_maps = in_source if self.resolution is Resolution.SOURCE else intrinsics
+        of_maps = np.array(in_source if self.resolution is Resolution.SOURCE else intrinsics)
+        of_maps[~focal_ok] = np.nan
         path = self.writer.path(names.CAMERAS)
         with writing(path):
             np.savez(path, extrinsics=extrinsics, intrinsics=of_maps)
@@ -84,10 +95,10 @@ class RunFiles:
         """Take the maps of some frames; may run in a thread of its own."""
         both = zip(_MAPS[chunk.head], (chunk.values, chunk.confidence), strict=True)
         for (name, file, save), maps in both:
-            self._count(name, maps)
-            if save not in self.save:
-                continue
             for index, map_ in enumerate(maps, start=chunk.frames.start):
+                self._count(name, self._content(index, map_))
+                if save not in self.save:
+                    continue
                 path = self.writer.path(file(self.frames.infos[index].stem))
                 with writing(path):
                     np.save(path, self._at_resolution(index, map_))
@@ -111,7 +122,8 @@ class RunFiles:
             self.problems.append(f"{name}: {count} values are not finite")
 
     def _write_depth_pngs(self) -> None:
-        deepest = max(float(d[np.isfinite(d)].max(initial=0)) for d in self._depth)
+        contents = [self._content(index, depth) for index, depth in enumerate(self._depth)]
+        deepest = max(float(d[np.isfinite(d)].max(initial=0)) for d in contents)
         if deepest <= 0:
             self.problems.append("no frame has a usable depth; no depth PNG was written")
             return
@@ -139,13 +151,20 @@ class RunFiles:
             self.writer.path(names.PREVIEW),
             list(self.frames.images),
             self._depth,
-            depth_range=robust_range(self._depth),
+            depth_range=robust_range(
+                self._content(index, depth) for index, depth in enumerate(self._depth)
+            ),
             labels=[
                 f"frame {info.index}" + (f"  {info.timestamp_s:.3f} s" if has_time else "")
                 for info in self.frames.infos
             ],
             frame_rate=_preview_rate(self.frames),
         )
+
+    def _content(self, index: int, map_: Float32Array) -> Float32Array:
+        """A map without its padding."""
+        left, top, right, bottom = self.frames.infos[index].transform.content
+        return map_[top:bottom, left:right]
 
     def _at_resolution(self, index: int, map_: Float32Array) -> Float32Array:
         if self.resolution is Resolution.NETWORK:

@@ -6,13 +6,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from page4d_cli.core.enums import Fit, Precision, Variant
-from page4d_cli.core.errors import OutputError, Page4DError
+from page4d_cli.core.errors import DeviceError, OutputError, Page4DError, WeightsError
 from page4d_cli.data.frames import load_frames
 from page4d_cli.data.sources import Scene, find_scenes
 from page4d_cli.io.manifest import Json, Manifest
-from page4d_cli.io.run_directory import check_place, is_complete, read_manifest
-from page4d_cli.model.weights import LoadedModel, load_model
+from page4d_cli.io.run_directory import MANIFEST, check_place
+from page4d_cli.model.runtime import pick
+from page4d_cli.model.weights import LoadedModel, image_size_of, load_model
+from page4d_cli.model.weights_table import WEIGHTS
 from page4d_cli.pipelines.infer import Progress
+from page4d_cli.pipelines.resume import kept_run
 from page4d_cli.pipelines.run import RunOptions, write_run
 
 
@@ -69,8 +72,9 @@ class SceneResult:
 class Observer:
     """What a caller may want to hear meanwhile."""
 
+    on_scene: Callable[[str, int, int], None] = field(default=lambda _name, _index, _count: None)
     on_model: Callable[[LoadedModel], None] = field(default=lambda _model: None)
-    on_scene: Callable[[Scene, int, int], None] = field(default=lambda _scene, _index, _count: None)
+    on_result: Callable[[SceneResult], None] = field(default=lambda _result: None)
     progress: Progress | None = None
 
 
@@ -90,8 +94,9 @@ def infer_scenes(
 ) -> list[SceneResult]:
     """Run every scene of the inputs; several scenes get a directory each below `out`.
 
-    All places are looked at before any work. With one scene an error is raised; of several the
-    others go on, and the failure stands in the result.
+    All places are looked at before any work, and the first frames are read before the network is
+    loaded, which may be a download. With one scene an error is raised; of several the others go on,
+    and the failure stands in the result.
 
     Args:
         inputs: folders, videos, patterns, images, or `-` for paths on stdin.
@@ -106,64 +111,114 @@ def infer_scenes(
     Raises:
         Page4DError: the inputs, the places or the weights cannot be used, or the only scene failed.
     """
-    scenes = find_scenes(inputs, stdin)
-    places = [out] if len(scenes) == 1 else [out / scene.name for scene in scenes]
-    runs = [_with_settings(options, scene, model, frames) for scene in scenes]
-    kept = {
-        place: _kept(place, run) if resume else None
-        for place, run in zip(places, runs, strict=True)
-    }
-    for place in places:
-        if kept[place] is None:
-            check_place(place, overwrite=options.overwrite)
+    pick(model.device, model.precision)  # refuses what this machine does not have
+    size = image_size_of(model.weights)
+    jobs = _plan(find_scenes(inputs, stdin), out, model, frames, options, resume)
+    network = _Network(model, observer)
     results: list[SceneResult] = []
-    loaded: _Loaded | None = None
-    for index, (scene, place, run) in enumerate(zip(scenes, places, runs, strict=True)):
-        manifest = kept[place]
-        if manifest is not None:
-            results.append(SceneResult(scene.name, place, manifest, kept=True))
-            continue
-        if loaded is None:
-            loaded = _load(model)
-            observer.on_model(loaded.model)
-        observer.on_scene(scene, index, len(scenes))
+    for index, job in enumerate(jobs):
+        observer.on_scene(job.scene.name, index, len(jobs))
         try:
-            manifest = _run_scene(loaded, scene, place, frames, run, observer.progress)
-            results.append(SceneResult(scene.name, place, manifest))
+            result = _run(job, frames, size, network, observer.progress)
+        except (WeightsError, DeviceError):
+            raise  # of no use to the other scenes either
         except Page4DError as error:
-            if len(scenes) == 1:
+            if len(jobs) == 1:
                 raise
-            results.append(SceneResult(scene.name, place, error=str(error)))
+            result = SceneResult(job.scene.name, job.place, error=str(error))
+        results.append(result)
+        observer.on_result(result)
     return results
 
 
 @dataclass(frozen=True)
-class _Loaded:
-    model: LoadedModel
-    seconds: float
+class _Job:
+    """One scene and what is to be done about it."""
+
+    scene: Scene
+    place: Path
+    options: RunOptions
+    kept: Manifest | None
 
 
-def _load(choice: ModelChoice) -> _Loaded:
-    start = time.perf_counter()
-    model = load_model(
-        choice.weights, variant=choice.variant, device=choice.device, precision=choice.precision
-    )
-    return _Loaded(model, round(time.perf_counter() - start, 3))
-
-
-def _run_scene(
-    loaded: _Loaded,
-    scene: Scene,
-    place: Path,
-    choice: FrameChoice,
+def _plan(
+    scenes: Sequence[Scene],
+    out: Path,
+    model: ModelChoice,
+    frames: FrameChoice,
     options: RunOptions,
+    resume: bool,
+) -> list[_Job]:
+    """Find every scene's place, and look at all of them."""
+    if len(scenes) > 1 and (out / MANIFEST).exists():
+        raise OutputError(
+            f"{out} holds the run of one scene, and {len(scenes)} were given; "
+            "choose another --out, below which each gets a directory"
+        )
+    jobs = []
+    for scene in scenes:
+        place = out if len(scenes) == 1 else out / scene.name
+        asked = replace(options, settings=_settings(scene, model, frames))
+        kept = kept_run(place, asked) if resume else None
+        if resume and kept is None and (place / MANIFEST).exists():
+            asked = replace(asked, overwrite=True)  # the same run, which has lost files
+        if kept is None:
+            check_place(place, overwrite=asked.overwrite)
+        jobs.append(_Job(scene, place, asked, kept))
+    return jobs
+
+
+def _settings(scene: Scene, model: ModelChoice, frames: FrameChoice) -> dict[str, Json]:
+    """What makes a run the same run, however its paths were typed."""
+    one = isinstance(scene.source, str)
+    sources = (scene.source,) if isinstance(scene.source, str) else scene.source
+    paths: list[Json] = [str(Path(path).resolve()) for path in sources]
+    is_name = model.weights in WEIGHTS
+    return {
+        "source": paths[0] if one else paths,
+        "weights": model.weights if is_name else str(Path(model.weights).resolve()),
+        "variant": None if model.variant is None else model.variant.value,
+        **frames.as_settings(),
+    }
+
+
+class _Network:
+    """The network, loaded when it is first needed."""
+
+    def __init__(self, choice: ModelChoice, observer: Observer) -> None:
+        self._choice = choice
+        self._observer = observer
+        self._model: LoadedModel | None = None
+
+    def get(self, timings_s: dict[str, float]) -> LoadedModel:
+        """The network; if this loads it, the time is noted."""
+        if self._model is None:
+            start = time.perf_counter()
+            choice = self._choice
+            self._model = load_model(
+                choice.weights,
+                variant=choice.variant,
+                device=choice.device,
+                precision=choice.precision,
+            )
+            timings_s["weights"] = round(time.perf_counter() - start, 3)
+            self._observer.on_model(self._model)
+        return self._model
+
+
+def _run(
+    job: _Job,
+    choice: FrameChoice,
+    size: int,
+    network: _Network,
     progress: Progress | None,
-) -> Manifest:
+) -> SceneResult:
+    if job.kept is not None:
+        return SceneResult(job.scene.name, job.place, job.kept, kept=True)
     start = time.perf_counter()
-    config = loaded.model.config
     frames = load_frames(
-        scene.source,
-        size=config.image_size,
+        job.scene.source,
+        size=size,
         fit=choice.fit,
         stride=choice.stride,
         fps=choice.fps,
@@ -171,51 +226,13 @@ def _run_scene(
         max_frames=choice.max_frames,
         skip_bad=choice.skip_bad,
     )
-    timings_s = {"weights": loaded.seconds, "frames": round(time.perf_counter() - start, 3)}
-    return write_run(loaded.model, frames, place, options, timings_s=timings_s, progress=progress)
-
-
-def _with_settings(
-    options: RunOptions, scene: Scene, model: ModelChoice, frames: FrameChoice
-) -> RunOptions:
-    source: Json = scene.source if isinstance(scene.source, str) else list(scene.source)
-    settings: dict[str, Json] = {
-        "source": source,
-        "weights": model.weights,
-        "variant": None if model.variant is None else model.variant.value,
-        **frames.as_settings(),
-    }
-    return replace(options, settings=settings)
-
-
-def _kept(place: Path, options: RunOptions) -> Manifest | None:
-    """The complete run at a place, if there is one and it is the run that is asked for.
-
-    Raises:
-        OutputError: a complete run stands there that was asked for differently.
-    """
-    if not is_complete(place):
-        return None
-    manifest = read_manifest(place)
-    asked = {
-        **options.settings,
-        "save": sorted(save.value for save in options.save),
-        "resolution": options.resolution.value,
-    }
-    there = {
-        **manifest.settings,
-        "save": sorted(save.value for save in manifest.saved),
-        "resolution": manifest.resolution.value,
-    }
-    different = sorted(
-        key for key in asked.keys() | there.keys() if asked.get(key) != there.get(key)
+    timings_s = {"frames": round(time.perf_counter() - start, 3)}
+    manifest = write_run(
+        network.get(timings_s),
+        frames,
+        job.place,
+        job.options,
+        timings_s=timings_s,
+        progress=progress,
     )
-    if different:
-        listed = ", ".join(
-            f"{key}: {there.get(key)} there, {asked.get(key)} asked" for key in different
-        )
-        raise OutputError(
-            f"{place} holds a run made otherwise ({listed}); --overwrite replaces it, "
-            "or choose another --out"
-        )
-    return manifest
+    return SceneResult(job.scene.name, job.place, manifest)

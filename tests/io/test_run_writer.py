@@ -173,7 +173,7 @@ def test_out_on_a_file_or_below_one(tmp_path, overwrite):
     (tmp_path / "file").write_text("mine")
     with pytest.raises(OutputError, match=r"file is a file; give a directory"):
         write_run(tmp_path / "file", {}, overwrite)
-    with pytest.raises(OutputError, match=r"cannot write to .*below: Not a directory; choose"):
+    with pytest.raises(OutputError, match=r"cannot write to .*below: .*file is a file; choose"):
         write_run(tmp_path / "file/below", {}, overwrite)
     assert tree(tmp_path) == {"file": b"mine"}
 
@@ -275,18 +275,25 @@ def test_a_directory_with_a_manifest_is_complete_at_every_moment(tmp_path, monke
     assert moved == ["0.npy", "trajectory.txt", "manifest.json"]
 
 
-def test_ctrl_c_during_the_commit_waits_for_its_end(tmp_path, monkeypatch):
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_during_the_commit_waits_for_its_end(tmp_path, monkeypatch, sent):
     replace = Path.replace
 
     def replace_and_interrupt(self, target):
-        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(sent)
         return replace(self, target)
 
+    def leave(*_):
+        raise KeyboardInterrupt
+
     monkeypatch.setattr(Path, "replace", replace_and_interrupt)
-    handler = signal.getsignal(signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt):
-        write_run(tmp_path / "preds", {"depth/0.npy": "a", "depth/1.npy": "b"})
-    assert signal.getsignal(signal.SIGINT) is handler
+    before = signal.signal(sent, leave)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            write_run(tmp_path / "preds", {"depth/0.npy": "a", "depth/1.npy": "b"})
+        assert signal.getsignal(sent) is leave
+    finally:
+        signal.signal(sent, before)
     assert len(read_manifest(tmp_path / "preds").files) == 2
     assert [path.name for path in tmp_path.iterdir()] == ["preds"]
 
@@ -312,7 +319,6 @@ def test_a_killed_run_leaves_only_a_partial_that_the_next_one_removes(tmp_path):
 def test_partials_of_others_stay(tmp_path, dead_pid):
     out = tmp_path / "preds"
     stay = [
-        partial(out, os.getppid()),
         partial(out, dead_pid, host="elsewhere"),
         partial(tmp_path / "preds2", dead_pid),
         partial(out, "notes"),
@@ -321,15 +327,24 @@ def test_partials_of_others_stay(tmp_path, dead_pid):
     for path in stay + gone:
         path.mkdir()
     write_run(out, {"cloud.ply": "c"})
-    assert [path.exists() for path in stay] == [True] * 4
+    assert [path.exists() for path in stay] == [True] * 3
     assert [path.exists() for path in gone] == [False] * 2
+
+
+def test_two_runs_into_one_place_do_not_mix(tmp_path):
+    out = tmp_path / "preds"
+    partial(out, os.getppid()).mkdir()  # our parent lives
+    with pytest.raises(OutputError, match=r"another page4d is writing a run to .*preds"):
+        write_run(out, {"cloud.ply": "c"}, overwrite=True)
+    assert partial(out, os.getppid()).exists()
+    assert not out.exists()
 
 
 def test_a_volume_of_its_own_is_staged_inside(tmp_path, monkeypatch, dead_pid):
     out = tmp_path / "preds"
     out.mkdir()
     (out / partial(out, dead_pid).name).mkdir()
-    monkeypatch.setattr(os, "access", lambda *_: False)  # so the parent is locked
+    monkeypatch.setattr(os, "access", lambda path, _: path != tmp_path)  # the parent is locked
     with RunWriter(out) as writer:
         assert writer.path("cloud.ply").parent.parent == out
         writer.path("cloud.ply").write_text("c")

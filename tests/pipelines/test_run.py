@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from page4d_cli.core.enums import Resolution, Save
+from page4d_cli.core.errors import OutputError
 from page4d_cli.core.geometry import as_homogeneous
 from page4d_cli.core.resample import to_source_pixels
 from page4d_cli.data.frames import load_frames
@@ -104,12 +105,39 @@ def test_an_infinite_focal_length_is_reported_and_not_written(model, frames, tmp
     with torch.no_grad():
         model.camera_head.pose_branch.fc2.bias[7:] = -1  # the field of view's ReLU gives 0
     manifest = write_run(model, frames, tmp_path / "run", EVERYTHING)
-    assert any("000, 001: the focal length is infinite" in line for line in manifest.problems)
+    assert any("000, 001: the focal length is not positive" in line for line in manifest.problems)
     assert manifest.non_finite["intrinsics"] == 4
     text = (tmp_path / "run/intrinsics.txt").read_text()
-    assert "inf" not in text.replace("intrinsics", "") and "nan" not in text
+    assert all(line.startswith("#") for line in text.splitlines())
+    assert np.isnan(open_run(tmp_path / "run").intrinsics()).all()
     assert len(read_tum(tmp_path / "run/trajectory.txt")[0]) == 2
     assert any("cloud.ply is empty" in line for line in manifest.problems)
+
+
+def test_a_field_of_view_beyond_a_half_turn_is_no_camera(model, frames, tmp_path):
+    with torch.no_grad():
+        model.camera_head.pose_branch.fc2.bias[7:] = 3.5 / 4  # four rounds: 3.5 radians
+    manifest = write_run(model, frames, tmp_path / "run", EVERYTHING)
+    assert any("the focal length is not positive" in line for line in manifest.problems)
+    assert manifest.cloud["points"] == 0
+
+
+def test_padding_counts_for_nothing(model, picture_folder, tmp_path):
+    """The scale of the depth PNGs and the counts come from the pictures alone."""
+    frames = load_frames(picture_folder(), fit="pad")
+    left, top, right, bottom = frames.infos[0].transform.content
+    assert (right - left, bottom - top) == (518, 140) and frames.size == (518, 518)
+    depth = infer(model, frames).depth
+    manifest = write_run(model, frames, tmp_path / "run", EVERYTHING)
+    deepest = depth[:, top:bottom, left:right].max()
+    assert manifest.depth_png_scale == pytest.approx(65535 / deepest)
+
+
+def test_what_is_in_the_way_of_a_file_is_found_before_the_work(model, frames, tmp_path):
+    (tmp_path / "run/cloud.ply").mkdir(parents=True)
+    model.encode = None  # no work may begin
+    with pytest.raises(OutputError, match=r"cloud\.ply is in the way"):
+        write_run(model, frames, tmp_path / "run", RunOptions(overwrite=True))
 
 
 def test_a_pose_that_is_none_is_left_out(model, frames, tmp_path):

@@ -84,6 +84,63 @@ def test_resume_of_everything_loads_no_network(picture_folder, tmp_path, monkeyp
     assert result.kept
 
 
+def test_resume_makes_a_run_again_that_has_lost_files(picture_folder, tmp_path):
+    folder = picture_folder("a")
+    run([folder], tmp_path / "out")
+    (tmp_path / "out/cameras.npz").unlink()
+    (tmp_path / "out/mine.txt").write_text("keep")
+    (result,) = run([folder], tmp_path / "out", resume=True)
+    assert not result.kept and is_complete(tmp_path / "out")
+    assert (tmp_path / "out/mine.txt").read_text() == "keep"
+
+
+def test_resume_does_not_mind_how_a_path_is_typed(picture_folder, tmp_path, monkeypatch):
+    folder = picture_folder("a")
+    run([folder], tmp_path / "out")
+    monkeypatch.chdir(tmp_path)
+    (result,) = run(["./a/"], tmp_path / "out", resume=True)
+    assert result.kept
+
+
+def test_resume_leaves_a_manifest_alone_that_it_cannot_read(picture_folder, tmp_path):
+    folder = picture_folder("a")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/manifest.json").write_text("{}")
+    with pytest.raises(OutputError, match="schema"):
+        run([folder], tmp_path / "out", resume=True)
+    assert (tmp_path / "out/manifest.json").read_text() == "{}"
+
+
+def test_several_scenes_do_not_go_into_the_run_of_one(picture_folder, tmp_path):
+    first, second = picture_folder("a"), picture_folder("b")
+    run([first], tmp_path / "out")
+    with pytest.raises(OutputError, match="holds the run of one scene, and 2 were given"):
+        run([first, second], tmp_path / "out")
+
+
+@pytest.mark.usefixtures("no_network")
+def test_bad_frames_are_found_before_the_network_is_loaded(picture_folder, tmp_path):
+    folder = picture_folder("a")
+    (folder / "001.png").write_bytes(b"")
+    with pytest.raises(FramesError, match=r"001\.png is empty"):
+        run([folder], tmp_path / "out", model=ModelChoice("page4d", device="cpu"))
+
+
+def test_weights_that_do_not_load_end_the_call(picture_folder, tmp_path):
+    (tmp_path / "text.pt").write_text("no checkpoint")
+    with pytest.raises(WeightsError, match="no checkpoint"):
+        run(
+            [picture_folder("a"), picture_folder("b")],
+            tmp_path / "out",
+            model=ModelChoice(str(tmp_path / "text.pt"), device="cpu"),
+        )
+
+
+def test_only_the_first_scene_counts_the_loading(picture_folder, tmp_path):
+    results = run([picture_folder("a"), picture_folder("b")], tmp_path / "out")
+    assert ["weights" in result.manifest.timings_s for result in results] == [True, False]
+
+
 def test_resume_refuses_a_run_made_otherwise(picture_folder, tmp_path):
     folder = picture_folder("a")
     run([folder], tmp_path / "out")

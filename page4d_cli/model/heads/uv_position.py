@@ -37,7 +37,7 @@ def _sine_cosine(extent: float, count: int, frequencies: int, device: torch.devi
     """
     edge = extent * (count - 1) / count
     with torch.inference_mode(False):  # what is kept must serve training, too
-        positions = torch.linspace(-edge, edge, count, dtype=torch.float64)
-        exponents = torch.arange(frequencies, dtype=torch.float64) / frequencies
+        positions = torch.linspace(-edge, edge, count, dtype=torch.float64, device="cpu")
+        exponents = torch.arange(frequencies, dtype=torch.float64, device="cpu") / frequencies
         angles = BASE ** -exponents[:, None] * positions
         return (WEIGHT * torch.cat((angles.sin(), angles.cos()))).float().to(device)

@@ -34,6 +34,7 @@ class Attention(nn.Module):
     def __init__(self, width: int, num_heads: int, *, qk_norm: bool) -> None:
         super().__init__()
         self.num_heads = num_heads
+        self.qk_norm = qk_norm
         head_width = width // num_heads
         self.qkv = Linear(width, 3 * width)
         self.q_norm = LayerNorm(head_width) if qk_norm else nn.Identity()
@@ -54,7 +55,7 @@ class Attention(nn.Module):
         The rows of `qkv` are [q | k | v], each head by head.
         """
         query, key, value = qkv.unflatten(-1, (3, self.num_heads, -1)).unbind(2)
-        if rotary is not None:
+        if self.qk_norm or rotary is not None:
             query = _normalise_and_turn(query, self.q_norm, rotary)
             key = _normalise_and_turn(key, self.k_norm, rotary)
         query, key, value = (part.transpose(1, 2) for part in (query, key, value))
@@ -66,13 +67,21 @@ class Attention(nn.Module):
         return out.transpose(1, 2).flatten(2)
 
 
-def _normalise_and_turn(heads: Tensor, norm: nn.Module, rotary: RotaryTable) -> Tensor:
+def _normalise_and_turn(heads: Tensor, norm: nn.Module, rotary: RotaryTable | None) -> Tensor:
     """Norm in fp32 and turn (B, N, heads, D); piecewise and in place without gradients."""
+
+    def prepared(piece: Tensor, table: RotaryTable | None) -> Tensor:
+        normalised: Tensor = norm(piece)
+        return normalised if table is None else table.rotate(normalised)
+
     if torch.is_grad_enabled():
-        return rotary.rotate(norm(heads)).to(heads.dtype)
-    for begin in range(0, heads.shape[1], TOKENS_AT_ONCE):
-        tokens = slice(begin, begin + TOKENS_AT_ONCE)
-        heads[:, tokens] = rotary[tokens].rotate(norm(heads[:, tokens]))
+        return prepared(heads, rotary).to(heads.dtype)
+    sequences_at_once = max(1, TOKENS_AT_ONCE // heads.shape[1])
+    for sequences in heads.split(sequences_at_once):
+        for begin in range(0, heads.shape[1], TOKENS_AT_ONCE):
+            tokens = slice(begin, begin + TOKENS_AT_ONCE)
+            table = None if rotary is None else rotary[tokens]
+            sequences[:, tokens] = prepared(sequences[:, tokens], table)
     return heads
 
 

@@ -5,6 +5,7 @@ a half of d channels, channel j is paired with channel j + d/2 and turns by posi
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -37,10 +38,11 @@ class RotaryTable:
         return turned.flatten(-3)
 
 
+@lru_cache(maxsize=16)
 def rotary_table(
     grid: tuple[int, int], num_special: int, head_width: int, device: torch.device
 ) -> RotaryTable:
-    """Table for one frame: special tokens at (0, 0), patches at (row + 1, column + 1).
+    """Table for one frame, kept per shape: special tokens at (0, 0), patches from (1, 1).
 
     Args:
         grid: (h, w) patches.
@@ -48,11 +50,12 @@ def rotary_table(
         head_width: D, a multiple of 4.
         device: where the table shall live.
     """
-    half = head_width // 2
-    frequencies = BASE ** -(torch.arange(0, half, 2, dtype=torch.float32, device=device) / half)
-    rows = torch.arange(1, grid[0] + 1, device=device).repeat_interleave(grid[1])
-    columns = torch.arange(1, grid[1] + 1, device=device).repeat(grid[0])
-    positions = torch.stack((rows, columns), dim=-1).float()
-    positions = torch.cat((positions.new_zeros(num_special, 2), positions))
-    angles = positions[:, None, :, None] * frequencies
-    return RotaryTable(angles.cos(), angles.sin())
+    with torch.inference_mode(False):  # what is kept must serve training, too
+        half = head_width // 2
+        frequencies = BASE ** -(torch.arange(0, half, 2, dtype=torch.float32, device=device) / half)
+        rows = torch.arange(1, grid[0] + 1, device=device).repeat_interleave(grid[1])
+        columns = torch.arange(1, grid[1] + 1, device=device).repeat(grid[0])
+        positions = torch.stack((rows, columns), dim=-1).float()
+        positions = torch.cat((positions.new_zeros(num_special, 2), positions))
+        angles = positions[:, None, :, None] * frequencies
+        return RotaryTable(angles.cos(), angles.sin())
