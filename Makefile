@@ -1,12 +1,13 @@
 # Two commands do everything on a fresh machine with Python 3.10 or newer:
 #   make demo    environment, package, and the main job on bundled frames
 #   make test    environment, package, and the tests
+# make check is the gate: formatter, linter, type checker, import contracts, tests.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test check format system-libraries clean
+.PHONY: demo test lint check format system-libraries clean
 
 demo: $(INSTALLED)
 	$(BIN)/page4d infer examples/frames --out demo --weights random --overwrite
@@ -16,18 +17,19 @@ demo: $(INSTALLED)
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -n auto
 
-check: $(INSTALLED)
+lint: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -n auto
+
+check: lint test
 
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# Made anew whenever pyproject.toml changes.
+# Brought up to date whenever pyproject.toml changes.
 $(INSTALLED): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { \
 	  echo "$(PYTHON) is $$($(PYTHON) --version 2>&1); page4d needs Python 3.10 or newer:"; \

@@ -1,11 +1,12 @@
 """What inference costs on this machine: seconds, share of the hardware's rate, and memory.
 
     python benchmarks/infer_cost.py --frames 2 4 --dtype fp32 bf16 --mask off on
-    python benchmarks/infer_cost.py --load            # time and memory to load a checkpoint
 
 The network has its full size and random weights. Every row runs in a process of its own, which
 also measures the rate of its largest linear layer, in the same number format: the baseline. Memory
-is the process's peak above the weights; `MB/frame` is the slope between rows that differ in frames.
+is the process's peak above the weights, outputs included; `MB/frame` is the slope from the row
+before, or from a row with half the frames that is added for it. The last lines load a checkpoint
+of full size, beside reading the same file.
 """
 
 import argparse
@@ -192,7 +193,7 @@ def print_table(cases: list[Case]) -> None:
     """Measure every case and print a row for each."""
     print(
         f"{'dtype':6}{'mask':>5}{'frames':>7}{'aggregator s':>14}{'s/frame':>9}{'GFLOP/s':>9}"
-        f"{'of linear':>10}{'heads s/frame':>14}{'peak MB':>9}{'MB/frame':>9}"
+        f"{'of linear':>10}{'heads s/frame':>14}{'peak MB':>9}{'MB/frame':>9}{'outputs':>9}"
     )
     last: dict[tuple[str, bool], tuple[int, float]] = {}
     for case in cases:
@@ -208,7 +209,8 @@ def print_table(cases: list[Case]) -> None:
             f"{cost.aggregator_s:>14.2f}{cost.aggregator_s / case.frames:>9.3f}"
             f"{cost.aggregator_flops / 1e9:>9.0f}"
             f"{cost.aggregator_flops / cost.linear_flops:>10.0%}"
-            f"{cost.heads_s / case.frames:>14.3f}{cost.peak_above_weights_mb:>9.0f}{slope:>9}",
+            f"{cost.heads_s / case.frames:>14.3f}{cost.peak_above_weights_mb:>9.0f}{slope:>9}"
+            f"{cost.outputs_mb / case.frames:>9.1f}",
             flush=True,
         )
 
@@ -258,7 +260,7 @@ def main() -> None:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--heads", nargs="+", default=[head.value for head in Head])
     parser.add_argument("--repeats", type=int, default=2)
-    parser.add_argument("--load", action="store_true", help="measure loading instead")
+    parser.add_argument("--no-load", action="store_true", help="leave out the loading")
     parser.add_argument("--case", help=argparse.SUPPRESS)
     parser.add_argument("--load-once", nargs=3, help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -266,27 +268,33 @@ def main() -> None:
         print(json.dumps(asdict(measure(Case(**json.loads(given.case))))))
     elif given.load_once:
         print(json.dumps(load_once(Path(given.load_once[0]), *given.load_once[1:])))
-    elif given.load:
-        print_load(given.dtype, given.device)
     else:
-        height, width = given.size
-        print_table(
-            [
-                Case(
-                    frames,
-                    dtype,
-                    mask == "on",
-                    height,
-                    width,
-                    given.device,
-                    tuple(given.heads),
-                    given.repeats,
-                )
-                for dtype in given.dtype
-                for mask in given.mask
-                for frames in given.frames
-            ]
+        print_table(cases_of(given))
+        if not given.no_load:
+            print_load(given.dtype, given.device)
+
+
+def cases_of(given: argparse.Namespace) -> list[Case]:
+    """The rows that were asked for; a single count of frames gets one of half of it before."""
+    height, width = given.size
+    counts = given.frames
+    if len(counts) == 1 and counts[0] > 1:
+        counts = [counts[0] // 2, *counts]
+    return [
+        Case(
+            frames,
+            dtype,
+            mask == "on",
+            height,
+            width,
+            given.device,
+            tuple(given.heads),
+            given.repeats,
         )
+        for dtype in given.dtype
+        for mask in given.mask
+        for frames in counts
+    ]
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from page4d_cli._version import __version__
 
 if TYPE_CHECKING:
+    from page4d_cli.core.enums import Fit, Head, Precision, Variant
     from page4d_cli.core.errors import Page4DError
     from page4d_cli.core.types import Frames, Prediction
     from page4d_cli.data.frames import load_frames
@@ -30,11 +31,15 @@ if TYPE_CHECKING:
     from page4d_cli.pipelines.infer import infer
 
 _HOMES = {
+    "Fit": "core.enums",
     "Frames": "core.types",
+    "Head": "core.enums",
     "Page4D": "model.network",
     "Page4DError": "core.errors",
+    "Precision": "core.enums",
     "Prediction": "core.types",
     "Run": "io.run_directory",
+    "Variant": "core.enums",
     "extri_intri_to_pose_encoding": "model.pose_encoding",
     "infer": "pipelines.infer",
     "load_frames": "data.frames",
@@ -44,11 +49,15 @@ _HOMES = {
 }
 
 __all__ = [
+    "Fit",
     "Frames",
+    "Head",
     "Page4D",
     "Page4DError",
+    "Precision",
     "Prediction",
     "Run",
+    "Variant",
     "__version__",
     "extri_intri_to_pose_encoding",
     "infer",
