@@ -83,7 +83,7 @@ def test_a_signal_leaves_nothing_half_done(tmp_path, sent):
         time.sleep(0.01)
     started.send_signal(sent)
     _, stderr = started.communicate(timeout=60)
-    assert started.returncode == 128 + sent
+    assert started.returncode == 128 + sent, stderr
     assert "Traceback" not in stderr
     assert list(tmp_path.iterdir()) == []
 

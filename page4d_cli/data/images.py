@@ -23,6 +23,7 @@ _PHOTO_EXTENSIONS = frozenset({
 _DECODE_ERRORS = (
     OSError,
     EOFError,
+    IndexError,
     RuntimeError,
     SyntaxError,
     TypeError,

@@ -112,6 +112,8 @@ def _decode(
 ) -> "Iterator[Picture | FramesError]":
     import av
 
+    if stream.codec_context is None:
+        return  # nothing decodes it, and PyAV before 18 would crash on trying
     stream.thread_type = "AUTO"
     for packet in container.demux(stream):
         try:
