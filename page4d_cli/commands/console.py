@@ -52,7 +52,7 @@ class Steps:
         self._begin = time.monotonic()
         self._progress: Progress | None = None
         self._task: TaskID | None = None
-        self._what = ""
+        self._done = self._total = 0
 
     def __enter__(self) -> "Steps":
         return self
@@ -71,19 +71,19 @@ class Steps:
         self._title = name if count == 1 else f"{name} ({index + 1}/{count})"
 
     def step(self, what: str, done: int, total: int) -> None:
-        """Show that `done` of `total` steps of `what` are done."""
+        """Show that `done` of `total` steps of `what` are done; a new total begins a new bar."""
         if self._hidden or time.monotonic() - self._begin < 2:
             return
         if self._progress is None:
             self._progress = _progress_bar()
             self._progress.start()
-        description = f"{self._title}: {what}"
-        if self._task is None or description != self._what:
+        description = f"{self._title}: {what}" if self._title else what
+        if self._task is None or total != self._total or done < self._done:
             if self._task is not None:
                 self._progress.remove_task(self._task)
             self._task = self._progress.add_task(description, total=total)
-            self._what = description
-        self._progress.update(self._task, completed=done, total=total)
+        self._progress.update(self._task, description=description, completed=done)
+        self._done, self._total = done, total
 
 
 def _progress_bar() -> "Progress":

@@ -80,3 +80,12 @@ class TimestampSource(str, Enum):
     """The file's stem, in seconds, as in TUM RGB-D sequences."""
     INDEX = "index"
     """No time is known: the frame's index in its source, counted as seconds."""
+
+
+class SynthLayout(str, Enum):
+    """Files that `synth` writes (`pipelines/synth_files.py`)."""
+
+    PAGE4D = "page4d"
+    """Everything, exactly: depth in float32, cameras, moving pixels, point tracks."""
+    TUM = "tum"
+    """A raw folder of the TUM RGB-D benchmark."""

@@ -1,6 +1,6 @@
 """Frozen dataclasses <-> JSON, strictly: what is missing, unknown or of another type is an error.
 
-Knows the types that a manifest is made of: str, int, float, `None`, enums, tuples, dicts with
+Knows the types that our files are made of: str, int, float, bool, `None`, enums, tuples, dicts with
 string keys, unions with `None`, dataclasses of these, and `Json`, which is taken as it is.
 """
 
@@ -109,5 +109,5 @@ def _decode_scalar(expected: Any, value: Json, key: str) -> Any:  # noqa: ANN401
         if isinstance(value, float) and not isfinite(value):
             raise MistypedError(f"{key} is {value}, expected a finite number")
         return value if isinstance(value, float) else _require(int, value, key, "a number")
-    words = {str: "a text", int: "a whole number"}[expected]
+    words = {str: "a text", int: "a whole number", bool: "true or false"}[expected]
     return _require(expected, value, key, words)

@@ -1,0 +1,127 @@
+"""What training minimises."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from page4d_cli.train.batch import Batch
+from page4d_cli.train.losses.camera import camera_loss, camera_validity
+from page4d_cli.train.losses.dense import DenseTerms, dense_loss
+from page4d_cli.train.losses.options import DenseLossOptions, LossOptions
+from page4d_cli.train.losses.predictions import DensePrediction, Predictions
+
+
+@dataclass(frozen=True)
+class Losses:
+    """The objective, what it is made of, and what was left out of it."""
+
+    objective: Tensor
+    """Scalar, attached to the graph; finite whatever the predictions are."""
+    terms: dict[str, Tensor]
+    """Detached scalars: `loss_camera`, `loss_T`, `loss_R`, `loss_FL`, then `loss_conf_…`,
+    `loss_reg_…`, `loss_grad_…` of `depth` and `point`, and `objective`. Terms carry their inner
+    weights but not that of their head; heads that were not run have none."""
+    non_finite_targets: Tensor
+    """(B,) int64: NaN or infinite numbers among a sample's supervised targets. They were left out
+    of every mean. More than 0 is an error of the data."""
+    non_finite_predictions: Tensor
+    """(B,) int64: the same of the predictions. More than 0 means that the network has diverged:
+    its gradients, unlike the objective, may not be finite."""
+
+
+def compute_losses(
+    predictions: Predictions,
+    batch: Batch,
+    target_pose_encoding: Tensor,
+    options: LossOptions | None = None,
+) -> Losses:
+    """Compare the network's predictions with a normalised batch.
+
+    objective = 5 · camera + 1 · (confidence + regression + gradient of depth) + 1 · (those of
+    points) with the default weights. Never waits for the device.
+
+    Args:
+        predictions: float32, on the batch's device.
+        batch: as `normalise` leaves it.
+        target_pose_encoding: (B, S, 9) encoding of the batch's cameras.
+        options: weights, filters and quirks; the default ones if None.
+
+    Raises:
+        ValueError: a prediction has not the shape of its target.
+    """
+    options = options or LossOptions()
+    _require_matching_shapes(predictions, batch, target_pose_encoding)
+    terms: dict[str, Tensor] = {}
+    weighted: list[Tensor] = []
+    if predictions.pose_encodings:
+        validity = camera_validity(batch, options.quirks)
+        camera = camera_loss(
+            predictions.pose_encodings, target_pose_encoding, validity, options.camera
+        )
+        terms["loss_camera"] = camera.total
+        terms["loss_T"] = camera.translation
+        terms["loss_R"] = camera.rotation
+        terms["loss_FL"] = camera.focal
+        weighted.append(options.camera.weight * camera.total)
+    for name, prediction, target, of_map in (
+        ("depth", predictions.depth, batch.depth[..., None], options.depth),
+        ("point", predictions.points, batch.world_points, options.point),
+    ):
+        if prediction is None:
+            continue
+        dense = _dense(prediction, target, batch, of_map, options)
+        terms[f"loss_conf_{name}"] = dense.confidence
+        terms[f"loss_reg_{name}"] = dense.regression
+        terms[f"loss_grad_{name}"] = dense.gradient
+        weighted.append(of_map.weight * dense.total)
+    terms["objective"] = objective = torch.stack(weighted).sum()
+    return Losses(
+        objective,
+        {name: term.detach() for name, term in terms.items()},
+        _count_non_finite_targets(batch, target_pose_encoding),
+        predictions.count_non_finite(),
+    )
+
+
+def _dense(
+    prediction: DensePrediction,
+    target: Tensor,
+    batch: Batch,
+    of_map: DenseLossOptions,
+    options: LossOptions,
+) -> DenseTerms:
+    return dense_loss(
+        prediction.values,
+        target,
+        prediction.confidence,
+        batch.usable,
+        batch.supervise_geometry,
+        of_map,
+        options.quirks,
+    )
+
+
+def _count_non_finite_targets(batch: Batch, target_pose_encoding: Tensor) -> Tensor:
+    pose = ~target_pose_encoding.isfinite() & batch.supervise_pose[:, None, None]
+    supervised = batch.valid & batch.supervise_geometry[:, None, None, None]
+    depth = ~batch.depth.isfinite() & supervised
+    points = ~batch.world_points.isfinite() & supervised[..., None]
+    return torch.stack([one.flatten(1).sum(dim=1) for one in (pose, depth, points)]).sum(dim=0)
+
+
+def _require_matching_shapes(
+    predictions: Predictions, batch: Batch, target_pose_encoding: Tensor
+) -> None:
+    maps, encoding = tuple(batch.depth.shape), (*batch.depth.shape[:2], 9)
+    expected: list[tuple[str, Tensor, tuple[int, ...]]] = [
+        ("target_pose_encoding", target_pose_encoding, encoding),
+        *(("pose_encodings", stage, encoding) for stage in predictions.pose_encodings),
+    ]
+    for name, one, channels in (("depth", predictions.depth, 1), ("points", predictions.points, 3)):
+        if one is not None:
+            expected.append((f"{name}.values", one.values, (*maps, channels)))
+            expected.append((f"{name}.confidence", one.confidence, maps))
+    for name, tensor, shape in expected:
+        if tensor.shape != shape:
+            raise ValueError(f"{name} has shape {tuple(tensor.shape)}, expected {shape}")

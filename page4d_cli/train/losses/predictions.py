@@ -1,0 +1,66 @@
+"""What the network says about a batch, as far as the losses compare it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class DensePrediction:
+    """A map and how sure the network is of it, in float32."""
+
+    values: Tensor
+    """(B, S, H, W, C)."""
+    confidence: Tensor
+    """(B, S, H, W), positive."""
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """The outputs of the heads that were run; None or empty for the others."""
+
+    pose_encodings: Sequence[Tensor] = ()
+    """One (B, S, 9) a round of the camera head, last round last."""
+    depth: DensePrediction | None = None
+    """C = 1."""
+    points: DensePrediction | None = None
+    """C = 3."""
+
+    def __post_init__(self) -> None:
+        if not self.tensors:
+            raise ValueError("there is no prediction to compare")
+
+    @classmethod
+    def from_outputs(cls, outputs: Mapping[str, Any]) -> "Predictions":
+        """Take them out of the network's dictionary.
+
+        Args:
+            outputs: `pose_enc_list`, `depth` and `depth_conf`, `world_points` and
+                `world_points_conf`, as far as their heads were run. Others are ignored.
+        """
+        return cls(
+            pose_encodings=outputs.get("pose_enc_list", ()),
+            depth=_dense(outputs, "depth"),
+            points=_dense(outputs, "world_points"),
+        )
+
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        """All there are."""
+        maps = (one for one in (self.depth, self.points) if one is not None)
+        dense = (part for one in maps for part in (one.values, one.confidence))
+        return (*self.pose_encodings, *dense)
+
+    def count_non_finite(self) -> Tensor:
+        """(B,) int64: how many numbers of each sample are NaN or infinite."""
+        counts = [(~one.isfinite()).flatten(1).sum(dim=1) for one in self.tensors]
+        return torch.stack(counts).sum(dim=0)
+
+
+def _dense(outputs: Mapping[str, Any], name: str) -> DensePrediction | None:
+    if name not in outputs:
+        return None
+    return DensePrediction(outputs[name], outputs[f"{name}_conf"])
