@@ -7,7 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 from page4d_cli._version import __version__
-from page4d_cli.commands import doctor, infer, weights
+from page4d_cli.commands import check_data, doctor, infer, synth, train, weights
 from page4d_cli.commands.console import fail
 from page4d_cli.core.errors import Page4DError
 
@@ -84,5 +84,8 @@ def main(
 
 
 app.command()(infer.infer)
+app.command()(train.train)
 app.add_typer(weights.app, name="weights")
 app.command()(doctor.doctor)
+app.command()(synth.synth)
+app.command("check-data")(check_data.check_data)

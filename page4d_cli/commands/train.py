@@ -1,0 +1,153 @@
+"""`page4d train`: a configuration in, a run of checkpoints and curves out."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from page4d_cli.commands import options as shared
+from page4d_cli.commands.console import Steps, print_json, say, short_usage
+from page4d_cli.commands.tables import print_table
+from page4d_cli.core.errors import InputError
+
+if TYPE_CHECKING:
+    from page4d_cli.pipelines.train.loop import StepReport
+
+EXAMPLE = "page4d train smoke --out runs/smoke"
+WAIT_BEFORE_RETRY_S = 10.0
+
+
+def train(
+    context: typer.Context,
+    config: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="CONFIG",
+            help="A name of --list, or a YAML file.",
+            show_default=False,
+        ),
+    ] = None,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[KEY=VALUE]...", help="Changes to it, e.g. batch.max_images=8."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Where the run is written.")
+    ] = None,
+    init_from: Annotated[
+        str | None,
+        typer.Option(metavar="NAME|PATH", help="Weights to start from; init_from=… in short."),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the last checkpoint in --out.")
+    ] = False,
+    allow_changes: Annotated[
+        bool, typer.Option("--allow-changes", help="Resume with another configuration.")
+    ] = False,
+    retries: Annotated[
+        int, typer.Option(min=0, help="Start again so often after a crash, and resume.")
+    ] = 0,
+    device: shared.Device = "auto",
+    list_configs: Annotated[
+        bool, typer.Option("--list", help="Show the configurations that come with page4d.")
+    ] = False,
+    as_json: shared.Json = False,
+    quiet: shared.Quiet = False,
+) -> None:
+    """Train the network on scenes drawn on the fly.
+
+    Prints the run's directory: checkpoints that --weights takes, TensorBoard curves, and log.jsonl
+    with every value. Several processes: start with torchrun -m page4d_cli train.
+
+    [bold]Examples[/bold]
+
+      page4d train --list
+
+      page4d train smoke --out runs/smoke
+
+      page4d train finetune --out runs/ft --retries 40 batch.max_images=8
+    """
+    if list_configs:
+        _print_configs()
+        return
+    if config is None or out is None:
+        raise short_usage(context, EXAMPLE)
+    changes = [*(overrides or []), *([f"init_from={init_from}"] if init_from else [])]
+    wrong = [change for change in changes if "=" not in change]
+    if wrong:
+        raise InputError(f"'{wrong[0]}' is no change; give key=value, e.g. steps=100")
+    if retries:
+        _supervise(retries, quiet)
+        return
+
+    from page4d_cli.pipelines.train.config import load_config
+    from page4d_cli.pipelines.train.loop import TrainObserver, TrainRequest, run_training
+
+    with Steps(hidden=quiet) as steps:
+        request = TrainRequest(load_config(config, changes), out, resume, allow_changes, device)
+        state = run_training(
+            request,
+            TrainObserver(
+                on_start=lambda text: say(text, quiet=quiet),
+                on_step=lambda report: steps.step(_describe(report), report.step, report.steps),
+                on_validation=lambda step, values: _tell_validation(steps, step, values, quiet),
+            ),
+        )
+    if state is None:
+        return  # another process than the main one
+    if as_json:
+        print_json(
+            {
+                "out": str(out),
+                "step": state.step,
+                "bad_steps": state.bad_steps,
+                "best_objective": state.best_objective,
+            }
+        )
+    else:
+        typer.echo(str(out))
+
+
+def _print_configs() -> None:
+    from page4d_cli.pipelines.train.config import shipped_configs
+
+    print_table(("name", ""), list(shipped_configs().items()))
+
+
+def _describe(report: "StepReport") -> str:
+    loss = report.values.get("objective", float("nan"))
+    rate = max((v for k, v in report.values.items() if k.startswith("lr/")), default=0.0)
+    memory = report.peak_memory_bytes / 1e9
+    return f"loss {loss:.4f}, rate {rate:.1e}, {report.seconds:.2f} s a step, {memory:.1f} GB"
+
+
+def _tell_validation(steps: Steps, step: int, values: dict[str, float], quiet: bool) -> None:
+    steps.clear()
+    shown = ("objective", "abs_rel", "delta_1.25", "rotation_deg")
+    listed = ", ".join(f"{name} {values[name]:.4f}" for name in shown if name in values)
+    say(f"step {step}: validation {listed}", quiet=quiet)
+
+
+def _supervise(retries: int, quiet: bool) -> None:
+    """Run the same command without --retries, again and again until it ends well."""
+    words = _without_retries(sys.argv[1:])
+    for attempt in range(retries + 1):
+        status = subprocess.run([sys.executable, "-m", "page4d_cli", *words]).returncode
+        if status in (0, 2, 130) or attempt == retries:
+            raise typer.Exit(status)
+        say(f"attempt {attempt + 1} ended with status {status}; resuming", quiet=quiet)
+        time.sleep(WAIT_BEFORE_RETRY_S)
+        words = words if "--resume" in words else [*words, "--resume"]
+
+
+def _without_retries(words: list[str]) -> list[str]:
+    kept: list[str] = []
+    skip = False
+    for word in words:
+        if not skip and word != "--retries" and not word.startswith("--retries="):
+            kept.append(word)
+        skip = word == "--retries"
+    return kept

@@ -1,0 +1,1 @@
+"""Train the network: configuration, batches, the loop, checkpoints, validation."""

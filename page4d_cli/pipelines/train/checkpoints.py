@@ -1,0 +1,122 @@
+"""Checkpoints of a run: whole or not there, and enough to go on as if nothing had happened.
+
+```
+RUN/checkpoints/step_00000100/
+  model.safetensors    loads with --weights
+  optimizer.pt         AdamW's moments, the loss scaler
+  state.json           step, the configuration, the best validation
+```
+
+Random numbers follow from the seed and the step alone, and the mask from the step, so the step is
+all that there is to restore of them.
+"""
+
+import json
+import shutil
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from page4d_cli.core.enums import Variant
+from page4d_cli.core.errors import InputError
+from page4d_cli.io.writing import writing
+from page4d_cli.model.checkpoint import read_checkpoint, save_checkpoint
+from page4d_cli.model.network import Page4D
+
+DIRECTORY = "checkpoints"
+MODEL, OPTIMIZER, STATE = "model.safetensors", "optimizer.pt", "state.json"
+
+
+@dataclass
+class TrainState:
+    """Where a run stands."""
+
+    step: int = 0
+    """Optimiser steps that are done, skipped ones included."""
+    bad_steps: int = 0
+    best_objective: float | None = None
+    """Lowest validation objective so far."""
+    config: dict[str, Any] = field(default_factory=dict)
+
+
+def variant_at(mask_strength: float) -> Variant:
+    """What a network is at inference whose mask has this strength."""
+    return Variant.MASK if mask_strength else Variant.NOMASK
+
+
+def save(
+    run: Path,
+    model: Page4D,
+    optimizer_state: dict[str, Any],
+    state: TrainState,
+    *,
+    mask_strength: float,
+    keep_last: int,
+) -> Path:
+    """Write the checkpoint of a step beside its place, move it there, and drop the oldest ones.
+
+    Raises:
+        WriteError: the disk is full, or the like; earlier checkpoints stay whole.
+    """
+    directory = run / DIRECTORY
+    target = directory / f"step_{state.step:08d}"
+    partial = directory / f".{target.name}.partial"
+    try:
+        with writing(partial):
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir(parents=True)
+            variant = variant_at(mask_strength)
+            save_checkpoint(partial / MODEL, model.state_dict(), model.config, variant)
+            torch.save(optimizer_state, partial / OPTIMIZER)
+            (partial / STATE).write_text(json.dumps(asdict(state), indent=2), encoding="utf-8")
+            shutil.rmtree(target, ignore_errors=True)
+            partial.replace(target)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    for old in _steps(run)[:-keep_last]:
+        shutil.rmtree(old, ignore_errors=True)
+    return target
+
+
+def latest(run: Path) -> Path | None:
+    """The checkpoint of the highest step, if there is one."""
+    return next(iter(reversed(_steps(run))), None)
+
+
+def read_state(checkpoint: Path) -> TrainState:
+    """Read where a run stood.
+
+    Raises:
+        InputError: the file is damaged or of another version.
+    """
+    path = checkpoint / STATE
+    try:
+        return TrainState(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(f"{path} cannot be read ({error}); resume from another run") from error
+
+
+def restore(checkpoint: Path, model: Page4D, device: torch.device) -> dict[str, Any]:
+    """Put the weights of a checkpoint into the network.
+
+    Returns:
+        The optimiser's state as `save` was given it.
+
+    Raises:
+        WeightsError: the file is damaged.
+        RuntimeError: it is of another network.
+    """
+    model.load_state_dict(dict(read_checkpoint(checkpoint / MODEL).tensors))
+    optimizer: dict[str, Any] = torch.load(
+        checkpoint / OPTIMIZER, map_location=device, weights_only=True
+    )
+    return optimizer
+
+
+def _steps(run: Path) -> list[Path]:
+    found = [
+        p for p in (run / DIRECTORY).glob("step_*") if p.name.removeprefix("step_").isdecimal()
+    ]
+    return sorted(found)

@@ -1,0 +1,180 @@
+"""The configuration of a training run: one tree of dataclasses, read from YAML.
+
+A file states what differs from the defaults below; `key=value` on the command line comes last. A
+key that does not exist is an error, wherever it stands.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from page4d_cli.core.enums import Precision
+from page4d_cli.core.errors import InputError
+from page4d_cli.data.synthetic.recipe import SceneRecipe
+from page4d_cli.io.strict_json import MistypedError, decode, encode
+from page4d_cli.model.config import ModelConfig
+from page4d_cli.train.augment import ColourOptions
+from page4d_cli.train.losses.options import LossOptions
+from page4d_cli.train.parameters import ClipOptions, GroupOptions
+from page4d_cli.train.sampling import BatchOptions
+from page4d_cli.train.schedules import MaskSchedule
+
+SHIPPED = "configs"
+
+
+@dataclass(frozen=True)
+class SyntheticData:
+    """Scenes drawn on the fly (`data/synthetic`); no scene is in both parts."""
+
+    recipe: SceneRecipe = field(default_factory=SceneRecipe)
+    scenes: int = 1_000_000
+    """Training scenes: seeds 0, 1, …"""
+    gap_s: tuple[float, float] = (0.1, 0.6)
+    """Time between the frames of a clip, drawn for each clip."""
+    validation_scenes: int = 16
+    """Seeds after those of the training scenes."""
+    validation_frames: int = 4
+    validation_aspect: float = 0.75
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """A training run. The defaults of the parts are the paper's."""
+
+    steps: int = 1000
+    """Optimiser steps of the whole run; schedules go by the share that is done."""
+    steps_per_epoch: int = 100
+    """After so many steps the stream of samples begins anew with another order."""
+    seed: int = 42
+    model: ModelConfig = field(default_factory=ModelConfig)
+    init_from: str | None = None
+    """A name or a file of weights to start from; random weights if there is none."""
+    data: SyntheticData = field(default_factory=SyntheticData)
+    batch: BatchOptions = field(default_factory=BatchOptions)
+    colour: ColourOptions | None = field(default_factory=ColourOptions)
+    """None leaves the colours alone."""
+    mask: MaskSchedule = field(default_factory=lambda: MaskSchedule(0, 0))
+    loss: LossOptions = field(default_factory=LossOptions)
+    freeze: tuple[str, ...] = ()
+    """Patterns of parameters that do not learn."""
+    groups: tuple[GroupOptions, ...] = ()
+    """Every parameter that learns belongs to one."""
+    clip: tuple[ClipOptions, ...] = ()
+    betas: tuple[float, float] = (0.9, 0.999)
+    precision: Precision = Precision.AUTO
+    accumulate: int = 1
+    """Parts that a batch is computed in."""
+    checkpoint_activations: bool = False
+    """Compute the blocks again on the way back instead of keeping what they computed."""
+    validate_every: int = 100
+    save_every: int = 100
+    keep_last: int = 2
+    """Checkpoints that stay besides the best."""
+    log_every: int = 1
+    workers: int = 0
+    """Processes of each rank that prepare batches; 0 prepares them in the training process."""
+    max_bad_steps: int = 10
+    """A step whose loss is not finite is skipped; so many end the run."""
+
+    def __post_init__(self) -> None:
+        least = dict.fromkeys(("steps", "steps_per_epoch", "accumulate", "keep_last"), 1)
+        least |= dict.fromkeys(("validate_every", "save_every", "log_every"), 1)
+        least |= {"workers": 0, "max_bad_steps": 0, "seed": 0}
+        for name, lowest in least.items():
+            if getattr(self, name) < lowest:
+                raise InputError(f"{name} is {getattr(self, name)}; give {lowest} or more")
+
+
+def shipped_configs() -> dict[str, str]:
+    """The configurations that come with the package: name and first comment."""
+    found = {}
+    for entry in sorted(files("page4d_cli.assets").joinpath(SHIPPED).iterdir(), key=str):
+        first = entry.read_text(encoding="utf-8").splitlines()[0]
+        found[Path(entry.name).stem] = first.lstrip("# ")
+    return found
+
+
+def load_config(name_or_path: str, overrides: Sequence[str] = ()) -> TrainConfig:
+    """Read a configuration.
+
+    Args:
+        name_or_path: a shipped one, or a YAML file.
+        overrides: `key=value`, dots between the levels, `[0]` for the first of a list.
+
+    Raises:
+        InputError: it cannot be read, a key is unknown, or a value is not allowed.
+    """
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
+
+    text = _text_of(name_or_path)
+    try:
+        tree = OmegaConf.create(encode(TrainConfig()))
+        OmegaConf.set_struct(tree, True)
+        tree = OmegaConf.merge(tree, OmegaConf.create(text))
+        for change in overrides:
+            key, _, word = change.partition("=")
+            OmegaConf.update(tree, key, OmegaConf.from_dotlist([f"value={word}"])["value"])
+        return config_from_json(OmegaConf.to_container(tree, resolve=True))
+    except (OmegaConfBaseException, YAMLError, TypeError) as error:
+        key = getattr(error, "full_key", None)
+        reason = str(error).split("\n", 1)[0]
+        where = f"key '{key}': " if key else ""
+        raise InputError(f"configuration {name_or_path}: {where}{reason}") from error
+    except InputError as error:
+        raise InputError(f"configuration {name_or_path}: {error}") from error
+
+
+def config_from_json(data: Any) -> TrainConfig:  # noqa: ANN401 - parsed JSON
+    """Check and take over what `config_to_json` gave, or a merged file.
+
+    Raises:
+        InputError: a key is missing, unknown or mistyped, or a value is not allowed.
+    """
+    try:
+        config: TrainConfig = decode(TrainConfig, data, "")
+    except (MistypedError, ValueError) as error:
+        raise InputError(str(error)) from error
+    return config
+
+
+def config_to_json(config: TrainConfig) -> dict[str, Any]:
+    """The configuration as `json.dumps` takes it."""
+    data: dict[str, Any] = encode(config)
+    return data
+
+
+def differences(before: TrainConfig, after: TrainConfig) -> list[str]:
+    """What differs between two configurations, key by key, in words."""
+    old, new = _flat(config_to_json(before)), _flat(config_to_json(after))
+    return [
+        f"{key}: {old.get(key)} then, {new.get(key)} now"
+        for key in sorted(old | new)
+        if old.get(key) != new.get(key)
+    ]
+
+
+def _flat(tree: Any, prefix: str = "") -> dict[str, Any]:  # noqa: ANN401 - JSON
+    if isinstance(tree, dict) and tree:
+        pairs = [(f"{prefix}.{key}" if prefix else key, value) for key, value in tree.items()]
+    elif isinstance(tree, list) and tree:
+        pairs = [(f"{prefix}[{index}]", value) for index, value in enumerate(tree)]
+    else:
+        return {prefix: tree}
+    return {key: leaf for name, value in pairs for key, leaf in _flat(value, name).items()}
+
+
+def _text_of(name_or_path: str) -> str:
+    if name_or_path in shipped_configs():
+        entry = files("page4d_cli.assets") / SHIPPED / f"{name_or_path}.yaml"
+        return entry.read_text(encoding="utf-8")
+    try:
+        return Path(name_or_path).read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"configuration '{name_or_path}' is neither shipped ({', '.join(shipped_configs())}) "
+            f"nor a YAML file that can be read ({error})"
+        ) from error

@@ -1,0 +1,356 @@
+"""The training loop, on one process or several (`torchrun`, through accelerate)."""
+
+import dataclasses
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from page4d_cli.core.enums import Precision
+from page4d_cli.core.errors import InputError, OutputError, Page4DError
+from page4d_cli.io.writing import writing
+from page4d_cli.model.checkpoint import read_checkpoint, save_checkpoint
+from page4d_cli.model.fit import examine
+from page4d_cli.model.initialise import random_model
+from page4d_cli.model.network import Page4D
+from page4d_cli.model.pose_encoding import extri_intri_to_pose_encoding
+from page4d_cli.model.runtime import Runtime, peak_memory_bytes, pick
+from page4d_cli.model.weights import locate
+from page4d_cli.pipelines.train import checkpoints
+from page4d_cli.pipelines.train.batches import TrainingBatches, validation_batches
+from page4d_cli.pipelines.train.checkpoints import TrainState
+from page4d_cli.pipelines.train.config import (
+    TrainConfig,
+    config_from_json,
+    config_to_json,
+    differences,
+)
+from page4d_cli.pipelines.train.records import Records
+from page4d_cli.pipelines.train.validate import validate
+from page4d_cli.train.batch import Batch
+from page4d_cli.train.losses.objective import compute_losses
+from page4d_cli.train.losses.predictions import Predictions
+from page4d_cli.train.normalise import normalise
+from page4d_cli.train.parameters import (
+    clip_entries,
+    clip_gradients,
+    freeze,
+    optimiser_groups,
+    set_learning_rates,
+    trainable_parameters,
+)
+
+BEST = "best.safetensors"
+UNUSED = "aggregator.patch_embed.mask_token"
+"""In the checkpoints without a use: it never learns."""
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """One optimiser step, for whoever watches."""
+
+    step: int
+    steps: int
+    values: dict[str, float]
+    seconds: float
+    peak_memory_bytes: int
+
+
+@dataclass(frozen=True)
+class TrainObserver:
+    """What a caller may want to hear meanwhile."""
+
+    on_start: Callable[[str], None] = field(default=lambda _text: None)
+    on_step: Callable[[StepReport], None] = field(default=lambda _report: None)
+    on_validation: Callable[[int, dict[str, float]], None] = field(
+        default=lambda _step, _values: None
+    )
+
+
+@dataclass(frozen=True)
+class TrainRequest:
+    """A run to be started or gone on with."""
+
+    config: TrainConfig
+    out: Path
+    resume: bool = False
+    allow_changes: bool = False
+    device: str = "auto"
+
+
+SILENT = TrainObserver()
+
+
+def run_training(request: TrainRequest, observer: TrainObserver = SILENT) -> TrainState | None:
+    """Train a network.
+
+    Args:
+        request: what, where, and whether to go on.
+        observer: told what happens; on the main process only.
+
+    Returns:
+        Where the run stands at its end; None on every process but the main one.
+
+    Raises:
+        InputError: the configuration, the weights to start from or the run cannot be used.
+        Page4DError: too many steps had a loss that is not finite.
+    """
+    from accelerate import Accelerator
+    from accelerate.utils import DistributedDataParallelKwargs
+
+    runtime = pick(request.device, request.config.precision)
+    accelerator = Accelerator(
+        cpu=runtime.device.type == "cpu",
+        mixed_precision=_mixed_precision(runtime),
+        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
+    )
+    state = _Run(request, observer, accelerator).go()
+    return state if accelerator.is_main_process else None
+
+
+class _Run:
+    def __init__(self, request: TrainRequest, observer: TrainObserver, accelerator: Any) -> None:  # noqa: ANN401 - accelerate is not typed
+        self.config = config = request.config
+        self.out = request.out
+        self.accelerator = accelerator
+        self.is_main: bool = accelerator.is_main_process
+        self.observer = observer if self.is_main else TrainObserver()
+        checkpoint, self.state = self._place(request)
+        self.bare = self._network(checkpoint)
+        self.entries = clip_entries(self.bare, config.clip)
+        groups = optimiser_groups(self.bare, config.groups)
+        optimizer = torch.optim.AdamW(groups, betas=config.betas)
+        self.model, self.optimizer = accelerator.prepare(self.bare, optimizer)
+        if checkpoint is not None:
+            saved = checkpoints.restore(checkpoint, self.bare, accelerator.device)
+            self.optimizer.load_state_dict(saved["optimizer"])
+            if accelerator.scaler is not None:
+                accelerator.scaler.load_state_dict(saved["scaler"])
+        self.validation = validation_batches(config) if self.is_main else []
+
+    def _place(self, request: TrainRequest) -> tuple[Path | None, TrainState]:
+        """Where to begin, after looking at what is there."""
+        checkpoint = checkpoints.latest(self.out)
+        if not request.resume:
+            if self.out.exists() and (not self.out.is_dir() or any(self.out.iterdir())):
+                raise OutputError(
+                    f"{self.out} is not empty; --resume goes on with a run, or choose another --out"
+                )
+            return None, TrainState(config=config_to_json(self.config))
+        if checkpoint is None:
+            return None, TrainState(config=config_to_json(self.config))
+        state = checkpoints.read_state(checkpoint)
+        changed = differences(config_from_json(state.config), self.config)
+        if changed and not request.allow_changes:
+            raise InputError(
+                f"{self.out} was trained with another configuration ({'; '.join(changed)}); "
+                "take the old one, or say --allow-changes"
+            )
+        state.config = config_to_json(self.config)
+        return checkpoint, state
+
+    def _network(self, checkpoint: Path | None) -> Page4D:
+        """The network on the CPU; its weights are those of `init_from`, or random."""
+        config = self.config
+        model = random_model(config.model, config.seed)
+        if config.init_from is not None and checkpoint is None:
+            self.observer.on_start(_initialise(model, config.init_from))
+        model.aggregator.checkpoint_activations = config.checkpoint_activations
+        frozen = freeze(model, (UNUSED, *config.freeze))
+        learning = trainable_parameters(model)
+        count = sum(parameter.numel() for parameter in learning.values())
+        self.observer.on_start(
+            f"{len(learning)} tensors learn ({count / 1e6:.2f} M parameters), "
+            f"{len(frozen)} are frozen"
+        )
+        return model.train()
+
+    def go(self) -> TrainState:
+        """Train until the last step."""
+        if self.is_main:
+            with writing(self.out):
+                self.out.mkdir(parents=True, exist_ok=True)
+        self.accelerator.wait_for_everyone()
+        if self.is_main:
+            with Records(self.out, self.state.step) as records:
+                self._steps(records)
+        else:
+            self._steps(None)
+        self.accelerator.end_training()
+        return self.state
+
+    def _steps(self, records: Records | None) -> None:
+        begin = time.perf_counter()
+        for batch in self._batches():
+            step = self.state.step
+            values = self._step(batch, step)
+            self.state.step = done = step + 1
+            if records is not None and step % self.config.log_every == 0:
+                records.add("train", step, values)
+            seconds = time.perf_counter() - begin
+            memory = peak_memory_bytes(self.accelerator.device)
+            self.observer.on_step(
+                StepReport(
+                    done,
+                    self.config.steps,
+                    values,
+                    seconds,
+                    memory["device"] or memory["host"] or 0,
+                )
+            )
+            last = done == self.config.steps
+            if records is not None and (last or done % self.config.validate_every == 0):
+                self._validate(records, done)
+            if last or done % self.config.save_every == 0:
+                self._save()
+            begin = time.perf_counter()
+
+    def _batches(self) -> Iterator[Batch]:
+        accelerator = self.accelerator
+        batches = TrainingBatches(
+            self.config, accelerator.process_index, accelerator.num_processes, self.state.step
+        )
+        loader: DataLoader[Batch] = DataLoader(
+            batches, batch_size=None, num_workers=self.config.workers
+        )
+        yield from loader
+
+    def _step(self, batch: Batch, step: int) -> dict[str, float]:
+        """One optimiser step; a batch whose loss is not finite is skipped by all ranks alike."""
+        config, accelerator = self.config, self.accelerator
+        progress = step / config.steps
+        set_learning_rates(self.optimizer.optimizer, config.groups, progress)
+        self.optimizer.zero_grad(set_to_none=True)
+        parts = _split(batch, config.accumulate)
+        terms: dict[str, Tensor] = {}
+        for number, part in enumerate(parts, start=1):
+            with _synchronised(accelerator, self.model, last=number == len(parts)):
+                objective, part_terms, finite = self._forward(part, step)
+                if not _all_ranks(accelerator, finite):
+                    return self._skip(part, finite, step)
+                share = len(part) / len(batch)
+                accelerator.backward(objective * share)
+            for name, term in part_terms.items():
+                terms[name] = terms.get(name, 0) + term * share
+        accelerator.unscale_gradients(self.optimizer)
+        norms = clip_gradients(self.entries)
+        # fp16's scaler skips a step by itself when a gradient overflowed, and lowers its scale.
+        finite = accelerator.scaler is not None or all(n.isfinite().item() for n in norms.values())
+        if not _all_ranks(accelerator, finite):
+            return self._skip(batch, finite, step)
+        self.optimizer.step()
+        averaged = accelerator.reduce(terms, reduction="mean")
+        values = {name: float(term) for name, term in averaged.items()}
+        values |= {f"grad_norm/{name}": float(norm) for name, norm in norms.items()}
+        for group in self.optimizer.param_groups:
+            values[f"lr/{group['name']}"] = group["lr"]
+        values["mask_strength"] = config.mask(step)
+        return values
+
+    def _forward(self, part: Batch, step: int) -> tuple[Tensor, dict[str, Tensor], bool]:
+        here = normalise(part.to(self.accelerator.device)).batch
+        outputs = self.model(here.images, mask_strength=self.config.mask(step))
+        target = extri_intri_to_pose_encoding(
+            here.extrinsics, here.intrinsics, here.images.shape[-2:]
+        )
+        losses = compute_losses(Predictions.from_outputs(outputs), here, target, self.config.loss)
+        bad = losses.non_finite_predictions.sum() + losses.non_finite_targets.sum()
+        return losses.objective, losses.terms, bool((bad == 0) & losses.objective.isfinite())
+
+    def _skip(self, part: Batch, finite: bool, step: int) -> dict[str, float]:
+        """Count a bad step; the run ends when there are too many."""
+        self.optimizer.zero_grad(set_to_none=True)
+        self.state.bad_steps += 1
+        names = "another rank's samples" if finite else ", ".join(part.sequence_names)
+        message = f"step {step}: the loss is not finite with {names}"
+        self.observer.on_start(f"{message}; skipped")
+        if self.state.bad_steps > self.config.max_bad_steps:
+            raise Page4DError(
+                f"{message}; that is bad step {self.state.bad_steps} of at most "
+                f"{self.config.max_bad_steps}: look at these samples, or lower the learning rate"
+            )
+        return {"bad_steps": float(self.state.bad_steps)}
+
+    def _validate(self, records: Records, done: int) -> None:
+        strength = self.config.mask(done)
+        values = validate(
+            self.bare,
+            self.validation,
+            self.config.loss,
+            mask_strength=strength,
+            device=self.accelerator.device,
+        )
+        records.add("val/synthetic", done - 1, values)
+        self.observer.on_validation(done, values)
+        best = self.state.best_objective
+        if best is None or values["objective"] < best:
+            self.state.best_objective = values["objective"]
+            variant = checkpoints.variant_at(strength)
+            save_checkpoint(self.out / BEST, self.bare.state_dict(), self.config.model, variant)
+
+    def _save(self) -> None:
+        if self.is_main:
+            scaler = self.accelerator.scaler
+            state = {
+                "optimizer": self.optimizer.state_dict(),
+                "scaler": {} if scaler is None else scaler.state_dict(),
+            }
+            checkpoints.save(
+                self.out,
+                self.bare,
+                state,
+                self.state,
+                mask_strength=self.config.mask(self.state.step),
+                keep_last=self.config.keep_last,
+            )
+        self.accelerator.wait_for_everyone()
+
+
+def _mixed_precision(runtime: Runtime) -> str:
+    return "no" if runtime.precision is Precision.FP32 else runtime.precision.value
+
+
+def _initialise(model: Page4D, name_or_path: str) -> str:
+    """Load weights into a network that has random ones; strict, but for a new mask head."""
+    checkpoint = read_checkpoint(locate(name_or_path))
+    fit = examine(dataclasses.replace(checkpoint, config=model.config))
+    mask_head = [name for name in fit.missing if ".spatial_mask_head." in name]
+    if fit.unexpected or fit.mismatched or len(fit.missing) > len(mask_head):
+        raise InputError(f"init_from: {name_or_path} {fit.problem()}")
+    known = {name: t for name, t in checkpoint.tensors.items() if name not in fit.ignored}
+    model.load_state_dict(known, strict=False)
+    new = f", {len(mask_head)} of the mask head stay random" if mask_head else ""
+    left = f", {len(fit.ignored)} of the track head ignored" if fit.ignored else ""
+    return f"took {len(known)} tensors from {name_or_path}{new}{left}"
+
+
+def _split(batch: Batch, parts: int) -> list[Batch]:
+    """Cut a batch along its samples, as evenly as it goes; never an empty part."""
+    parts = min(parts, len(batch))
+    bounds = [len(batch) * k // parts for k in range(parts + 1)]
+    return [_samples(batch, slice(a, b)) for a, b in pairwise(bounds)]
+
+
+def _samples(batch: Batch, which: slice) -> Batch:
+    return Batch(**{f.name: getattr(batch, f.name)[which] for f in dataclasses.fields(batch)})
+
+
+def _synchronised(accelerator: Any, model: Any, *, last: bool) -> Any:  # noqa: ANN401
+    """Gradients are exchanged between ranks only after the last part."""
+    from contextlib import nullcontext
+
+    return nullcontext() if last else accelerator.no_sync(model)
+
+
+def _all_ranks(accelerator: Any, finite: bool) -> bool:  # noqa: ANN401
+    """Whether every rank says yes; all of them learn the same answer."""
+    if accelerator.num_processes == 1:
+        return finite
+    bad = torch.tensor(0.0 if finite else 1.0, device=accelerator.device)
+    return float(accelerator.reduce(bad, reduction="sum")) == 0

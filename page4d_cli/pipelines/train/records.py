@@ -1,0 +1,56 @@
+"""What a run writes down: TensorBoard scalars and one JSON line for every logged step."""
+
+import json
+from pathlib import Path
+from types import TracebackType
+
+from page4d_cli.io.writing import writing
+
+LOG = "log.jsonl"
+TENSORBOARD = "tensorboard"
+
+
+class Records:
+    """Only the main process has one. `first_step` is where a resumed run goes on."""
+
+    def __init__(self, run: Path, first_step: int) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        self._path = run / LOG
+        self._drop_lines_from(first_step)
+        self._board = SummaryWriter(str(run / TENSORBOARD), purge_step=first_step)
+
+    def __enter__(self) -> "Records":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._board.close()
+
+    def add(self, phase: str, step: int, values: dict[str, float]) -> None:
+        """Write scalars down as `Values/{phase}/{name}`."""
+        for name, value in values.items():
+            self._board.add_scalar(f"Values/{phase}/{name}", value, step)
+        line = json.dumps({"phase": phase, "step": step, **values})
+        with writing(self._path), self._path.open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+
+    def _drop_lines_from(self, step: int) -> None:
+        """Forget what an interrupted run did after its last checkpoint; it will be done again."""
+        with writing(self._path):
+            lines = (
+                self._path.read_text(encoding="utf-8").splitlines() if self._path.exists() else []
+            )
+            kept = [line for line in lines if _step_of(line) < step]
+            self._path.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+
+
+def _step_of(line: str) -> float:
+    try:
+        return int(json.loads(line)["step"])
+    except (ValueError, KeyError, TypeError):
+        return float("inf")  # cut off when the run was killed

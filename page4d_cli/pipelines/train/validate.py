@@ -1,0 +1,76 @@
+"""Losses and plain errors on fixed scenes that are not trained on."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from page4d_cli.model.network import Page4D
+from page4d_cli.model.pose_encoding import extri_intri_to_pose_encoding, quat_xyzw_to_matrix
+from page4d_cli.train.batch import Batch
+from page4d_cli.train.losses.objective import compute_losses
+from page4d_cli.train.losses.options import LossOptions
+from page4d_cli.train.losses.predictions import Predictions
+from page4d_cli.train.normalise import normalise
+
+
+def validate(
+    model: Page4D,
+    batches: Sequence[Batch],
+    loss: LossOptions,
+    *,
+    mask_strength: float,
+    device: torch.device,
+) -> dict[str, float]:
+    """Average over all scenes, each counting alike.
+
+    Returns:
+        Every loss term, and `abs_rel` and `delta_1.25` of the depth after median alignment per
+        clip, and `rotation_deg` of the frames after the first against the first.
+    """
+    was_training = model.training
+    model.eval()
+    sums: dict[str, float] = {}
+    scenes = 0
+    with torch.inference_mode():
+        for batch in batches:
+            here = normalise(batch.to(device)).batch
+            outputs = model(here.images, mask_strength=mask_strength)
+            target = extri_intri_to_pose_encoding(
+                here.extrinsics, here.intrinsics, here.images.shape[-2:]
+            )
+            losses = compute_losses(Predictions.from_outputs(outputs), here, target, loss)
+            terms = {name: float(term) for name, term in losses.terms.items()}
+            terms |= _depth_errors(outputs["depth"][..., 0], here)
+            terms["rotation_deg"] = _rotation_error_deg(outputs["pose_enc"], target)
+            for name, value in terms.items():
+                sums[name] = sums.get(name, 0.0) + value * len(here)
+            scenes += len(here)
+    model.train(was_training)
+    return {name: value / scenes for name, value in sums.items()}
+
+
+def _depth_errors(depth: Tensor, batch: Batch) -> dict[str, float]:
+    abs_rel, inliers = [], []
+    for predicted, true, valid in zip(depth, batch.depth, batch.usable, strict=True):
+        p, g = predicted[valid], true[valid]
+        p = p * (g.median() / p.median())
+        ratio = torch.maximum(p / g, g / p)
+        abs_rel.append(float(((p - g).abs() / g).mean()))
+        inliers.append(float((ratio < 1.25).float().mean()))
+    return {
+        "abs_rel": sum(abs_rel) / len(abs_rel),
+        "delta_1.25": sum(inliers) / len(inliers),
+    }
+
+
+def _rotation_error_deg(predicted: Tensor, target: Tensor) -> float:
+    """Mean angle between predicted and true rotation from the first frame to each later one."""
+    if predicted.shape[1] < 2:
+        return 0.0
+    relative = []
+    for encoding in (predicted, target):
+        rotation = quat_xyzw_to_matrix(encoding[..., 3:7].double())
+        relative.append(rotation[:, 1:] @ rotation[:, :1].mT)
+    trace = (relative[0] * relative[1]).sum(dim=(-1, -2))
+    return float(torch.rad2deg(torch.arccos(((trace - 1) / 2).clamp(-1, 1))).mean())

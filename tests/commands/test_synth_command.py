@@ -1,0 +1,61 @@
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from page4d_cli.app import app
+from page4d_cli.commands.synth import parse_size
+from page4d_cli.core.errors import InputError
+
+SMALL = ["--frames", "2", "--size", "32x24"]
+
+
+def page4d(*arguments):
+    return CliRunner().invoke(app, ["synth", *map(str, arguments)])
+
+
+def test_stdout_is_the_folders_and_nothing_else(tmp_path):
+    result = page4d("--out", tmp_path, "--scenes", 2, "--seed", 5, *SMALL)
+    assert result.exit_code == 0
+    assert result.stdout == f"{tmp_path}/scene_000005\n{tmp_path}/scene_000006\n"
+    assert "4 frames of 32×24 pixels" in result.stderr
+
+
+def test_json_is_one_object(tmp_path):
+    result = page4d("--out", tmp_path, "--layout", "tum", "--json", "--quiet", *SMALL)
+    folder = f"{tmp_path}/rgbd_dataset_synthetic_000000"
+    assert json.loads(result.stdout) == {
+        "layout": "tum",
+        "scenes": [{"folder": folder, "seed": 0}],
+        "frames": 2,
+    }
+    assert result.stderr == ""
+
+
+def test_a_second_run_needs_overwrite(tmp_path):
+    assert page4d("--out", tmp_path, *SMALL).exit_code == 0
+    refused = page4d("--out", tmp_path, *SMALL)
+    assert refused.exit_code == 2
+    assert refused.stderr.startswith("error: ") and "--overwrite" in refused.stderr
+    assert page4d("--out", tmp_path, "--overwrite", *SMALL).exit_code == 0
+
+
+def test_without_a_place_it_says_how_it_is_called():
+    result = page4d()
+    assert result.exit_code == 2
+    assert "Example: page4d synth --out scenes/" in result.stderr and result.stdout == ""
+
+
+@pytest.mark.parametrize("text", ["320", "320x", "axb", "-3x4", "320x240x3", ""])
+def test_a_size_is_two_numbers(text):
+    with pytest.raises(InputError, match=r"--size .*: give width and height"):
+        parse_size(text)
+
+
+def test_sizes():
+    assert parse_size("320x240") == parse_size(" 320X240 ") == parse_size("320×240") == (320, 240)
+
+
+def test_help_carries_examples():
+    words = " ".join(page4d("-h").stdout.split())
+    assert "page4d synth --out raw/" in words and "--layout tum" in words

@@ -1,0 +1,191 @@
+"""Training for real, with a network of a few thousand parameters."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from page4d_cli.core.errors import InputError, OutputError, Page4DError, WriteError
+from page4d_cli.model.weights import load_model
+from page4d_cli.pipelines.train import checkpoints
+from page4d_cli.pipelines.train.config import load_config
+from page4d_cli.pipelines.train.loop import BEST, TrainRequest, run_training
+
+ROOT = Path(__file__).parents[3]
+SMALL = [
+    "steps=6",
+    "steps_per_epoch=4",
+    "model.image_size=56",
+    "batch.max_images=4",
+    "batch.images_per_sample=[2,2]",
+    "data.validation_scenes=2",
+    "validate_every=6",
+    "save_every=2",
+    "mask.hold=2",
+    "mask.end=4",
+]
+
+
+def small(*changes):
+    return load_config("smoke", [*SMALL, *changes])
+
+
+def train(out, *changes, **request):
+    return run_training(TrainRequest(small(*changes), out, device="cpu", **request))
+
+
+def curve(out):
+    lines = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+    return [line for line in lines if line["phase"] == "train"]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    out = tmp_path_factory.mktemp("whole") / "run"
+    train(out)
+    return out
+
+
+def test_a_run_leaves_checkpoints_curves_and_the_best(whole):
+    assert [path.name for path in sorted((whole / "checkpoints").iterdir())] == [
+        "step_00000004",
+        "step_00000006",
+    ]
+    assert len(curve(whole)) == 6
+    assert {"objective", "loss_T", "loss_grad_point", "lr/all", "grad_norm/all"} <= curve(whole)[
+        0
+    ].keys()
+    assert [line["mask_strength"] for line in curve(whole)] == [1, 1, 1, 0.5, 0, 0]
+    assert list((whole / "tensorboard").iterdir())
+
+
+def test_checkpoints_load_as_weights(whole):
+    for path in (whole / BEST, whole / "checkpoints/step_00000006/model.safetensors"):
+        model = load_model(path, device="cpu")
+        assert model.config.image_size == 56 and model.mask_strength == 0
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_stopped_and_resumed_equals_uninterrupted(whole, tmp_path, workers):
+    """Step for step, whatever the run did after its last checkpoint."""
+    out = tmp_path / "run"
+    with pytest.raises(KeyboardInterrupt):
+        run_until(out, 3)
+    assert checkpoints.latest(out).name == "step_00000002"
+    train(out, f"workers={workers}", resume=True, allow_changes=True)
+    assert curve(out) == curve(whole)
+    ends = [run / "checkpoints/step_00000006/model.safetensors" for run in (out, whole)]
+    states = [load_model(path, device="cpu", precision="fp32").state_dict() for path in ends]
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[1])
+
+
+def run_until(out, step):
+    from page4d_cli.pipelines.train.loop import TrainObserver
+
+    def interrupt(report):
+        if report.step == step:
+            raise KeyboardInterrupt
+
+    run_training(TrainRequest(small(), out, device="cpu"), TrainObserver(on_step=interrupt))
+
+
+def test_killed_and_resumed_on_the_command_line(whole, tmp_path):
+    """kill -9 in the middle, as a cluster does it."""
+    out = tmp_path / "run"
+    command = [sys.executable, "-m", "page4d_cli", "train", "smoke", *SMALL, "--device", "cpu"]
+    started = subprocess.Popen([*command, "--out", str(out)], cwd=ROOT, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while checkpoints.latest(out) is None:
+        assert started.poll() is None and time.monotonic() < deadline
+        time.sleep(0.005)
+    started.send_signal(signal.SIGKILL)
+    started.wait()
+    done = subprocess.run(
+        [*command, "--out", str(out), "--resume"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"{out}\n"
+    assert curve(out) == curve(whole)
+
+
+def test_learning_happens(tmp_path):
+    out = tmp_path / "run"
+    train(out, "steps=40", "save_every=100", "validate_every=100", "steps_per_epoch=1")
+    objective = [line["objective"] for line in curve(out)]
+    assert sum(objective[-5:]) < 0.8 * sum(objective[:5])
+
+
+def test_parts_of_a_batch_give_the_same_step(tmp_path):
+    """Gradient accumulation over samples of equal weight is the whole batch's gradient."""
+    first = []
+    for name, parts in (("one", 1), ("two", 2)):
+        train(tmp_path / name, f"accumulate={parts}", "steps=1", "validate_every=9")
+        first.append(curve(tmp_path / name)[0])
+    assert first[1]["grad_norm/all"] == pytest.approx(first[0]["grad_norm/all"], rel=1e-4)
+    assert first[1]["objective"] == pytest.approx(first[0]["objective"], rel=1e-5)
+
+
+def test_checkpointed_activations_give_the_same_gradients(whole, tmp_path):
+    train(tmp_path / "run", "checkpoint_activations=true", "steps=6")
+    for ours, plain in zip(curve(tmp_path / "run"), curve(whole), strict=True):
+        assert ours["objective"] == pytest.approx(plain["objective"], rel=1e-4)
+
+
+def test_a_changed_configuration_is_refused_with_the_difference(whole):
+    with pytest.raises(InputError, match=r"seed: 42 then, 7 now.*--allow-changes"):
+        train(whole, "seed=7", resume=True)
+
+
+def test_a_place_that_is_not_empty_is_refused(whole):
+    with pytest.raises(OutputError, match="not empty; --resume"):
+        train(whole)
+
+
+def test_init_from_is_strict(whole, tmp_path):
+    path = whole / BEST
+    train(tmp_path / "same", f"init_from={path}", "steps=1", "validate_every=9")
+    with pytest.raises(InputError, match=r"init_from: .*another network, width 32 where 64"):
+        train(
+            tmp_path / "wider", f"init_from={path}", "model.width=64", "model.patch_embed.width=64"
+        )
+
+
+def test_a_loss_that_is_not_finite_is_skipped_then_ends_the_run(tmp_path, monkeypatch):
+    from page4d_cli.pipelines.train import batches
+
+    original = batches.make_batch
+
+    def poisoned(config, plans, *arguments, **options):
+        batch = original(config, plans, *arguments, **options)
+        if options.get("augmented", True):
+            batch.images.fill_(float("nan"))
+        return batch
+
+    monkeypatch.setattr(batches, "make_batch", poisoned)
+    with pytest.raises(
+        Page4DError, match=r"step 2: the loss is not finite with synthetic/\d+.*bad step 3"
+    ):
+        train(tmp_path / "run", "max_bad_steps=2")
+    assert [line["bad_steps"] for line in curve(tmp_path / "run")] == [1, 2]
+
+
+def test_a_full_disk_leaves_the_previous_checkpoint_whole(tmp_path, monkeypatch):
+    original = torch.save
+    calls = []
+
+    def fails_the_second_time(*arguments, **options):
+        calls.append(1)
+        if len(calls) == 2:
+            raise OSError(28, "No space left on device")
+        return original(*arguments, **options)
+
+    monkeypatch.setattr(torch, "save", fails_the_second_time)
+    with pytest.raises(WriteError, match="No space left"):
+        train(tmp_path / "run")
+    assert [p.name for p in (tmp_path / "run/checkpoints").iterdir()] == ["step_00000002"]
+    assert checkpoints.read_state(checkpoints.latest(tmp_path / "run")).step == 2
