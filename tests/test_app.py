@@ -17,6 +17,7 @@ COMMANDS = [
     "infer",
     "synth",
     "train",
+    "check-data",
     "doctor",
     "weights",
     "weights list",

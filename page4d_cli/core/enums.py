@@ -89,3 +89,23 @@ class SynthLayout(str, Enum):
     """Everything, exactly: depth in float32, cameras, moving pixels, point tracks."""
     TUM = "tum"
     """A raw folder of the TUM RGB-D benchmark."""
+
+
+class Dataset(str, Enum):
+    """Kinds of data sets that can be read (`data/registry.py`)."""
+
+    SYNTHETIC = "synthetic"
+    """Scenes of `page4d synth --layout page4d`."""
+    TUM = "tum"
+    """Raw folders of the TUM RGB-D benchmark."""
+    BONN = "bonn"
+    """Raw folders of the Bonn RGB-D Dynamic data set."""
+
+
+class OnBad(str, Enum):
+    """What to do about a file of a data set that cannot be read."""
+
+    SKIP = "skip"
+    """Name it, and go on without its frame."""
+    STOP = "stop"
+    """End with an error that names it."""

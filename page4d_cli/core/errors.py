@@ -6,6 +6,7 @@ Page4DError            exit status 1: the work was well asked for and failed
 ├── OutOfMemoryError   the device has too little memory for the clip
 └── InputError         exit status 2: what was given cannot be used
     ├── FramesError    images, videos and lists of them
+    ├── DatasetError   a data set's folders, lists and ground truth
     ├── WeightsError   checkpoints and their names
     ├── DeviceError    a device or precision that this machine does not have
     ├── OutputError    a place that cannot be written to, or that holds something already
@@ -40,6 +41,10 @@ class InputError(Page4DError):
 
 class FramesError(InputError):
     """Frames cannot be read, or make no clip together."""
+
+
+class DatasetError(InputError):
+    """A data set is not where or not what it was said to be."""
 
 
 class WeightsError(InputError):

@@ -1,5 +1,6 @@
 """Coloured point clouds as binary little-endian PLY (Turk, The PLY Polygon File Format, 1994)."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from page4d_cli.io.writing import writing
 _VERTEX = np.dtype([("xyz", "<f4", 3), ("rgb", "u1", 3)])  # packed: 15 bytes a point
 _HEADER = """ply
 format binary_little_endian 1.0
-comment page4d; world: first camera, OpenCV axes; unit: relative (no metric scale)
+comment page4d; {about}
 element vertex {count}
 property float x
 property float y
@@ -21,16 +22,22 @@ property uchar green
 property uchar blue
 end_header
 """
-_BEFORE_COUNT, _AFTER_COUNT = (part.encode("ascii") for part in _HEADER.split("{count}"))
+_PREDICTED = "world: first camera, OpenCV axes; unit: relative (no metric scale)"
+_BEFORE_ABOUT, _BEFORE_COUNT, _AFTER_COUNT = (
+    part.encode("ascii") for part in re.split(r"\{\w+\}", _HEADER)
+)
 
 
-def write_ply(path: Path, points: Float32Array, colors: UInt8Array) -> None:
+def write_ply(
+    path: Path, points: Float32Array, colors: UInt8Array, about: str = _PREDICTED
+) -> None:
     """Write coloured points.
 
     Args:
         path: the file, replaced if it is there.
         points: (N, 3) x y z in the world, all finite.
         colors: (N, 3) red green blue.
+        about: frame and unit of the points, one line of ASCII for the header.
 
     Raises:
         ValueError: shapes do not fit together, or a point is not finite.
@@ -43,7 +50,7 @@ def write_ply(path: Path, points: Float32Array, colors: UInt8Array) -> None:
     vertices = np.empty(len(points), _VERTEX)
     vertices["xyz"], vertices["rgb"] = points, colors
     with writing(path), path.open("wb") as file:
-        file.write(_HEADER.format(count=len(points)).encode("ascii"))
+        file.write(_HEADER.format(about=about, count=len(points)).encode("ascii"))
         file.write(vertices.data)
 
 
@@ -64,8 +71,9 @@ def read_ply(path: Path) -> tuple[Float32Array, UInt8Array]:
     except OSError as error:
         raise RunError(f"cannot read {path}: {error.strerror}") from error
     before, separator, body = content.partition(_AFTER_COUNT)
-    digits = before.removeprefix(_BEFORE_COUNT)
-    if not (separator and before.startswith(_BEFORE_COUNT) and digits.isdigit()):
+    about, _, digits = before.removeprefix(_BEFORE_ABOUT).partition(_BEFORE_COUNT)
+    known = before.startswith(_BEFORE_ABOUT) and b"\n" not in about
+    if not (separator and known and digits.isdigit()):
         raise RunError(f"{path} is not a point cloud of page4d; open it with a general PLY reader")
     if len(body) != int(digits) * _VERTEX.itemsize:
         raise RunError(

@@ -1,9 +1,6 @@
 """The preview video: the colour picture left, its depth right, on one scale for the whole clip."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from fractions import Fraction
-from itertools import chain
-from math import isfinite
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +9,12 @@ from PIL import Image, ImageDraw, ImageFont
 from page4d_cli.core.geometry import FloatArray
 from page4d_cli.core.types import UInt8Array
 from page4d_cli.io.colour import colourise
-from page4d_cli.io.writing import writing
+from page4d_cli.io.video import write_video
 
 _MIN_WIDTH_WITH_TEXT = 200
 _BACKGROUND = (24, 24, 24)
 _TEXT = (235, 235, 235)
 _NEAREST_SHARE = 1e-3  # the near end of the scale is at least this share of the far end
-_BT601 = 6  # "smpte170m" of H.273: the matrix by which PyAV turns RGB into YUV
 
 
 def write_preview(
@@ -49,13 +45,10 @@ def write_preview(
             frame rate that is not positive.
         WriteError: the file cannot be written.
     """
-    if not (isfinite(frame_rate) and frame_rate > 0):
-        raise ValueError(f"frame_rate is {frame_rate}, expected a positive number")
     scale = _inverse_scale(depth_range)
     triples = zip(images, depths, labels, strict=True)
     frames = _compose(triples, scale)
-    with writing(path):
-        _encode(path, frames, Fraction(frame_rate).limit_denominator(100_000))
+    write_video(path, frames, frame_rate)
 
 
 def _inverse_scale(depth_range: tuple[float, float]) -> tuple[float, float]:
@@ -82,7 +75,7 @@ def _compose(
         panes = np.concatenate([image, colourise(1 / valid, *scale)], axis=1)
         if footer is not None:
             panes = np.concatenate([panes, _with_label(footer, label)])
-        yield np.pad(panes, ((0, panes.shape[0] % 2), (0, 0), (0, 0)))  # yuv420p needs even sizes
+        yield panes
 
 
 def _font(footer_height: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
@@ -120,21 +113,3 @@ def _with_label(footer: Image.Image, label: str) -> UInt8Array:
         text = text.removesuffix("...")[:-1] + "..." if len(text) > 4 else ""
     draw.text((margin, strip.height / 2), text, _TEXT, font, anchor="lm")
     return np.asarray(strip)
-
-
-def _encode(path: Path, frames: Iterator[UInt8Array], rate: Fraction) -> None:
-    import av
-
-    first = next(frames, None)
-    if first is None:
-        raise ValueError("a preview needs at least one frame")
-    with av.open(str(path), "w", format="mp4", options={"movflags": "faststart"}) as container:
-        stream = container.add_stream(
-            "libx264", rate=rate, options={"crf": "20", "preset": "veryfast"}
-        )
-        stream.height, stream.width = first.shape[:2]
-        stream.pix_fmt = "yuv420p"
-        stream.codec_context.colorspace = _BT601
-        for frame in chain([first], frames):
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
-        container.mux(stream.encode())

@@ -112,7 +112,7 @@ def load_config(name_or_path: str, overrides: Sequence[str] = ()) -> TrainConfig
 
     text = _text_of(name_or_path)
     try:
-        tree = OmegaConf.create(encode(TrainConfig()))
+        tree: Any = OmegaConf.create(encode(TrainConfig()))
         OmegaConf.set_struct(tree, True)
         tree = OmegaConf.merge(tree, OmegaConf.create(text))
         for change in overrides:
@@ -120,9 +120,9 @@ def load_config(name_or_path: str, overrides: Sequence[str] = ()) -> TrainConfig
             OmegaConf.update(tree, key, OmegaConf.from_dotlist([f"value={word}"])["value"])
         return config_from_json(OmegaConf.to_container(tree, resolve=True))
     except (OmegaConfBaseException, YAMLError, TypeError) as error:
-        key = getattr(error, "full_key", None)
+        full_key = getattr(error, "full_key", None)
         reason = str(error).split("\n", 1)[0]
-        where = f"key '{key}': " if key else ""
+        where = f"key '{full_key}': " if full_key else ""
         raise InputError(f"configuration {name_or_path}: {where}{reason}") from error
     except InputError as error:
         raise InputError(f"configuration {name_or_path}: {error}") from error

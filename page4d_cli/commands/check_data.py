@@ -1,0 +1,125 @@
+"""`page4d check-data`: is a data set's ground truth what it says?"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from page4d_cli.commands import options as shared
+from page4d_cli.commands.console import Steps, print_json, say, short_usage, warn
+from page4d_cli.commands.tables import print_table
+from page4d_cli.core.enums import Dataset, OnBad
+from page4d_cli.core.errors import InputError
+
+if TYPE_CHECKING:
+    from page4d_cli.pipelines.check_data import DataReport
+
+EXAMPLE = "page4d check-data tum --root raw/rgbd_dataset_freiburg3_walking_xyz"
+
+
+def parse_pinhole(text: str) -> tuple[float, float, float, float]:
+    """Split `525,525,319.5,239.5` into fx, fy, cx, cy."""
+    try:
+        fx, fy, cx, cy = (float(word) for word in text.replace(",", " ").split())
+    except ValueError:
+        raise InputError(
+            f"--intrinsics {text}: give fx,fy,cx,cy in pixels, for instance 525,525,319.5,239.5"
+        ) from None
+    return fx, fy, cx, cy
+
+
+def check_data(
+    context: typer.Context,
+    dataset: Annotated[
+        Dataset | None,
+        typer.Argument(metavar="DATASET", help="synthetic, tum or bonn.", show_default=False),
+    ] = None,
+    root: Annotated[
+        Path | None,
+        typer.Option("--root", help="A sequence's folder, or the folder that holds them."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Write summary.json, summary.csv and pictures here."),
+    ] = None,
+    intrinsics: Annotated[
+        str | None,
+        typer.Option(metavar="FX,FY,CX,CY", help="Take these instead of the data set's."),
+    ] = None,
+    on_bad: Annotated[
+        OnBad, typer.Option(help="stop at a file that cannot be read, or skip its frame.")
+    ] = OnBad.STOP,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the files of an earlier check.")
+    ] = False,
+    as_json: shared.Json = False,
+    quiet: shared.Quiet = False,
+) -> None:
+    """Check depth, cameras and tracks of a data set, frame by frame and against each other.
+
+    Static depth, carried from frame to frame by the cameras, must agree. Exit status 1 if a check
+    fails; the sequence and the frame are named.
+
+    [bold]Examples[/bold]
+
+      page4d check-data synthetic --root scenes/ --out checked/
+
+      page4d check-data tum --root raw/ --on-bad skip --json | jq .passed
+    """
+    if dataset is None or root is None:
+        raise short_usage(context, EXAMPLE)
+    pinhole = None if intrinsics is None else parse_pinhole(intrinsics)
+
+    from page4d_cli.pipelines import check_data as checks
+    from page4d_cli.pipelines import check_data_files as files
+
+    with Steps(hidden=quiet) as steps:
+        if out is None:
+            report = checks.check_data(
+                dataset, root, pinhole=pinhole, on_bad=on_bad, progress=steps.step
+            )
+        else:
+            report = files.check_data_to(
+                out,
+                dataset,
+                root,
+                overwrite=overwrite,
+                pinhole=pinhole,
+                on_bad=on_bad,
+                progress=steps.step,
+            )
+    for reason in (*report.skipped, *(r for one in report.sequences for r in one.skipped)):
+        warn(f"skipped: {reason}")
+    if as_json:
+        print_json(files.as_json(report))
+    else:
+        _show(report, quiet=quiet)
+    if not report.passed:
+        raise typer.Exit(1)
+
+
+def _show(report: "DataReport", *, quiet: bool) -> None:
+    columns = ("sequence", "frames", "valid depth", "depth error", "agree", "result")
+    print_table(
+        columns,
+        [
+            (
+                one.name,
+                str(len(one.frames)),
+                _percent(one.valid_depth, 1),
+                _percent(one.depth_error, 3),
+                _percent(one.inlier_share, 1),
+                "passed" if one.passed else "failed",
+            )
+            for one in report.sequences
+        ],
+    )
+    for one in report.sequences:
+        for note in one.notes:
+            say(f"{one.name}: {note}", quiet=quiet)
+        for failure in one.failures:
+            typer.echo(f"{one.name}: {failure.check.value}: {failure.message}")
+
+
+def _percent(share: float | None, digits: int) -> str:
+    return "-" if share is None else f"{100 * share:.{digits}f} %"

@@ -1,0 +1,83 @@
+"""Point tracks drawn on pictures."""
+
+from colorsys import hsv_to_rgb
+from math import ceil
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from page4d_cli.core.geometry import FloatArray
+from page4d_cli.core.types import UInt8Array
+
+_SHORT_SIDE = 480
+"""Pictures smaller than this are enlarged, for dots to be told apart."""
+
+
+def draw_dots(image: UInt8Array, pixels: FloatArray, hues: FloatArray) -> UInt8Array:
+    """Draw a dot at each point.
+
+    Args:
+        image: (H, W, 3) RGB.
+        pixels: (N, 2) as (u, v), all finite.
+        hues: (N,) from 0 to 1.
+
+    Returns:
+        The picture, enlarged a whole number of times if it is small.
+    """
+    factor = _factor(image)
+    picture = _enlarged(image, factor)
+    draw = ImageDraw.Draw(picture)
+    for (u, v), hue in zip(_placed(pixels, factor), hues, strict=True):
+        draw.ellipse((u - 3, v - 3, u + 3, v + 3), fill=_colour(hue), outline="black")
+    return np.asarray(picture)
+
+
+def draw_matches(
+    first: UInt8Array,
+    last: UInt8Array,
+    pixels_first: FloatArray,
+    pixels_last: FloatArray,
+    hues: FloatArray,
+) -> UInt8Array:
+    """Draw two pictures side by side, with a line from each point to its place in the other.
+
+    Args:
+        first: (H, W, 3) RGB.
+        last: (H, W, 3) RGB.
+        pixels_first: (N, 2) as (u, v), all finite.
+        pixels_last: (N, 2) as (u, v), all finite.
+        hues: (N,) from 0 to 1.
+
+    Returns:
+        A picture twice as wide, enlarged a whole number of times if it is small.
+    """
+    factor = _factor(first)
+    right = np.add(_placed(pixels_last, factor), [first.shape[1] * factor, 0])
+    left = _placed(pixels_first, factor)
+    picture = _enlarged(np.concatenate([first, last], axis=1), factor)
+    draw = ImageDraw.Draw(picture)
+    for begin, end, hue in zip(left, right, hues, strict=True):
+        draw.line([tuple(begin), tuple(end)], fill=_colour(hue), width=1)
+        for u, v in (begin, end):
+            draw.ellipse((u - 4, v - 4, u + 4, v + 4), fill=_colour(hue), outline="black")
+    return np.asarray(picture)
+
+
+def _factor(image: UInt8Array) -> int:
+    short_side: int = min(image.shape[:2])
+    return max(1, ceil(_SHORT_SIDE / short_side))
+
+
+def _enlarged(image: UInt8Array, factor: int) -> Image.Image:
+    height, width = image.shape[:2]
+    picture = Image.fromarray(image)
+    return picture.resize((width * factor, height * factor), Image.Resampling.BICUBIC)
+
+
+def _placed(pixels: FloatArray, factor: int) -> FloatArray:
+    """Pixel centres in the enlarged picture."""
+    return (pixels.astype(np.float64) + 0.5) * factor - 0.5
+
+
+def _colour(hue: float) -> tuple[int, ...]:
+    return tuple(round(255 * channel) for channel in hsv_to_rgb(hue, 1, 1))

@@ -1,0 +1,124 @@
+"""A check of a data set, written down: a summary for programs, pictures for people.
+
+```
+out/
+  summary.json         the report whole; moved to its place last
+  summary.csv          a row a sequence
+  <sequence>/          pictures (`pipelines/data_pictures.py`)
+```
+"""
+
+import csv
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from page4d_cli.core.enums import Dataset, OnBad
+from page4d_cli.core.errors import OutputError
+from page4d_cli.data.sequence import Sequence
+from page4d_cli.data.tum import Pinhole
+from page4d_cli.io.staging import create_staging, remove_stale_staging
+from page4d_cli.io.strict_json import Json, encode
+from page4d_cli.io.writing import writing
+from page4d_cli.pipelines.check_data import DataReport, SequenceReport, check_data
+from page4d_cli.pipelines.data_pictures import write_pictures
+from page4d_cli.pipelines.infer import Progress
+
+SUMMARY_JSON, SUMMARY_CSV = "summary.json", "summary.csv"
+
+
+def check_data_to(
+    out: Path,
+    dataset: Dataset,
+    root: Path,
+    *,
+    overwrite: bool = False,
+    pinhole: Pinhole | None = None,
+    on_bad: OnBad = OnBad.STOP,
+    progress: Progress | None = None,
+) -> DataReport:
+    """Check a data set as `check_data` does, and write the report with pictures.
+
+    Args:
+        out: a folder; made if it is not there.
+        dataset: which kind.
+        root: a sequence's folder, or the folder that holds them.
+        overwrite: replace files of an earlier check.
+        pinhole: fx, fy, cx, cy to take instead of the data set's.
+        on_bad: what to do about files that cannot be read.
+        progress: told about every frame.
+
+    Raises:
+        InputError: as `check_data`; nothing is written then.
+        OutputError: the place holds something already, or cannot be written to.
+        WriteError: the disk is full, or the like.
+    """
+    with _staged(out.absolute(), overwrite=overwrite) as folder:
+
+        def draw(sequence: Sequence, report: SequenceReport) -> None:
+            write_pictures(folder / report.name, sequence, report.frames)
+
+        report = check_data(
+            dataset, root, pinhole=pinhole, on_bad=on_bad, on_sequence=draw, progress=progress
+        )
+        with writing(folder / SUMMARY_CSV):
+            _write_csv(folder / SUMMARY_CSV, report)
+        with writing(folder / SUMMARY_JSON):
+            text = json.dumps(as_json(report), indent=1, allow_nan=False)
+            (folder / SUMMARY_JSON).write_text(text + "\n", encoding="utf-8")
+    return report
+
+
+def as_json(report: DataReport) -> dict[str, Json]:
+    """What `--json` prints and `summary.json` holds."""
+    return {
+        "dataset": report.dataset.value,
+        "root": str(report.root),
+        "passed": report.passed,
+        "sequences": [
+            {**encode(one), "frames": len(one.frames), "passed": one.passed}
+            for one in report.sequences
+        ],
+        "skipped": list(report.skipped),
+    }
+
+
+def _write_csv(path: Path, report: DataReport) -> None:
+    columns = ("sequence", "frames", "valid_depth", "depth_error", "inlier_share", "passed")
+    with path.open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file)
+        table.writerow((*columns, "failures", "files_skipped"))
+        for one in report.sequences:
+            failures = "; ".join(f"{each.check.value}: {each.message}" for each in one.failures)
+            values = (one.valid_depth, one.depth_error, one.inlier_share, one.passed)
+            table.writerow((one.name, len(one.frames), *values, failures, len(one.skipped)))
+
+
+@contextmanager
+def _staged(out: Path, *, overwrite: bool) -> Iterator[Path]:
+    """A folder beside the place, whose files are moved there if all went well."""
+    if out.exists() and not out.is_dir():
+        raise OutputError(f"{out} is a file; choose another --out")
+    if out.exists() and any(out.iterdir()) and not overwrite:
+        raise OutputError(
+            f"{out} is there already and not empty; --overwrite replaces the check's files and "
+            "leaves others, or choose another --out"
+        )
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        remove_stale_staging(out)
+        folder = create_staging(out)
+    except OSError as error:
+        raise OutputError(f"cannot write to {out}: {error.strerror}; choose another") from error
+    try:
+        yield folder
+        with writing(out):
+            (out / SUMMARY_JSON).unlink(missing_ok=True)
+            files = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
+            for file in sorted(files, key=lambda file: file == Path(SUMMARY_JSON)):
+                (out / file).parent.mkdir(parents=True, exist_ok=True)
+                (folder / file).replace(out / file)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,57 @@
+import json
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from page4d_cli.app import app
+from page4d_cli.pipelines.synth import SynthOptions, write_scenes
+
+
+def check_data(*arguments):
+    return CliRunner().invoke(app, ["check-data", *map(str, arguments)])
+
+
+@pytest.fixture
+def scene(tmp_path):
+    return write_scenes(tmp_path, SynthOptions(frames=3, size=(64, 48)))[0]
+
+
+def test_passes_fails_and_says_where(scene):
+    result = check_data("synthetic", "--root", scene)
+    assert result.exit_code == 0
+    assert "scene_000000" in result.stdout and "passed" in result.stdout
+    depth = np.load(scene / "depth/000001.npy")
+    depth[0, 0] = np.inf
+    np.save(scene / "depth/000001.npy", depth)
+    result = check_data("synthetic", "--root", scene, "--json")
+    assert result.exit_code == 1
+    report = json.loads(result.stdout)
+    assert report["sequences"][0]["failures"][0]["frames"] == [1]
+    result = check_data("synthetic", "--root", scene)
+    assert "scene_000000: depth values: frame 1 (000001.png)" in result.stdout
+
+
+def test_a_broken_file_is_bad_input_unless_skipped(scene):
+    (scene / "rgb/000002.png").write_bytes(b"nonsense")
+    result = check_data("synthetic", "--root", scene)
+    assert result.exit_code == 2
+    assert "000002.png" in result.stderr
+    result = check_data("synthetic", "--root", scene, "--on-bad", "skip")
+    assert result.exit_code == 0
+    assert "skipped" in result.stderr and "000002.png" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (("synthetic",), "Example: page4d check-data"),
+        (("sintel", "--root", "."), "'synthetic', 'tum', 'bonn'"),
+        (("tum", "--root", ".", "--intrinsics", "525"), "give fx,fy,cx,cy"),
+        (("tum", "--root", "absent"), "absent is no folder"),
+    ],
+)
+def test_bad_usage(arguments, text):
+    result = check_data(*arguments)
+    assert result.exit_code == 2
+    assert text in result.stderr
