@@ -1,5 +1,10 @@
 """Fixtures that several test files share."""
 
+import os
+
+# Before torch: the tests run beside one another, a thread each, and so do the programs they start.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import pytest
 from safetensors.torch import load_file
 from support import ORACLE, oracle_config
