@@ -13,7 +13,13 @@ from page4d_cli.core.errors import Page4DError
 
 
 class ErrorBoundary(TyperGroup):
-    """Turns errors into one line and an exit status; bugs keep their traceback."""
+    """Turns errors into one line and an exit status; bugs keep their traceback.
+
+    Its own help is plain text: importing rich's would double what `page4d --help` costs.
+    """
+
+    def __init__(self, *args: Any, **extra: Any) -> None:  # noqa: ANN401 - Typer's own signature
+        super().__init__(*args, **{**extra, "rich_markup_mode": None})
 
     def main(self, *args: Any, **extra: Any) -> Any:  # noqa: ANN401 - Typer's own signature
         """Run the command line; wrong usage gets one line, too, instead of a box."""
@@ -77,15 +83,13 @@ def main(
 ) -> None:
     """Cameras, depth and points from a video of a moving world, with one feed-forward network.
 
-    [bold]Example[/bold]
-
-      page4d infer clip.mp4 --out preds/
+    Example: page4d infer clip.mp4 --out preds/
     """
 
 
-app.command()(infer.infer)
-app.command()(train.train)
+app.command(short_help="Clips in; cameras, depth and points out.")(infer.infer)
+app.command(short_help="Train the network.")(train.train)
 app.add_typer(weights.app, name="weights")
-app.command()(doctor.doctor)
-app.command()(synth.synth)
-app.command("check-data")(check_data.check_data)
+app.command(short_help="Is this machine all right?")(doctor.doctor)
+app.command(short_help="Make scenes with exact ground truth.")(synth.synth)
+app.command("check-data", short_help="Is a data set's ground truth right?")(check_data.check_data)

@@ -56,6 +56,16 @@ def test_help_imports_nothing_heavy(arguments):
     assert python("-c", program).stdout.splitlines()[-1] == "[]"
 
 
+def test_the_programs_own_help_needs_no_rich():
+    """It would double the time that the help takes."""
+    program = (
+        "import sys\nfrom page4d_cli.app import app\n"
+        "try:\n    app(['--help'])\nexcept SystemExit:\n    pass\n"
+        "print('rich' in sys.modules)"
+    )
+    assert python("-c", program).stdout.splitlines()[-1] == "False"
+
+
 def test_importing_the_package_imports_nothing_heavy():
     program = f"import sys, page4d_cli\nprint([n for n in {HEAVY!r} if n in sys.modules])"
     assert python("-c", program).stdout.strip() == "[]"
