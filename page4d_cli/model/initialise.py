@@ -11,6 +11,7 @@ from page4d_cli.model.config import (
     SpatialMaskConfig,
 )
 from page4d_cli.model.heads.camera import CameraHead
+from page4d_cli.model.layers.primitives import LayerScale
 from page4d_cli.model.network import Page4D
 
 STD = 0.02
@@ -30,7 +31,13 @@ RANDOM_CONFIG = ModelConfig(
 """The network of the weights named `random`."""
 
 
-def random_model(config: ModelConfig, seed: int, *, mask_strength: float = 0.0) -> Page4D:
+def random_model(
+    config: ModelConfig,
+    seed: int,
+    *,
+    mask_strength: float = 0.0,
+    layer_scale: float | None = None,
+) -> Page4D:
     """A network with random weights, the same for the same seed; torch's own seed is left alone.
 
     Linear layers, tokens and the position embedding: normal with deviation 0.02 (the truncation
@@ -42,6 +49,8 @@ def random_model(config: ModelConfig, seed: int, *, mask_strength: float = 0.0) 
         config: sizes.
         seed: of all random numbers.
         mask_strength: a ∈ [0, 1] of the spatial mask.
+        layer_scale: of the aggregator's blocks and the camera head's, instead of the network's own
+            0.01, from which a small network takes long to wake up.
 
     Returns:
         The network on the CPU in fp32, in training mode.
@@ -64,6 +73,10 @@ def random_model(config: ModelConfig, seed: int, *, mask_strength: float = 0.0) 
             nn.init.normal_(token, std=STD)
         if model.camera_head is not None:
             _start_cameras(model.camera_head)
+        if layer_scale is not None:
+            for name, module in model.named_modules():
+                if isinstance(module, LayerScale) and ".patch_embed." not in name:
+                    nn.init.constant_(module.gamma, layer_scale)
     return model
 
 

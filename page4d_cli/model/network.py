@@ -15,6 +15,7 @@ from page4d_cli.model.heads.dpt import DenseOutput, DPTHead
 ALL_HEADS = frozenset(Head)
 FRAMES_AT_ONCE = 8
 """How many frames a dense head takes at once by default."""
+EVERY_FRAME = slice(None)
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,8 @@ class Page4D(nn.Module):
         heads: Collection[Head] = ALL_HEADS,
         mask_strength: float | None = None,
         frames_chunk_size: int = FRAMES_AT_ONCE,
+        dense_frames: slice = EVERY_FRAME,
+        on_layer: Callable[[LayerTokens], None] | None = None,
     ) -> dict[str, Tensor | list[Tensor]]:
         """Predict everything at once. `pipelines.infer` does the same piece by piece.
 
@@ -66,14 +69,16 @@ class Page4D(nn.Module):
             heads: which to run; a head set to None is left out too.
             mask_strength: overrides the checkpoint's.
             frames_chunk_size: frames that a dense head takes at once.
+            dense_frames: neighbouring frames that the dense heads are run on, D of them.
+            on_layer: told each layer when it is computed.
 
         Returns:
-            `pose_enc` (B, S, 9) and `pose_enc_list` (every round's), `depth` (B, S, H, W, 1),
-            `depth_conf` (B, S, H, W), `world_points` (B, S, H, W, 3), `world_points_conf`
-            (B, S, H, W), `images`.
+            `pose_enc` (B, S, 9) and `pose_enc_list` (every round's), `depth` (B, D, H, W, 1),
+            `depth_conf` (B, D, H, W), `world_points` (B, D, H, W, 3), `world_points_conf`
+            (B, D, H, W), `images`.
         """
         images = images[None] if images.ndim == 4 else images
-        encoding = self.encode(images, heads=heads, mask_strength=mask_strength)
+        encoding = self.encode(images, heads=heads, mask_strength=mask_strength, on_layer=on_layer)
         result: dict[str, Tensor | list[Tensor]] = {"images": images}
         if Head.CAMERA in heads and self.camera_head is not None:
             result["pose_enc_list"] = rounds = self.camera_head.refine(encoding.camera_tokens)
@@ -81,9 +86,10 @@ class Page4D(nn.Module):
         for head, name in ((Head.DEPTH, "depth"), (Head.POINT, "world_points")):
             if head not in encoding.maps:
                 continue
+            begin, end, _ = dense_frames.indices(images.shape[1])
             chunks = [
-                self.decode(encoding, head, slice(begin, begin + frames_chunk_size))
-                for begin in range(0, images.shape[1], frames_chunk_size)
+                self.decode(encoding, head, slice(first, min(first + frames_chunk_size, end)))
+                for first in range(begin, end, frames_chunk_size)
             ]
             result[name], result[f"{name}_conf"] = (
                 torch.cat(parts, dim=1) for parts in zip(*chunks, strict=True)
@@ -96,7 +102,7 @@ class Page4D(nn.Module):
         *,
         heads: Collection[Head] = ALL_HEADS,
         mask_strength: float | None = None,
-        on_layer: Callable[[int], None] | None = None,
+        on_layer: Callable[[LayerTokens], None] | None = None,
     ) -> Encoding:
         """Run the aggregator and reduce each layer to what `heads` read, as it is computed.
 
@@ -104,7 +110,7 @@ class Page4D(nn.Module):
             images: (B, S, 3, H, W) in [0, 1].
             heads: those that will be run.
             mask_strength: overrides the checkpoint's.
-            on_layer: told the index of each layer when it is done.
+            on_layer: told each layer when it is computed; what it keeps stays in memory.
         """
         image_size = (images.shape[-2], images.shape[-1])
         dense = self._dense_heads(heads)
@@ -116,7 +122,7 @@ class Page4D(nn.Module):
             both = (layer.frame_tokens[:, :, 0], layer.global_tokens[:, :, 0])
             camera_tokens = torch.cat(both, dim=-1)
             if on_layer is not None:
-                on_layer(layer.index)
+                on_layer(layer)
             del layer  # or it would live on while the next one is computed
         return Encoding(image_size, camera_tokens, {name: tuple(maps[name]) for name in maps})
 

@@ -10,6 +10,7 @@ import torch
 from page4d_cli.core.enums import Head
 from page4d_cli.core.errors import OutOfMemoryError
 from page4d_cli.core.types import Float32Array, Frames, Prediction
+from page4d_cli.model.aggregator import LayerTokens
 from page4d_cli.model.network import ALL_HEADS, Encoding, Page4D
 from page4d_cli.model.pose_encoding import pose_encoding_to_extri_intri
 
@@ -86,12 +87,12 @@ def encode_clip(
     """
     depth = model.config.depth
 
-    def on_layer(index: int) -> None:
+    def on_layer(layer: LayerTokens) -> None:
         if progress is not None:
-            progress("attention layers", index + 1, depth)
+            progress("attention layers", layer.index + 1, depth)
 
-    with _explained_memory(model, len(frames), frames.size), torch.inference_mode():
-        return model.encode(_on_device(model, frames), heads=heads, on_layer=on_layer)
+    with explained_memory(model, len(frames), frames.size), torch.inference_mode():
+        return model.encode(on_device(model, frames), heads=heads, on_layer=on_layer)
 
 
 def cameras(model: Page4D, encoding: Encoding) -> tuple[Float32Array, Float32Array]:
@@ -99,7 +100,7 @@ def cameras(model: Page4D, encoding: Encoding) -> tuple[Float32Array, Float32Arr
     if model.camera_head is None:
         raise ValueError("this model has no camera head")
     count = encoding.camera_tokens.shape[1]
-    with _explained_memory(model, count, encoding.image_size), torch.inference_mode():
+    with explained_memory(model, count, encoding.image_size), torch.inference_mode():
         pose_encoding = model.camera_head.refine(encoding.camera_tokens)[-1][0]
         extrinsics, intrinsics = pose_encoding_to_extri_intri(
             pose_encoding.cpu(), encoding.image_size
@@ -115,7 +116,7 @@ def dense_chunks(
     at_once = FRAMES_AT_ONCE[encoding.camera_tokens.device.type]
     for begin in range(0, count, at_once):
         frames = slice(begin, min(begin + at_once, count))
-        with _explained_memory(model, count, encoding.image_size), torch.inference_mode():
+        with explained_memory(model, count, encoding.image_size), torch.inference_mode():
             values, confidence = (
                 part[0].cpu().numpy() for part in model.decode(encoding, head, frames)
             )
@@ -126,7 +127,7 @@ def dense_chunks(
             progress(f"{head.value} maps", frames.stop, count)
 
 
-def _on_device(model: Page4D, frames: Frames) -> torch.Tensor:
+def on_device(model: Page4D, frames: Frames) -> torch.Tensor:
     """(1, S, 3, H, W) in [0, 1]; only 8-bit pixels travel to the device."""
     device = next(model.parameters()).device
     pixels = torch.from_numpy(frames.images).to(device)
@@ -138,7 +139,7 @@ def _on_device(model: Page4D, frames: Frames) -> torch.Tensor:
 
 
 @contextmanager
-def _explained_memory(model: Page4D, count: int, size: tuple[int, int]) -> Iterator[None]:
+def explained_memory(model: Page4D, count: int, size: tuple[int, int]) -> Iterator[None]:
     """Turn the device's word for 'no memory left' into advice."""
     try:
         yield

@@ -25,6 +25,14 @@ def test_weights_start_small_biases_at_zero_and_scales_as_constructed() -> None:
     assert {round(scale, 6) for scale in scales} == {1.0, 0.01}
 
 
+def test_layer_scale_can_start_elsewhere_but_not_in_the_patch_embedder() -> None:
+    model = random_model(RANDOM_CONFIG, 0, layer_scale=0.25)
+    for part, scale in ((model.aggregator.global_blocks, 0.25), (model.camera_head, 0.25)):
+        assert {m.gamma[0].item() for m in part.modules() if isinstance(m, LayerScale)} == {scale}
+    embedder = model.aggregator.patch_embed
+    assert {m.gamma[0].item() for m in embedder.modules() if isinstance(m, LayerScale)} == {1.0}
+
+
 def test_cameras_start_near_the_identity_with_one_radian_and_maps_are_finite() -> None:
     model = random_model(RANDOM_CONFIG, 0).eval()
     images = torch.rand(2, 3, 56, 70, generator=torch.Generator().manual_seed(0))

@@ -43,6 +43,14 @@ def test_chunks_of_frames_do_not_matter(oracle_model, images):
     assert relative_difference(one, all_) < 1e-5
 
 
+@pytest.mark.parametrize("frames", [slice(0, 2), slice(3, 4), slice(1, None)])
+def test_dense_heads_can_be_run_on_some_frames(oracle_model, images, frames):
+    some, every = oracle_model(images, dense_frames=frames), oracle_model(images)
+    assert torch.equal(some["pose_enc"], every["pose_enc"])
+    for name in ("depth", "depth_conf", "world_points", "world_points_conf"):
+        assert relative_difference(some[name], every[name][:, frames]) < 1e-5
+
+
 @pytest.mark.parametrize("strength", [0.0, 1.0])
 def test_later_frames_are_a_set(oracle_model, images, strength):
     """No frame but the first knows its place: permuted frames give permuted results."""

@@ -18,6 +18,8 @@ class SceneRecipe:
     """How far apart the two ends of the camera path are."""
     camera_turn_deg: tuple[float, float] = (15.0, 60.0)
     """Angle between the camera's leftmost and rightmost direction."""
+    camera_heading_deg: tuple[float, float] = (0.0, 360.0)
+    """Direction in which the middle of the camera path looks, from the x axis towards y."""
     fov_deg: tuple[float, float] = (45.0, 75.0)
     """Field of view along the longer side of the picture."""
     moving_bodies: tuple[int, int] = (1, 4)
@@ -31,6 +33,7 @@ class SceneRecipe:
     def __post_init__(self) -> None:
         self._require("camera_travel_m", self.camera_travel_m, 0.0, 2.0)
         self._require("camera_turn_deg", self.camera_turn_deg, 0.0, 180.0)
+        self._require("camera_heading_deg", self.camera_heading_deg, -360.0, 360.0)
         self._require("fov_deg", self.fov_deg, 10.0, 120.0)
         self._require("moving_bodies", self.moving_bodies, 1, 8)
         self._require("static_bodies", self.static_bodies, 0, 24)

@@ -135,7 +135,7 @@ def _draw_camera(rng: np.random.Generator, recipe: SceneRecipe, room: Float64Arr
     """A swing to and fro, along a line or an arc, with a little unrest on top."""
     travel = rng.uniform(*recipe.camera_travel_m)
     turn = np.radians(rng.uniform(*recipe.camera_turn_deg))
-    yaw = rng.uniform(0, 2 * np.pi)
+    yaw = np.radians(rng.uniform(*recipe.camera_heading_deg))
     forward = np.array([np.cos(yaw), np.sin(yaw)])
     right = np.array([np.sin(yaw), -np.cos(yaw)])
     back = rng.uniform(0.0, 0.45) * room[:2].min()

@@ -15,6 +15,7 @@ from page4d_cli.core.errors import InputError
 from page4d_cli.data.synthetic.recipe import SceneRecipe
 from page4d_cli.io.strict_json import MistypedError, decode, encode
 from page4d_cli.model.config import ModelConfig
+from page4d_cli.train.absolute_pose import AbsolutePoseOptions
 from page4d_cli.train.augment import ColourOptions
 from page4d_cli.train.losses.options import LossOptions
 from page4d_cli.train.parameters import ClipOptions, GroupOptions
@@ -57,6 +58,15 @@ class TrainConfig:
     """None leaves the colours alone."""
     mask: MaskSchedule = field(default_factory=lambda: MaskSchedule(0, 0))
     loss: LossOptions = field(default_factory=LossOptions)
+    absolute_pose: AbsolutePoseOptions | None = None
+    """A head beside the network that helps small ones to learn cameras; scenes must share a room.
+    It is left behind when training ends."""
+    dense_frames: int | None = None
+    """Neighbouring frames of each clip that depth and points are learned from, others in every
+    step; None is all. The dense heads are most of a small network's cost."""
+    layer_scale: float | None = None
+    """LayerScale that random weights start with; None is the network's own 0.01, meant for deep
+    ones."""
     freeze: tuple[str, ...] = ()
     """Patterns of parameters that do not learn."""
     groups: tuple[GroupOptions, ...] = ()
@@ -85,6 +95,22 @@ class TrainConfig:
         for name, lowest in least.items():
             if getattr(self, name) < lowest:
                 raise InputError(f"{name} is {getattr(self, name)}; give {lowest} or more")
+        if self.dense_frames is not None and self.dense_frames < 1:
+            raise InputError(
+                f"dense_frames is {self.dense_frames}; give 1 or more, or leave it out"
+            )
+        self._check_absolute_pose()
+
+    def _check_absolute_pose(self) -> None:
+        if self.absolute_pose is None:
+            return
+        if self.data.recipe.room_seed is None:
+            raise InputError("absolute_pose needs scenes in one room; give data.recipe.room_seed")
+        if self.absolute_pose.layer >= self.model.depth:
+            raise InputError(
+                f"absolute_pose.layer is {self.absolute_pose.layer}; the network has layers 0 to "
+                f"{self.model.depth - 1}"
+            )
 
 
 def shipped_configs() -> dict[str, str]:

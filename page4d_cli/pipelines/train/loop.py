@@ -8,6 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
@@ -31,8 +32,10 @@ from page4d_cli.pipelines.train.config import (
     config_to_json,
     differences,
 )
+from page4d_cli.pipelines.train.learner import Learner
 from page4d_cli.pipelines.train.records import Records
 from page4d_cli.pipelines.train.validate import validate
+from page4d_cli.train.absolute_pose import absolute_pose_loss
 from page4d_cli.train.batch import Batch
 from page4d_cli.train.losses.objective import compute_losses
 from page4d_cli.train.losses.predictions import Predictions
@@ -47,6 +50,8 @@ from page4d_cli.train.parameters import (
 )
 
 BEST = "best.safetensors"
+_DENSE_FRAMES = 2
+"""The stream of random numbers beside those of `train/sampling.py`."""
 UNUSED = "aggregator.patch_embed.mask_token"
 """In the checkpoints without a use: it never learns."""
 
@@ -123,13 +128,17 @@ class _Run:
         self.observer = observer if self.is_main else TrainObserver()
         checkpoint, self.state = self._place(request)
         self.bare = self._network(checkpoint)
-        self.entries = clip_entries(self.bare, config.clip)
-        groups = optimiser_groups(self.bare, config.groups)
+        self.learner = Learner(self.bare, config.absolute_pose, config.seed)
+        self._freeze()
+        self.entries = clip_entries(self.learner.named_parts, config.clip)
+        groups = optimiser_groups(self.learner.named_parts, config.groups)
         optimizer = torch.optim.AdamW(groups, betas=config.betas)
-        self.model, self.optimizer = accelerator.prepare(self.bare, optimizer)
+        self.model, self.optimizer = accelerator.prepare(self.learner, optimizer)
         if checkpoint is not None:
             saved = checkpoints.restore(checkpoint, self.bare, accelerator.device)
             self.optimizer.load_state_dict(saved["optimizer"])
+            if self.learner.absolute_pose_head is not None:
+                self.learner.absolute_pose_head.load_state_dict(saved["absolute_pose_head"])
             if accelerator.scaler is not None:
                 accelerator.scaler.load_state_dict(saved["scaler"])
         self.validation = validation_batches(config) if self.is_main else []
@@ -158,18 +167,20 @@ class _Run:
     def _network(self, checkpoint: Path | None) -> Page4D:
         """The network on the CPU; its weights are those of `init_from`, or random."""
         config = self.config
-        model = random_model(config.model, config.seed)
+        model = random_model(config.model, config.seed, layer_scale=config.layer_scale)
         if config.init_from is not None and checkpoint is None:
             self.observer.on_start(_initialise(model, config.init_from))
         model.aggregator.checkpoint_activations = config.checkpoint_activations
-        frozen = freeze(model, (UNUSED, *config.freeze))
-        learning = trainable_parameters(model)
+        return model.train()
+
+    def _freeze(self) -> None:
+        frozen = freeze(self.learner.named_parts, (UNUSED, *self.config.freeze))
+        learning = trainable_parameters(self.learner.named_parts)
         count = sum(parameter.numel() for parameter in learning.values())
         self.observer.on_start(
             f"{len(learning)} tensors learn ({count / 1e6:.2f} M parameters), "
             f"{len(frozen)} are frozen"
         )
-        return model.train()
 
     def go(self) -> TrainState:
         """Train until the last step."""
@@ -254,14 +265,24 @@ class _Run:
         return values
 
     def _forward(self, part: Batch, step: int) -> tuple[Tensor, dict[str, Tensor], bool]:
-        here = normalise(part.to(self.accelerator.device)).batch
-        outputs = self.model(here.images, mask_strength=self.config.mask(step))
+        config = self.config
+        part = part.to(self.accelerator.device)
+        here = normalise(part).batch
+        frames = _dense_frames(config, here.images.shape[1], step)
+        outputs = self.model(here.images, mask_strength=config.mask(step), dense_frames=frames)
         target = extri_intri_to_pose_encoding(
             here.extrinsics, here.intrinsics, here.images.shape[-2:]
         )
-        losses = compute_losses(Predictions.from_outputs(outputs), here, target, self.config.loss)
+        losses = compute_losses(
+            Predictions.from_outputs(outputs), here, target, config.loss, dense_frames=frames
+        )
         bad = losses.non_finite_predictions.sum() + losses.non_finite_targets.sum()
-        return losses.objective, losses.terms, bool((bad == 0) & losses.objective.isfinite())
+        objective, terms = losses.objective, losses.terms
+        if config.absolute_pose is not None:
+            pose_loss = absolute_pose_loss(outputs["absolute_pose"], part.extrinsics)
+            objective = objective + config.absolute_pose.weight * pose_loss
+            terms = {**terms, "loss_absolute_pose": pose_loss.detach()}
+        return objective, terms, bool((bad == 0) & objective.isfinite())
 
     def _skip(self, part: Batch, finite: bool, step: int) -> dict[str, float]:
         """Count a bad step; the run ends when there are too many."""
@@ -301,6 +322,8 @@ class _Run:
                 "optimizer": self.optimizer.state_dict(),
                 "scaler": {} if scaler is None else scaler.state_dict(),
             }
+            if self.learner.absolute_pose_head is not None:
+                state["absolute_pose_head"] = self.learner.absolute_pose_head.state_dict()
             checkpoints.save(
                 self.out,
                 self.bare,
@@ -328,6 +351,15 @@ def _initialise(model: Page4D, name_or_path: str) -> str:
     new = f", {len(mask_head)} of the mask head stay random" if mask_head else ""
     left = f", {len(fit.ignored)} of the track head ignored" if fit.ignored else ""
     return f"took {len(known)} tensors from {name_or_path}{new}{left}"
+
+
+def _dense_frames(config: TrainConfig, frames: int, step: int) -> slice:
+    """Which frames of the clips the dense heads learn from in a step."""
+    count = min(config.dense_frames or frames, frames)
+    begin = int(
+        np.random.default_rng((config.seed, _DENSE_FRAMES, step)).integers(frames - count + 1)
+    )
+    return slice(begin, begin + count)
 
 
 def _split(batch: Batch, parts: int) -> list[Batch]:

@@ -7,9 +7,11 @@ from torch import Tensor
 
 from page4d_cli.train.batch import Batch
 from page4d_cli.train.losses.camera import camera_loss, camera_validity
-from page4d_cli.train.losses.dense import DenseTerms, dense_loss
-from page4d_cli.train.losses.options import DenseLossOptions, LossOptions
-from page4d_cli.train.losses.predictions import DensePrediction, Predictions
+from page4d_cli.train.losses.dense import dense_loss
+from page4d_cli.train.losses.options import LossOptions
+from page4d_cli.train.losses.predictions import Predictions
+
+EVERY_FRAME = slice(None)
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,8 @@ def compute_losses(
     batch: Batch,
     target_pose_encoding: Tensor,
     options: LossOptions | None = None,
+    *,
+    dense_frames: slice = EVERY_FRAME,
 ) -> Losses:
     """Compare the network's predictions with a normalised batch.
 
@@ -46,12 +50,13 @@ def compute_losses(
         batch: as `normalise` leaves it.
         target_pose_encoding: (B, S, 9) encoding of the batch's cameras.
         options: weights, filters and quirks; the default ones if None.
+        dense_frames: those that the maps of the predictions are of.
 
     Raises:
         ValueError: a prediction has not the shape of its target.
     """
     options = options or LossOptions()
-    _require_matching_shapes(predictions, batch, target_pose_encoding)
+    _require_matching_shapes(predictions, batch, target_pose_encoding, dense_frames)
     terms: dict[str, Tensor] = {}
     weighted: list[Tensor] = []
     if predictions.pose_encodings:
@@ -70,7 +75,15 @@ def compute_losses(
     ):
         if prediction is None:
             continue
-        dense = _dense(prediction, target, batch, of_map, options)
+        dense = dense_loss(
+            prediction.values,
+            target[:, dense_frames],
+            prediction.confidence,
+            batch.usable[:, dense_frames],
+            batch.supervise_geometry,
+            of_map,
+            options.quirks,
+        )
         terms[f"loss_conf_{name}"] = dense.confidence
         terms[f"loss_reg_{name}"] = dense.regression
         terms[f"loss_grad_{name}"] = dense.gradient
@@ -84,24 +97,6 @@ def compute_losses(
     )
 
 
-def _dense(
-    prediction: DensePrediction,
-    target: Tensor,
-    batch: Batch,
-    of_map: DenseLossOptions,
-    options: LossOptions,
-) -> DenseTerms:
-    return dense_loss(
-        prediction.values,
-        target,
-        prediction.confidence,
-        batch.usable,
-        batch.supervise_geometry,
-        of_map,
-        options.quirks,
-    )
-
-
 def _count_non_finite_targets(batch: Batch, target_pose_encoding: Tensor) -> Tensor:
     pose = ~target_pose_encoding.isfinite() & batch.supervise_pose[:, None, None]
     supervised = batch.valid & batch.supervise_geometry[:, None, None, None]
@@ -111,9 +106,9 @@ def _count_non_finite_targets(batch: Batch, target_pose_encoding: Tensor) -> Ten
 
 
 def _require_matching_shapes(
-    predictions: Predictions, batch: Batch, target_pose_encoding: Tensor
+    predictions: Predictions, batch: Batch, target_pose_encoding: Tensor, dense_frames: slice
 ) -> None:
-    maps, encoding = tuple(batch.depth.shape), (*batch.depth.shape[:2], 9)
+    maps, encoding = tuple(batch.depth[:, dense_frames].shape), (*batch.depth.shape[:2], 9)
     expected: list[tuple[str, Tensor, tuple[int, ...]]] = [
         ("target_pose_encoding", target_pose_encoding, encoding),
         *(("pose_encodings", stage, encoding) for stage in predictions.pose_encodings),

@@ -84,14 +84,15 @@ def test_stopped_and_resumed_equals_uninterrupted(whole, tmp_path, workers):
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[1])
 
 
-def run_until(out, step):
+def run_until(out, step, *changes):
     from page4d_cli.pipelines.train.loop import TrainObserver
 
     def interrupt(report):
         if report.step == step:
             raise KeyboardInterrupt
 
-    run_training(TrainRequest(small(), out, device="cpu"), TrainObserver(on_step=interrupt))
+    request = TrainRequest(small(*changes), out, device="cpu")
+    run_training(request, TrainObserver(on_step=interrupt))
 
 
 def test_killed_and_resumed_on_the_command_line(whole, tmp_path):
@@ -111,6 +112,37 @@ def test_killed_and_resumed_on_the_command_line(whole, tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"{out}\n"
     assert curve(out) == curve(whole)
+
+
+ABSOLUTE_POSE = (
+    "data.recipe.room_seed=0",
+    "absolute_pose={layer: 1, weight: 3.0}",
+    "dense_frames=1",
+    "batch.images_per_sample=[2,3]",
+    "batch.max_images=6",
+)
+
+
+def test_absolute_poses_are_learned_resumed_and_left_behind(tmp_path):
+    train(tmp_path / "whole", *ABSOLUTE_POSE)
+    with pytest.raises(KeyboardInterrupt):
+        run_until(tmp_path / "parts", 3, *ABSOLUTE_POSE)
+    train(tmp_path / "parts", *ABSOLUTE_POSE, resume=True)
+    assert curve(tmp_path / "parts") == curve(tmp_path / "whole")
+    assert all(line["loss_absolute_pose"] > 0 for line in curve(tmp_path / "whole"))
+    load_model(tmp_path / "whole" / BEST, device="cpu")  # strict: nothing of the head is left
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("absolute_pose={layer: 1, weight: 3.0}", "one room; give data.recipe.room_seed"),
+        ("dense_frames=0", "dense_frames is 0; give 1 or more"),
+    ],
+)
+def test_choices_that_cannot_work_are_refused(change, message):
+    with pytest.raises(InputError, match=message):
+        small(change)
 
 
 def test_learning_happens(tmp_path):

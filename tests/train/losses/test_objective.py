@@ -383,3 +383,20 @@ def compute_terms(batch):
 def assert_terms(losses, expected, tolerance):
     given = {name: losses.terms[name].item() for name in expected}
     assert given == pytest.approx(expected, abs=tolerance, rel=tolerance)
+
+
+def test_maps_of_some_frames_are_compared_with_those_frames(random_batch):
+    target = encode(random_batch)
+    whole = perfect(random_batch)
+    frames = slice(1, 3)
+    some = replace(
+        whole,
+        depth=DensePrediction(whole.depth.values[:, frames], whole.depth.confidence[:, frames]),
+        points=DensePrediction(whole.points.values[:, frames], whole.points.confidence[:, frames]),
+    )
+    losses = compute_losses(some, random_batch, target, dense_frames=frames)
+    assert losses.terms["loss_reg_depth"] < 1e-6 and losses.terms["loss_reg_point"] < 1e-6
+    shifted = compute_losses(some, random_batch, target, dense_frames=slice(0, 2))
+    assert shifted.terms["loss_reg_depth"] > 0.1
+    with pytest.raises(ValueError, match="depth.values has shape"):
+        compute_losses(some, random_batch, target)
