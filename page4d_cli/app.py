@@ -7,7 +7,20 @@ import typer
 from typer.core import TyperGroup
 
 from page4d_cli._version import __version__
-from page4d_cli.commands import check_data, doctor, infer, synth, train, weights
+from page4d_cli.commands import (
+    check_data,
+    data,
+    doctor,
+    export,
+    infer,
+    motion,
+    prepare_bonn,
+    prepare_tum,
+    synth,
+    train,
+    visualize_features,
+    weights,
+)
 from page4d_cli.commands.console import fail
 from page4d_cli.core.errors import Page4DError
 
@@ -92,4 +105,16 @@ app.command(short_help="Train the network.")(train.train)
 app.add_typer(weights.app, name="weights")
 app.command(short_help="Is this machine all right?")(doctor.doctor)
 app.command(short_help="Make scenes with exact ground truth.")(synth.synth)
+app.add_typer(data.app, name="data")
 app.command("check-data", short_help="Is a data set's ground truth right?")(check_data.check_data)
+app.command("prepare-tum", short_help="Raw TUM RGB-D sequences, made ready to be scored.")(
+    prepare_tum.prepare_tum
+)
+app.command("prepare-bonn", short_help="Raw Bonn RGB-D sequences, made ready to be scored.")(
+    prepare_bonn.prepare_bonn
+)
+app.command("visualize-features", short_help="What every layer puts out, as pictures.")(
+    visualize_features.visualize_features
+)
+app.command(short_help="What moves in a run, pixel by pixel.")(motion.motion)
+app.command(short_help="A run, in formats of other programs.")(export.export)

@@ -15,10 +15,17 @@ from page4d_cli.app import app
 ROOT = Path(__file__).parents[1]
 COMMANDS = [
     "infer",
+    "export",
     "synth",
     "train",
     "check-data",
+    "data",
+    "data list",
+    "data check",
     "doctor",
+    "prepare-tum",
+    "prepare-bonn",
+    "visualize-features",
     "weights",
     "weights list",
     "weights check",

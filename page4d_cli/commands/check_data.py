@@ -8,7 +8,7 @@ import typer
 from page4d_cli.commands import options as shared
 from page4d_cli.commands.console import Steps, print_json, say, short_usage, warn
 from page4d_cli.commands.tables import print_table
-from page4d_cli.core.enums import Dataset, OnBad
+from page4d_cli.core.enums import OnBad
 from page4d_cli.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -30,10 +30,7 @@ def parse_pinhole(text: str) -> tuple[float, float, float, float]:
 
 def check_data(
     context: typer.Context,
-    dataset: Annotated[
-        Dataset | None,
-        typer.Argument(metavar="DATASET", help="synthetic, tum or bonn.", show_default=False),
-    ] = None,
+    dataset: shared.DatasetName = None,
     root: Annotated[
         Path | None,
         typer.Option("--root", help="A sequence's folder, or the folder that holds them."),

@@ -132,7 +132,7 @@ def infer(
             resume=resume,
             observer=Observer(
                 on_scene=steps.title,
-                on_model=lambda model: _say_model(model, quiet),
+                on_model=lambda model: say_model(model, quiet),
                 on_result=tell,
                 progress=steps.step,
             ),
@@ -145,7 +145,8 @@ def infer(
         raise typer.Exit(1)
 
 
-def _say_model(model: "LoadedModel", quiet: bool) -> None:
+def say_model(model: "LoadedModel", quiet: bool) -> None:
+    """Tell which weights were loaded, and what should be known about them."""
     info, runtime = model.info, model.runtime
     where = f"{runtime.device} in {runtime.precision.value}"
     say(f"weights {info.name} ({info.variant.value}) on {where}", quiet=quiet)

@@ -1,10 +1,11 @@
 """Options shared by several commands, declared once."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from page4d_cli.core.enums import Fit, Precision, Variant
+from page4d_cli.core.enums import Dataset, Fit, Precision, Variant
 
 _MODEL = "Network"
 _FRAMES = "Frames"
@@ -77,6 +78,37 @@ SkipBad = Annotated[
     bool,
     typer.Option(
         "--skip-bad", help="Leave out unreadable frames and list them.", rich_help_panel=_FRAMES
+    ),
+]
+
+
+def parse_dataset(name: str | Dataset) -> Dataset:
+    """Turn a name into a data set; another spelling that one of them has is understood."""
+    try:
+        return Dataset(name)
+    except ValueError:
+        known = ", ".join(each.value for each in Dataset)
+        raise typer.BadParameter(f"{name!r} is not one of {known}") from None
+
+
+DatasetName = Annotated[
+    Dataset | None,
+    typer.Argument(
+        metavar="DATASET",
+        parser=parse_dataset,
+        autocompletion=lambda: [each.value for each in Dataset],
+        help="A name of `page4d data list`.",
+        show_default=False,
+    ),
+]
+DataRoot = Annotated[
+    Path | None,
+    typer.Option(
+        "--root",
+        "--data-root",
+        metavar="DIR",
+        help="The data set's folder, or the one that holds it by name; else the one that "
+        "PAGE4D_DATA names, else data/.",
     ),
 ]
 Json = Annotated[

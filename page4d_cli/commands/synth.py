@@ -45,6 +45,15 @@ def synth(
         float,
         typer.Option(help="Frames a second; 30 is a video, 2 shows the scene from far apart."),
     ] = 30.0,
+    family: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CONFIG",
+            help="Draw from the scenes that a training configuration trains on, a shipped one "
+            "(page4d train --list) or a YAML file, instead of from all.",
+            show_default=False,
+        ),
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace scenes that are there already.")
     ] = False,
@@ -60,14 +69,19 @@ def synth(
       page4d synth --out scenes/ --scenes 10 --frames 24 --size 224x168
 
       page4d synth --out raw/ --frames 300 --size 640x480 --layout tum
+
+      page4d synth --out held-out/ --family tiny --seed 2000000 --frames 8 --fps 1 --size 112x84
     """
     if out is None:
         raise short_usage(context, EXAMPLE)
     pixels = parse_size(size)
 
+    from page4d_cli.data.synthetic import SceneRecipe
     from page4d_cli.pipelines.synth import SynthOptions, write_scenes
+    from page4d_cli.pipelines.train.config import load_config
 
-    options = SynthOptions(scenes, frames, pixels, seed, layout, fps, overwrite=overwrite)
+    recipe = SceneRecipe() if family is None else load_config(family).data.recipe
+    options = SynthOptions(scenes, frames, pixels, seed, layout, fps, recipe, overwrite)
     with Steps(hidden=quiet) as steps:
         steps.title("synth", 0, 1)
 

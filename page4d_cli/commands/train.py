@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from page4d_cli.commands import options as shared
-from page4d_cli.commands.console import Steps, print_json, say, short_usage
+from page4d_cli.commands.console import Steps, print_json, say, short_usage, warn
 from page4d_cli.commands.tables import print_table
+from page4d_cli.core.enums import OnBad
 from page4d_cli.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -47,6 +48,23 @@ def train(
     allow_changes: Annotated[
         bool, typer.Option("--allow-changes", help="Resume with another configuration.")
     ] = False,
+    max_bad_steps: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="End the run after so many steps whose loss is not finite; max_bad_steps=… in "
+            "short.",
+            show_default=False,
+        ),
+    ] = None,
+    on_bad: Annotated[
+        OnBad | None,
+        typer.Option(
+            help="What to do about a file that cannot be read; skip puts another clip in its "
+            "place. on_bad=… in short.",
+            show_default=False,
+        ),
+    ] = None,
     retries: Annotated[
         int, typer.Option(min=0, help="Start again so often after a crash, and resume.")
     ] = 0,
@@ -57,7 +75,7 @@ def train(
     as_json: shared.Json = False,
     quiet: shared.Quiet = False,
 ) -> None:
-    """Train the network on scenes drawn on the fly.
+    """Train the network, on scenes drawn on the fly or on data sets on disk.
 
     Prints the run's directory: checkpoints that --weights takes, TensorBoard curves, and log.jsonl
     with every value. Several processes: start with torchrun -m page4d_cli train.
@@ -75,7 +93,12 @@ def train(
         return
     if config is None or out is None:
         raise short_usage(context, EXAMPLE)
-    changes = [*(overrides or []), *([f"init_from={init_from}"] if init_from else [])]
+    flags = {
+        "init_from": init_from,
+        "max_bad_steps": max_bad_steps,
+        "on_bad": on_bad and on_bad.value,
+    }
+    changes = [*(overrides or []), *(f"{key}={v}" for key, v in flags.items() if v is not None)]
     wrong = [change for change in changes if "=" not in change]
     if wrong:
         raise InputError(f"'{wrong[0]}' is no change; give key=value, e.g. steps=100")
@@ -93,7 +116,8 @@ def train(
             TrainObserver(
                 on_start=lambda text: say(text, quiet=quiet),
                 on_step=lambda report: steps.step(_describe(report), report.step, report.steps),
-                on_validation=lambda step, values: _tell_validation(steps, step, values, quiet),
+                on_validation=lambda *told: _tell_validation(steps, *told, quiet=quiet),
+                on_problem=warn,
             ),
         )
     if state is None:
@@ -104,6 +128,7 @@ def train(
                 "out": str(out),
                 "step": state.step,
                 "bad_steps": state.bad_steps,
+                "replaced_clips": state.replaced_clips,
                 "best_objective": state.best_objective,
             }
         )
@@ -124,11 +149,13 @@ def _describe(report: "StepReport") -> str:
     return f"loss {loss:.4f}, rate {rate:.1e}, {report.seconds:.2f} s a step, {memory:.1f} GB"
 
 
-def _tell_validation(steps: Steps, step: int, values: dict[str, float], quiet: bool) -> None:
+def _tell_validation(
+    steps: Steps, step: int, dataset: str, values: dict[str, float], *, quiet: bool
+) -> None:
     steps.clear()
     shown = ("objective", "abs_rel", "delta_1.25", "rotation_deg")
     listed = ", ".join(f"{name} {values[name]:.4f}" for name in shown if name in values)
-    say(f"step {step}: validation {listed}", quiet=quiet)
+    say(f"step {step}: validation on {dataset}: {listed}", quiet=quiet)
 
 
 def _supervise(retries: int, quiet: bool) -> None:

@@ -59,9 +59,68 @@ class Save(str, Enum):
     DEPTH_PNG = "depth-png"
     """depth/<stem>.png, 16 bit, one scale for the clip, in the manifest."""
     PREVIEW = "preview"
-    """preview.mp4, colour and depth side by side."""
+    """preview.mp4: colour, depth and, if it is saved, confidence side by side; with cameras,
+    trajectory.png: their path."""
     CLOUD = "cloud"
     """cloud.ply, coloured points from depth and cameras."""
+
+
+class FeatureKind(str, Enum):
+    """The two halves of a layer's output (`model/aggregator.py`)."""
+
+    FRAME = "frame"
+    """After the block that attends within each frame."""
+    GLOBAL = "global"
+    """After the block that attends over all frames."""
+
+
+class Reduction(str, Enum):
+    """How the channels of a patch become a colour (`pipelines/features/reduction.py`)."""
+
+    MEAN = "mean"
+    """Their mean, as in the original."""
+    NORM = "norm"
+    """Their Euclidean norm."""
+    PCA = "pca"
+    """Their first three principal components over the whole clip, as red, green and blue."""
+
+
+class ExportFormat(str, Enum):
+    """What `export` makes of a run (`pipelines/export_formats.py`).
+
+    Unless a member says otherwise: OpenCV axes (x right, y down, z forward), the world is the first
+    camera of the run, and units are relative.
+    """
+
+    PLY = "ply"
+    """cloud.ply: coloured points."""
+    GLB = "glb"
+    """scene.glb: points and camera frustums; glTF axes, x right, y up, z to the viewer."""
+    COLMAP = "colmap"
+    """colmap/sparse/0: text and binary model; world to camera, pixel centres at .5."""
+    NERFSTUDIO = "nerfstudio"
+    """nerfstudio/transforms.json: camera to world; camera axes OpenGL, world as in the run."""
+    TUM = "tum"
+    """trajectory_tum.txt: camera to world, `t tx ty tz qx qy qz qw`."""
+    KITTI = "kitti"
+    """trajectory_kitti.txt: camera to world, 12 numbers of the 3×4 matrix a row, no time stamps."""
+    NPZ = "npz"
+    """run.npz: cameras (world to camera), depth, confidence, names and times in one file."""
+    DEPTH_PNG = "depth-png"
+    """depth/<stem>.png: 16 bit, with depth/scale.json."""
+    VIDEO = "video"
+    """depth.mp4: colour and depth side by side."""
+    RRD = "rrd"
+    """run.rrd: cameras, pictures, depth and points over time, for the Rerun viewer."""
+
+
+class Part(str, Enum):
+    """Parts of a scene that `motion` tells apart (`pipelines/motion.py`)."""
+
+    STATIC = "static"
+    """What stands still, and what no other frame has seen."""
+    MOVING = "moving"
+    """What was seen to move between frames."""
 
 
 class Resolution(str, Enum):
@@ -92,14 +151,50 @@ class SynthLayout(str, Enum):
 
 
 class Dataset(str, Enum):
-    """Kinds of data sets that can be read (`data/registry.py`)."""
+    """Kinds of data sets that can be read (`data/catalogue.py`)."""
 
     SYNTHETIC = "synthetic"
     """Scenes of `page4d synth --layout page4d`."""
     TUM = "tum"
-    """Raw folders of the TUM RGB-D benchmark."""
+    """TUM RGB-D benchmark, raw or prepared (Sturm et al., IROS 2012)."""
     BONN = "bonn"
-    """Raw folders of the Bonn RGB-D Dynamic data set."""
+    """Bonn RGB-D Dynamic, raw or prepared (Palazzolo et al., IROS 2019)."""
+    SINTEL = "sintel"
+    """MPI Sintel with its depth and cameras (Butler et al., ECCV 2012)."""
+    DYCHECK = "dycheck"
+    """DyCheck's iPhone sequences, also typed `dyncheck` (Gao et al., NeurIPS 2022)."""
+    KITTI = "kitti"
+    """KITTI depth validation drives, gathered (Uhrig et al., 3DV 2017). No poses."""
+    NYU = "nyu"
+    """NYU Depth V2, single images (Silberman et al., ECCV 2012). No poses."""
+    SCANNET = "scannet"
+    """ScanNet scenes, poses only (Dai et al., CVPR 2017)."""
+    FOLDER = "folder"
+    """Any run of images with poses in TUM form, 16-bit depth, or both."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> "Dataset | None":
+        return cls.DYCHECK if value == "dyncheck" else None
+
+
+class Link(str, Enum):
+    """How a picture of a raw folder comes into the prepared one."""
+
+    COPY = "copy"
+    """A file of its own."""
+    HARD = "hard"
+    """A second name of the same file, on the same file system."""
+    SYMLINK = "symlink"
+    """A reference to where the file is."""
+
+
+class Pairing(str, Enum):
+    """What belongs together in the lists of a raw RGB-D folder."""
+
+    TIMESTAMP = "timestamp"
+    """Rows whose time stamps are closest."""
+    INDEX = "index"
+    """The n-th rows of all lists, whatever their time stamps: how published numbers were made."""
 
 
 class OnBad(str, Enum):
@@ -109,3 +204,38 @@ class OnBad(str, Enum):
     """Name it, and go on without its frame."""
     STOP = "stop"
     """End with an error that names it."""
+
+
+class Align(str, Enum):
+    """How a prediction's unit is brought to the ground truth's (`eval/alignment.py`)."""
+
+    MEDIAN = "median"
+    """Ratio of the medians."""
+    SCALE = "scale"
+    """A scale by ten reweighted steps, close to least absolute deviations."""
+    SCALE_SHIFT = "scale-shift"
+    """Scale and shift by 1000 small steps from the ratio of the medians, as in published tables."""
+    SCALE_SHIFT_L1 = "scale-shift-l1"
+    """Scale and shift of least absolute deviations, exactly: the one to trust."""
+    LSTSQ = "lstsq"
+    """Scale and shift of least squares."""
+    METRIC = "metric"
+    """None: the prediction is taken as it is."""
+
+
+class DepthTask(str, Enum):
+    """What is asked of predicted depth."""
+
+    MONO = "mono"
+    """Each frame by itself: one frame a pass, one alignment a frame."""
+    VIDEO = "video"
+    """The sequence as a whole: all frames in a pass, one alignment for all of them."""
+
+
+class ProtocolName(str, Enum):
+    """How predictions are made and scored (`eval/protocol.py`)."""
+
+    STANDARD = "standard"
+    """What is written in the papers, done properly."""
+    ORIGINAL = "original"
+    """What the scripts of PAGE-4D do."""

@@ -4,13 +4,15 @@
 Page4DError            exit status 1: the work was well asked for and failed
 ├── WriteError         a file could not be written (disk full, permission withdrawn)
 ├── OutOfMemoryError   the device has too little memory for the clip
+├── NothingLeftError   every point or frame was filtered away
 └── InputError         exit status 2: what was given cannot be used
     ├── FramesError    images, videos and lists of them
     ├── DatasetError   a data set's folders, lists and ground truth
     ├── WeightsError   checkpoints and their names
     ├── DeviceError    a device or precision that this machine does not have
     ├── OutputError    a place that cannot be written to, or that holds something already
-    └── RunError       a run directory that is incomplete or malformed
+    ├── RunError       a run directory that is incomplete or malformed
+    └── EvaluationError  a sequence that cannot be scored
 ```
 
 A bug in page4d is none of these: it keeps its traceback.
@@ -31,6 +33,10 @@ class WriteError(Page4DError):
 
 class OutOfMemoryError(Page4DError):
     """The device ran out of memory."""
+
+
+class NothingLeftError(Page4DError):
+    """The filters that were asked for leave nothing to write."""
 
 
 class InputError(Page4DError):
@@ -61,3 +67,7 @@ class OutputError(InputError):
 
 class RunError(InputError):
     """A run directory cannot be read."""
+
+
+class EvaluationError(InputError):
+    """A prediction cannot be scored against its ground truth; the message says why."""

@@ -1,70 +1,165 @@
-"""Which data sets there are: what their folders look like, and what reads them."""
+"""Find the sequences of a data set below a folder, whatever layout they lie there in."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import os
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from natsort import natsorted
 
 from page4d_cli.core.enums import Dataset
 from page4d_cli.core.errors import DatasetError, InputError
-from page4d_cli.data.bonn import read_bonn
-from page4d_cli.data.rgbd import LISTS
-from page4d_cli.data.scene_folder import read_scene_folder
-from page4d_cli.data.sequence import Sequence
-from page4d_cli.data.tum import Pinhole, read_tum
+from page4d_cli.data.catalogue import DATASETS, Layout
+from page4d_cli.data.rgbd import matrix_from_pinhole
+from page4d_cli.data.sequence import Pinhole, Sequence
+
+ROOT_VARIABLE = "PAGE4D_DATA"
+DEFAULT_ROOT = Path("data")
 
 
 @dataclass(frozen=True)
-class Reader:
-    """How the folders of a data set are told and read."""
+class FoundSequence:
+    """A sequence that lies somewhere, not read yet."""
 
-    markers: tuple[str, ...]
-    """A folder with one of these files is a sequence, whole or not."""
-    read: Callable[[Path, Pinhole | None], Sequence]
-    """Of a folder, with fx fy cx cy to take instead of the data set's."""
+    dataset: Dataset
+    name: str
+    """The folder's, as benchmarks list it."""
+    folder: Path
+    layout: str
+    """`raw` for instance; `prepared rgb_90` where there can be several."""
+    marker: Path
+    """The file or folder by which it was told."""
+
+    def read(self, pinhole: Pinhole | None = None) -> Sequence:
+        """Read lists and cameras; pictures and maps are read when they are asked for.
+
+        Args:
+            pinhole: fx, fy, cx, cy to take instead of the data set's.
+
+        Raises:
+            DatasetError: a file is absent or malformed.
+            InputError: intrinsics are given for a data set that has them for each frame.
+        """
+        layouts = DATASETS[self.dataset].layouts
+        layout = next(each for each in layouts if each.name_of(self.marker) == self.layout)
+        sequence = layout.read(self.folder, self.marker)
+        if pinhole is not None:
+            if sequence.intrinsics is not None and sequence.intrinsics.ndim == 3:
+                raise InputError(
+                    f"{self.name} of {self.dataset.value} has intrinsics of its own for each frame;"
+                    " leave out --intrinsics"
+                )
+            sequence = replace(sequence, intrinsics=matrix_from_pinhole(pinhole))
+        k = sequence.intrinsics
+        if k is None or k.ndim == 3:
+            return sequence
+        values = (k[0, 0], k[1, 1], k[0, 2], k[1, 2])
+        note = "intrinsics fx fy cx cy: " + " ".join(f"{value:g}" for value in values)
+        return replace(sequence, notes=(*sequence.notes, note))
 
 
-def _read_scene(folder: Path, pinhole: Pinhole | None) -> Sequence:
-    if pinhole is not None:
-        raise InputError("synthetic scenes know their intrinsics; leave out --intrinsics")
-    return read_scene_folder(folder)
+def find_sequences(dataset: Dataset, root: Path, layout: str | None = None) -> list[FoundSequence]:
+    """Find sequences: the root itself, if it is one, else those below it.
 
-
-READERS = {
-    Dataset.SYNTHETIC: Reader(("scene.json", "cameras.npz"), _read_scene),
-    Dataset.TUM: Reader(LISTS, read_tum),
-    Dataset.BONN: Reader(LISTS, read_bonn),
-}
-
-
-def sequence_folders(dataset: Dataset, root: Path) -> list[Path]:
-    """Folders of sequences: the root itself, if it is one, else those directly below.
+    A sequence that lies there in several layouts is taken in the first of the data set's table.
 
     Args:
         dataset: which kind.
-        root: a folder.
+        root: a sequence's folder, or the folder that holds them.
+        layout: take sequences of this layout only, `raw` or `prepared rgb_50` for instance.
 
     Returns:
-        At least one, in natural order.
+        At least one, in natural order of their names.
 
     Raises:
         DatasetError: there is none.
     """
-    markers = READERS[dataset].markers
     if not root.is_dir():
         raise DatasetError(f"{root} is no folder; give the folder of the data set {dataset.value}")
-    if _is_sequence(root, markers):
-        return [root]
-    below = [path for path in root.iterdir() if _is_sequence(path, markers)]
-    if not below:
+    found = _look(dataset, root, layout)
+    if not found:
+        wanted = "" if layout is None else f" in the layout {layout!r}"
         raise DatasetError(
-            f"{root} holds no sequence of {dataset.value}; expected {', '.join(markers)} in it or "
-            "in the folders directly below"
+            f"{root} holds no sequence of {dataset.value}{wanted}; expected "
+            f"{expected_form(dataset)}, for one sequence or several"
         )
-    return natsorted(below)
+    return found
 
 
-def _is_sequence(folder: Path, markers: tuple[str, ...]) -> bool:
-    hidden = folder.name.startswith(".")
-    return not hidden and any((folder / name).is_file() for name in markers)
+def read_sequence(dataset: Dataset, folder: Path, pinhole: Pinhole | None = None) -> Sequence:
+    """Read the sequence in a folder; arguments and errors as `FoundSequence.read`."""
+    return find_sequences(dataset, folder)[0].read(pinhole)
+
+
+def resolve_root(dataset: Dataset, root: Path | None = None) -> Path:
+    """Find the folder of a data set.
+
+    Args:
+        dataset: which one.
+        root: its folder, or the folder that holds it by its name; by default the folder that the
+            environment variable PAGE4D_DATA names, else `data`, holds it by its name.
+
+    Returns:
+        A folder below which `find_sequences` finds something.
+
+    Raises:
+        DatasetError: there is none; the message tells where it was looked for, and its form.
+    """
+    given = os.environ.get(ROOT_VARIABLE)
+    base = root or (Path(given) if given else DEFAULT_ROOT)
+    candidates = [base / name for name in (dataset.value, *DATASETS[dataset].other_names)]
+    if root is not None:
+        candidates.append(root)
+    for candidate in candidates:
+        if candidate.is_dir() and _look(dataset, candidate, None):
+            return candidate
+    places = ", ".join(str(candidate) for candidate in candidates)
+    raise DatasetError(
+        f"no sequence of {dataset.value} in {places}; give its folder, or set {ROOT_VARIABLE} to "
+        f"the folder that holds {dataset.value}/; expected {expected_form(dataset)}"
+    )
+
+
+def missing_sequences(names: Collection[str], benchmark: Collection[str]) -> tuple[str, ...]:
+    """Names of a benchmark's list that are not among those found, in the list's order."""
+    return tuple(name for name in benchmark if name not in names)
+
+
+def expected_form(dataset: Dataset) -> str:
+    """What the folder of a data set holds, for messages."""
+    return ", or ".join(layout.form for layout in DATASETS[dataset].layouts)
+
+
+def _look(dataset: Dataset, root: Path, layout: str | None) -> list[FoundSequence]:
+    # By name: Sintel's final and clean pictures are one sequence in two folders.
+    found: dict[str, FoundSequence] = {}
+    for each in DATASETS[dataset].layouts:
+        for folder in _folders(root, each):
+            for marker in _markers(folder, each):
+                name = each.name_of(marker)
+                if layout in (None, each.name, name):
+                    one = FoundSequence(dataset, folder.absolute().name, folder, name, marker)
+                    found.setdefault(one.name, one)
+    return natsorted(found.values(), key=lambda one: one.name)
+
+
+def _folders(root: Path, layout: Layout) -> Iterator[Path]:
+    """Where sequences could be; below the root only if it is none itself."""
+    here = root.absolute().parent
+    fits = any(place == "" or here.match(place) for place in layout.places)
+    if fits and next(_markers(root, layout), None) is not None:
+        yield root
+        return
+    for place in layout.places:
+        if (root / place).is_dir():
+            yield from sorted(
+                path
+                for path in (root / place).iterdir()
+                if path.is_dir() and not path.name.startswith(".")
+            )
+
+
+def _markers(folder: Path, layout: Layout) -> Iterator[Path]:
+    """What tells that a folder is a sequence, the preferred first."""
+    for pattern in layout.markers:
+        yield from natsorted(folder.glob(pattern), reverse=True)

@@ -6,6 +6,7 @@ rows `timestamp file`, `groundtruth.txt` with rows `timestamp tx ty tz qx qy qz 
 """
 
 import math
+from collections.abc import Callable
 from collections.abc import Sequence as Listed
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,21 +25,34 @@ MAX_DEPTH_OFFSET_S = 0.04
 DEPTH_SCALE = 5000.0
 """PNG values a metre."""
 LISTS = ("rgb.txt", "depth.txt", "groundtruth.txt")
-_POSE_COLUMNS = "timestamp tx ty tz qx qy qz qw"
+POSE_COLUMNS = "timestamp tx ty tz qx qy qz qw"
 
 
 @dataclass(frozen=True)
 class Recording:
-    """The frames of a folder that have a picture, a depth map and a pose. Shapes: S frames."""
+    """The frames of a folder with the depth maps and poses that belong to them. Shapes: S frames.
+
+    `None` stands for what the folder has none of.
+    """
 
     images: tuple[Path, ...]
-    depths: tuple[Path, ...]
+    depths: tuple[Path, ...] | None
     timestamps_s: Float64Array
     """(S,) of the pictures."""
-    T_world_camera: Float64Array
-    """(S, 3, 4): the rows of groundtruth.txt as they stand."""
+    T_world_recorded: Float64Array | None
+    """(S, 3, 4): the rows of the list of poses as they stand."""
+    pose_timestamps_s: Float64Array | None
+    """(S,) of the poses."""
+    depth_timestamps_s: Float64Array | None
+    """(S,) of the depth maps."""
     notes: tuple[str, ...]
-    """Frames that were left out, counted."""
+    """What was left out, counted."""
+
+    @property
+    def read_depth(self) -> Callable[[int], Float32Array] | None:
+        """Depth (H, W) of a frame in metres, 0 = none."""
+        depths = self.depths
+        return None if depths is None else lambda index: read_depth16(depths[index])
 
 
 def read_recording(folder: Path) -> Recording:
@@ -54,9 +68,9 @@ def read_recording(folder: Path) -> Recording:
         DatasetError: a list is absent, empty or malformed (file and line are named), or no frame is
             complete.
     """
-    image_s, images = _read_files(folder / "rgb.txt")
-    depth_s, depths = _read_files(folder / "depth.txt")
-    pose_s, poses = _read_poses(folder / "groundtruth.txt")
+    image_s, images = read_file_list(folder / "rgb.txt")
+    depth_s, depths = read_file_list(folder / "depth.txt")
+    pose_s, poses = read_pose_list(folder / "groundtruth.txt")
     pose_of = associate(image_s, pose_s, MAX_POSE_OFFSET_S)
     depth_of = associate(image_s, depth_s, MAX_DEPTH_OFFSET_S)
     kept = sorted(pose_of.keys() & depth_of.keys(), key=lambda index: image_s[index])
@@ -74,7 +88,9 @@ def read_recording(folder: Path) -> Recording:
         images=tuple(images[index] for index in kept),
         depths=tuple(depths[depth_of[index]] for index in kept),
         timestamps_s=image_s[kept],
-        T_world_camera=poses[[pose_of[index] for index in kept]],
+        T_world_recorded=poses[[pose_of[index] for index in kept]],
+        pose_timestamps_s=pose_s[[pose_of[index] for index in kept]],
+        depth_timestamps_s=depth_s[[depth_of[index] for index in kept]],
         notes=tuple(missing),
     )
 
@@ -139,19 +155,41 @@ def matrix_from_pinhole(pinhole: Listed[float]) -> Float64Array:
     return np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1.0]])
 
 
-def _read_files(path: Path) -> tuple[Float64Array, list[Path]]:
+def read_file_list(path: Path) -> tuple[Float64Array, list[Path]]:
+    """Read rows `timestamp file`.
+
+    Args:
+        path: rgb.txt or depth.txt.
+
+    Returns:
+        (S,) seconds and S paths, in the order of the rows.
+
+    Raises:
+        DatasetError: the list is absent, empty or malformed; file and line are named.
+    """
     rows = [
-        (_number(where, "timestamp", words[0]), path.parent / words[1])
-        for where, words in _rows(path, "timestamp file")
+        (parse_number(where, "timestamp", words[0]), path.parent / words[1])
+        for where, words in read_rows(path, "timestamp file")
     ]
     return np.array([stamp for stamp, _ in rows]), [file for _, file in rows]
 
 
-def _read_poses(path: Path) -> tuple[Float64Array, Float64Array]:
-    names = _POSE_COLUMNS.split()
+def read_pose_list(path: Path) -> tuple[Float64Array, Float64Array]:
+    """Read rows `timestamp tx ty tz qx qy qz qw`; quaternions are brought to unit length.
+
+    Args:
+        path: groundtruth.txt.
+
+    Returns:
+        (S,) seconds and (S, 3, 4) poses, in the order of the rows.
+
+    Raises:
+        DatasetError: the list is absent, empty or malformed; file and line are named.
+    """
+    names = POSE_COLUMNS.split()
     table = []
-    for where, words in _rows(path, _POSE_COLUMNS):
-        row = [_number(where, name, word) for name, word in zip(names, words, strict=True)]
+    for where, words in read_rows(path, POSE_COLUMNS):
+        row = [parse_number(where, name, word) for name, word in zip(names, words, strict=True)]
         length = math.hypot(*row[4:])
         if not 0.9 < length < 1.1:
             raise DatasetError(
@@ -163,15 +201,25 @@ def _read_poses(path: Path) -> tuple[Float64Array, Float64Array]:
     return poses[:, 0], np.concatenate([rotation, poses[:, 1:4, None]], axis=2)
 
 
-def _rows(path: Path, columns: str) -> list[tuple[str, list[str]]]:
-    """Words of each row that is no comment, with the file and line for messages."""
+def read_rows(path: Path, columns: str) -> list[tuple[str, list[str]]]:
+    """Split the rows of a list that are no comments.
+
+    Args:
+        path: a text file.
+        columns: their names, with blanks between.
+
+    Returns:
+        File and line for messages, and the words, of each row.
+
+    Raises:
+        DatasetError: the list is absent, empty, or a row has another number of columns.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not a text file"
-        raise DatasetError(
-            f"cannot read {path}: {reason}; a raw folder has {', '.join(LISTS)}"
-        ) from error
+        hint = f"; a raw folder has {', '.join(LISTS)}" if path.name in LISTS else ""
+        raise DatasetError(f"cannot read {path}: {reason}{hint}") from error
     rows = []
     for number, line in enumerate(text.splitlines(), start=1):
         words = line.replace(",", " ").split()
@@ -188,7 +236,17 @@ def _rows(path: Path, columns: str) -> list[tuple[str, list[str]]]:
     return rows
 
 
-def _number(where: str, name: str, word: str) -> float:
+def parse_number(where: str, name: str, word: str) -> float:
+    """Read a finite number.
+
+    Args:
+        where: file and line, for the message.
+        name: of the column.
+        word: as it stands there.
+
+    Raises:
+        DatasetError: it is none.
+    """
     try:
         value = float(word)
     except ValueError:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from page4d_cli.core.errors import DatasetError
+from page4d_cli.data.clips import read_npy
 from page4d_cli.data.images import read_image
 from page4d_cli.data.sequence import PointTracks, Sequence
 
@@ -49,13 +50,15 @@ def read_scene_folder(folder: Path) -> Sequence:
     ):
         if shape != expected:
             raise DatasetError(f"{folder / file}: {name} has shape {shape}; expected {expected}")
+    depths = tuple(folder / "depth" / f"{index:06d}.npy" for index in range(count))
     return Sequence(
         name=folder.absolute().name,
         frames=tuple(folder / "rgb" / f"{index:06d}.png" for index in range(count)),
         timestamps_s=timestamps_s,
         intrinsics=intrinsics,
         T_camera_world=extrinsics,
-        read_depth=lambda index: _read_npy(folder / "depth" / f"{index:06d}.npy"),
+        read_depth=lambda index: read_npy(depths[index], "depth (H, W) in float32"),
+        depth_files=depths,
         read_moving=lambda index: np.asarray(
             read_image(folder / "moving" / f"{index:06d}.png")[..., 0] > 127
         ),
@@ -93,15 +96,6 @@ def _arrays(path: Path, names: tuple[str, ...]) -> list[NDArray[Any]]:
     except _NPZ_ERRORS as error:
         raise DatasetError(
             f"cannot read {path}: {_reason(error)}; expected the arrays {', '.join(names)}"
-        ) from error
-
-
-def _read_npy(path: Path) -> NDArray[Any]:
-    try:
-        return np.asarray(np.load(path, allow_pickle=False))
-    except _NPZ_ERRORS as error:
-        raise DatasetError(
-            f"cannot read {path}: {_reason(error)}; expected depth (H, W) in float32"
         ) from error
 
 

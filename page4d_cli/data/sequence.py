@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 from page4d_cli.core.types import Float32Array, Float64Array, UInt8Array
 from page4d_cli.data.images import read_image
 
+Pinhole = tuple[float, float, float, float]
+"""fx, fy, cx, cy in pixels."""
+
 
 @dataclass(frozen=True)
 class PointTracks:
@@ -47,9 +50,18 @@ class Sequence:
     """(S, 3, 4)."""
     read_depth: Callable[[int], NDArray[Any]] | None = None
     """Depth of a frame: (H, W) planar z, 0 = none. Raises DatasetError."""
+    depth_files: tuple[Path, ...] | None = None
+    """S files that `read_depth` reads."""
     read_moving: Callable[[int], NDArray[np.bool_]] | None = None
     """Pixels (H, W) of a frame that show something that moves in the world. Raises FramesError."""
     tracks: PointTracks | None = None
+    T_world_recorded: Float64Array | None = None
+    """(S, 3, 4): rows of the ground truth file as they stand, where these are not `T_world_camera`
+    (Bonn: poses of markers). What published tables compare with."""
+    pose_timestamps_s: Float64Array | None = None
+    """(S,) seconds of the poses, where they have a clock of their own."""
+    depth_timestamps_s: Float64Array | None = None
+    """(S,) seconds of the depth maps, where they have a clock of their own."""
     notes: tuple[str, ...] = ()
     """What was left out or assumed when reading, for people."""
 
@@ -59,13 +71,25 @@ class Sequence:
             ("timestamps_s", self.timestamps_s, [(count,)]),
             ("intrinsics", self.intrinsics, [(3, 3), (count, 3, 3)]),
             ("T_camera_world", self.T_camera_world, [(count, 3, 4)]),
+            ("T_world_recorded", self.T_world_recorded, [(count, 3, 4)]),
+            ("pose_timestamps_s", self.pose_timestamps_s, [(count,)]),
+            ("depth_timestamps_s", self.depth_timestamps_s, [(count,)]),
         ]
+        if self.depth_files is not None and len(self.depth_files) != count:
+            raise ValueError(f"{len(self.depth_files)} depth files for {count} frames")
         for name, array, allowed in shapes:
             if array is not None and array.shape not in allowed:
                 raise ValueError(f"{name} has shape {array.shape}, expected one of {allowed}")
 
     def __len__(self) -> int:
         return len(self.frames)
+
+    @property
+    def worst_offset_s(self) -> float | None:
+        """Greatest distance in time between a frame and its pose or depth map; None if unknown."""
+        clocks = (self.pose_timestamps_s, self.depth_timestamps_s)
+        offsets = [np.abs(clock - self.timestamps_s).max() for clock in clocks if clock is not None]
+        return float(max(offsets)) if offsets else None
 
     def read_image(self, index: int) -> UInt8Array:
         """(H, W, 3) RGB of a frame. Raises FramesError."""

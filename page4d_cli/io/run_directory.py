@@ -22,6 +22,7 @@ __all__ = [
     "MANIFEST",
     "PREVIEW",
     "TRAJECTORY",
+    "TRAJECTORY_PICTURE",
     "Run",
     "RunWriter",
     "check_place",
@@ -29,6 +30,7 @@ __all__ = [
     "depth_file",
     "depth_png_file",
     "is_complete",
+    "motion_file",
     "open_run",
     "points_confidence_file",
     "points_file",
@@ -40,6 +42,8 @@ INTRINSICS = "intrinsics.txt"
 CAMERAS = "cameras.npz"
 """extrinsics (S, 3, 4) T_camera_world, intrinsics (S, 3, 3) in pixels of the maps."""
 PREVIEW = "preview.mp4"
+TRAJECTORY_PICTURE = "trajectory.png"
+"""The path of the cameras, from above and from the side; of runs that save a preview."""
 CLOUD = "cloud.ply"
 
 
@@ -66,6 +70,11 @@ def points_confidence_file(stem: str) -> str:
 def depth_png_file(stem: str) -> str:
     """(H, W) 16 bit, depth times the manifest's `depth_png_scale`."""
     return f"depth/{stem}.png"
+
+
+def motion_file(stem: str) -> str:
+    """(H, W) 8 bit, how surely a pixel shows something that moves; written by `page4d motion`."""
+    return f"motion/{stem}.png"
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,6 @@ with a manifest is complete, and a run that fails or is interrupted leaves nothi
 import json
 import os
 import shutil
-import signal
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
@@ -19,6 +17,7 @@ from page4d_cli.core.errors import OutputError, RunError
 from page4d_cli.io.manifest import MANIFEST, Manifest, read_manifest
 from page4d_cli.io.staging import (
     create_staging,
+    interrupts_deferred,
     is_staging,
     remove_stale_staging,
     staging_of_others,
@@ -144,7 +143,7 @@ class RunWriter:
         check_place(self._out, overwrite=self._overwrite)
         with writing(self._out):
             (self._staging / MANIFEST).write_text(text + "\n", encoding="utf-8")
-            with _interrupts_deferred():
+            with interrupts_deferred():
                 self._out.mkdir(exist_ok=True)
                 self._remove_previous(keep=set(files))
                 for file in (*files, MANIFEST):
@@ -230,23 +229,3 @@ def _files_below(directory: Path) -> tuple[str, ...]:
 def _remove_if_empty(directory: Path) -> None:
     with suppress(OSError):
         directory.rmdir()
-
-
-@contextmanager
-def _interrupts_deferred() -> Iterator[None]:
-    """Let the body finish before Ctrl-C or `kill` has its effect; the main thread receives them."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    caught: list[int] = []
-    previous = {
-        kind: signal.signal(kind, lambda kind, _frame: caught.append(kind))
-        for kind in (signal.SIGINT, signal.SIGTERM)
-    }
-    try:
-        yield
-    finally:
-        for kind, handler in previous.items():
-            signal.signal(kind, handler)
-    if caught:
-        signal.raise_signal(caught[0])

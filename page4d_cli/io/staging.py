@@ -5,8 +5,11 @@ Named `.{name}.{host}-{pid}.partial`, so that the next run can tell those of dea
 
 import os
 import shutil
+import signal
 import socket
-from contextlib import suppress
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -30,15 +33,27 @@ def create_staging(out: Path) -> Path:
 def remove_stale_staging(out: Path) -> None:
     """Remove what killed processes of this host have left for `out`; what resists stays.
 
+    Args:
+        out: absolute place of a run.
+    """
+    for entry in stale_staging(out):
+        shutil.rmtree(entry, ignore_errors=True)
+
+
+def stale_staging(out: Path) -> list[Path]:
+    """What killed processes of this host have left for `out`.
+
     A process has one writer for a place at a time, so a directory with our own process id is an
     earlier process's, too: containers begin again with the same ids.
 
     Args:
         out: absolute place of a run.
     """
-    for pid, entry in _staging_of_this_host(out):
-        if pid == os.getpid() or not _is_alive(pid):
-            shutil.rmtree(entry, ignore_errors=True)
+    return [
+        entry
+        for pid, entry in _staging_of_this_host(out)
+        if pid == os.getpid() or not _is_alive(pid)
+    ]
 
 
 def staging_of_others(out: Path) -> list[Path]:
@@ -51,6 +66,26 @@ def staging_of_others(out: Path) -> list[Path]:
 def is_staging(entry: Path, out: Path) -> bool:
     """Whether `entry` is a staging directory for `out`, of any process of any host."""
     return entry.name.startswith(f".{out.name}.") and entry.name.endswith(".partial")
+
+
+@contextmanager
+def interrupts_deferred() -> Iterator[None]:
+    """Let the body finish before Ctrl-C or `kill` has its effect; the main thread receives them."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    caught: list[int] = []
+    previous = {
+        kind: signal.signal(kind, lambda kind, _frame: caught.append(kind))
+        for kind in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for kind, handler in previous.items():
+            signal.signal(kind, handler)
+    if caught:
+        signal.raise_signal(caught[0])
 
 
 def _staging_of_this_host(out: Path) -> list[tuple[int, Path]]:

@@ -5,7 +5,7 @@ string keys, unions with `None`, dataclasses of these, and `Json`, which is take
 """
 
 import types
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
 from math import isfinite
 from typing import Any, Union, get_args, get_origin, get_type_hints
@@ -31,13 +31,20 @@ def encode(value: Any) -> Json:  # noqa: ANN401  # any type named in the module 
     return value
 
 
-def decode(expected: Any, value: Json, key: str) -> Any:  # noqa: ANN401  # returns `expected`
+def decode(  # returns `expected`
+    expected: Any,  # noqa: ANN401
+    value: Json,
+    key: str,
+    *,
+    defaults: bool = False,
+) -> Any:  # noqa: ANN401
     """Turn JSON into a value of the type `expected`; the inverse of `encode`.
 
     Args:
         expected: a type named in the module docstring.
         value: parsed JSON.
         key: where the value stands, for messages; "" is the top.
+        defaults: keys that are missing get their defaults, where they have one.
 
     Returns:
         An instance of `expected`.
@@ -50,16 +57,16 @@ def decode(expected: Any, value: Json, key: str) -> Any:  # noqa: ANN401  # retu
     origin, arguments = get_origin(expected), get_args(expected)
     if origin in (Union, types.UnionType):
         inner = next(argument for argument in arguments if argument is not types.NoneType)
-        return None if value is None else decode(inner, value, key)
+        return None if value is None else decode(inner, value, key, defaults=defaults)
     if origin is tuple:
-        return _decode_tuple(arguments, value, key)
+        return _decode_tuple(arguments, value, key, defaults)
     if origin is dict:
         return {
-            name: decode(arguments[1], item, f"{key}.{name}")
+            name: decode(arguments[1], item, f"{key}.{name}", defaults=defaults)
             for name, item in _require(dict, value, key, "an object").items()
         }
     if is_dataclass(expected):
-        return _decode_dataclass(expected, value, key)
+        return _decode_dataclass(expected, value, key, defaults)
     return _decode_scalar(expected, value, key)
 
 
@@ -74,29 +81,46 @@ def _short(value: Json) -> str:
     return text if len(text) <= 40 else f"{text[:37]}..."
 
 
-def _decode_tuple(arguments: tuple[Any, ...], value: Json, key: str) -> tuple[Any, ...]:
+def _decode_tuple(
+    arguments: tuple[Any, ...], value: Json, key: str, defaults: bool
+) -> tuple[Any, ...]:
     items = _require(list, value, key, "a list")
     if arguments[-1] is Ellipsis:
         arguments = arguments[:1] * len(items)
     if len(items) != len(arguments):
         raise MistypedError(f"{key} has {len(items)} values, expected {len(arguments)}")
     return tuple(
-        decode(argument, item, f"{key}[{index}]")
+        decode(argument, item, f"{key}[{index}]", defaults=defaults)
         for index, (argument, item) in enumerate(zip(arguments, items, strict=True))
     )
 
 
-def _decode_dataclass(expected: Any, value: Json, key: str) -> Any:  # noqa: ANN401  # an `expected`
+def _decode_dataclass(  # an `expected`
+    expected: Any,  # noqa: ANN401
+    value: Json,
+    key: str,
+    defaults: bool,
+) -> Any:  # noqa: ANN401
     given = _require(dict, value, key, "an object")
     hints = get_type_hints(expected)
     prefix = f"{key}." if key else ""
+    optional = [
+        field.name
+        for field in fields(expected)
+        if defaults and (field.default, field.default_factory) != (MISSING, MISSING)
+    ]
     for name in hints:
-        if name not in given:
+        if name not in given and name not in optional:
             raise MistypedError(f"{prefix}{name} is missing")
     for name in given:
         if name not in hints:
             raise MistypedError(f"{prefix}{name} is not a known key")
-    return expected(**{name: decode(hints[name], given[name], prefix + name) for name in hints})
+    return expected(
+        **{
+            name: decode(hints[name], item, prefix + name, defaults=defaults)
+            for name, item in given.items()
+        }
+    )
 
 
 def _decode_scalar(expected: Any, value: Json, key: str) -> Any:  # noqa: ANN401  # an `expected`

@@ -69,6 +69,25 @@ def read_tum(path: Path) -> tuple[Float64Array, Float64Array]:
     return table[:, 0], np.concatenate([rotation, table[:, 1:4, None]], axis=2)
 
 
+def write_kitti(path: Path, T_world_camera: FloatArray) -> None:
+    """Write camera-to-world poses as KITTI's odometry benchmark does: 12 numbers of 3×4 a row.
+
+    The format has neither time stamps nor comments (Geiger et al., CVPR 2012).
+
+    Args:
+        path: the file, replaced if it is there.
+        T_world_camera: (S, 3, 4) camera-to-world, all finite.
+
+    Raises:
+        ValueError: the shape is another, or a value is not finite.
+        WriteError: the file cannot be written.
+    """
+    _require_rows("T_world_camera", T_world_camera, len(T_world_camera), (3, 4))
+    lines = [" ".join(f"{value:.12g}" for value in pose.ravel()) for pose in T_world_camera]
+    with writing(path):
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
 def write_intrinsics(path: Path, timestamps_s: Float64Array, intrinsics: FloatArray) -> None:
     """Write pinhole intrinsics as rows `timestamp fx fy cx cy`.
 

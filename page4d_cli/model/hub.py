@@ -4,7 +4,7 @@ from pathlib import Path
 
 from page4d_cli.core.errors import WeightsError
 from page4d_cli.model.checkpoint import sha256_of
-from page4d_cli.model.weights_table import RANDOM, HubFile
+from page4d_cli.model.weights_table import TINY, HubFile
 
 PROBE_TIMEOUT_S = 5.0
 
@@ -47,7 +47,7 @@ def fetch(file: HubFile) -> Path:
     except (HTTPError, OSError) as error:
         raise WeightsError(
             f"cannot download {file}: {_reason(error)}; download it from {url} on another machine "
-            f"and pass its path, --weights PATH/{file.file}; or run without it: --weights {RANDOM}"
+            f"and pass its path, --weights PATH/{file.file}; or try things without it: --weights {TINY}"
         ) from error
     if file.sha256 is not None and sha256_of(path) != file.sha256:
         raise WeightsError(

@@ -18,7 +18,7 @@ from page4d_cli.model.hub import fetch
 from page4d_cli.model.initialise import RANDOM_CONFIG, random_model
 from page4d_cli.model.network import Page4D
 from page4d_cli.model.runtime import Runtime, pick
-from page4d_cli.model.weights_table import RANDOM, WEIGHTS
+from page4d_cli.model.weights_table import RANDOM, WEIGHTS, BundledFile
 
 RANDOM_SEED = 0
 MASK_STRENGTH: Mapping[Variant, float] = MappingProxyType(
@@ -102,8 +102,24 @@ def load_model(
         )
     stated = variant or (entry.variant if entry is not None else None)
     info = WeightsInfo(str(name_or_path), resolve_variant(checkpoint, fit, stated), path)
-    notes = (f"ignored {len(fit.ignored)} track_head tensors",) if fit.ignored else ()
-    return assemble(fit.config, checkpoint.tensors, runtime=runtime, info=info, notes=notes)
+    notes = [f"ignored {len(fit.ignored)} track_head tensors"] if fit.ignored else []
+    if entry is not None and entry.note is not None:
+        notes.append(entry.note)
+    return assemble(fit.config, checkpoint.tensors, runtime=runtime, info=info, notes=tuple(notes))
+
+
+def config_of(name_or_path: str | Path) -> ModelConfig:
+    """Sizes of the network that weights are for, known without a download.
+
+    Raises:
+        WeightsError: there is no such name or file, or the file cannot be read.
+    """
+    entry = WEIGHTS.get(str(name_or_path))
+    if entry is None or isinstance(entry.source, BundledFile):
+        return examine(read_checkpoint(locate(name_or_path))).config
+    if entry.source is None:
+        return RANDOM_CONFIG
+    return ModelConfig(spatial_mask=None) if entry.variant is Variant.VGGT else ModelConfig()
 
 
 def image_size_of(name_or_path: str | Path) -> int:
@@ -112,10 +128,7 @@ def image_size_of(name_or_path: str | Path) -> int:
     Raises:
         WeightsError: there is no such name or file, or the file cannot be read.
     """
-    entry = WEIGHTS.get(str(name_or_path))
-    if entry is None:
-        return examine(read_checkpoint(locate(name_or_path))).config.image_size
-    return (RANDOM_CONFIG if entry.source is None else ModelConfig()).image_size
+    return config_of(name_or_path).image_size
 
 
 def locate(name_or_path: str | Path) -> Path:
@@ -130,7 +143,8 @@ def locate(name_or_path: str | Path) -> Path:
             f"the weights {name_or_path} have no file, the program makes them; name other weights"
         )
     if entry is not None and entry.source is not None:
-        return fetch(entry.source)
+        source = entry.source
+        return source.path if isinstance(source, BundledFile) else fetch(source)
     path = Path(name_or_path).expanduser()
     if not path.exists():
         close = difflib.get_close_matches(str(name_or_path), WEIGHTS, n=1)
@@ -186,7 +200,8 @@ def tensor_dtypes(model: Page4D, dtype: torch.dtype) -> dict[str, torch.dtype]:
 def _load_random(variant: Variant | None, runtime: Runtime) -> LoadedModel:
     if variant is Variant.VGGT:
         raise WeightsError("the weights random have a mask head; their variant is nomask or mask")
-    info = WeightsInfo(RANDOM, variant or WEIGHTS[RANDOM].variant, None)
+    entry = WEIGHTS[RANDOM]
+    info = WeightsInfo(RANDOM, variant or entry.variant, None)
     tensors = random_model(RANDOM_CONFIG, RANDOM_SEED).state_dict()
-    notes = ("the weights are random: the numbers mean nothing",)
+    notes = () if entry.note is None else (entry.note,)
     return assemble(RANDOM_CONFIG, tensors, runtime=runtime, info=info, notes=notes)

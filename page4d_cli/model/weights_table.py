@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
@@ -23,15 +24,30 @@ class HubFile:
 
 
 @dataclass(frozen=True)
+class BundledFile:
+    """A file that comes with the package."""
+
+    file: str
+
+    @property
+    def path(self) -> Path:
+        """Where it is."""
+        return Path(__file__).parents[1] / "assets" / self.file
+
+
+@dataclass(frozen=True)
 class WeightsEntry:
     """What a name stands for."""
 
     variant: Variant
     description: str
-    source: HubFile | None
+    source: HubFile | BundledFile | None
     """None for `random`, which needs no file."""
+    note: str | None = None
+    """What whoever loads them is told."""
 
 
+TINY = "tiny"
 RANDOM = "random"
 
 WEIGHTS: Mapping[str, WeightsEntry] = MappingProxyType(
@@ -51,10 +67,18 @@ WEIGHTS: Mapping[str, WeightsEntry] = MappingProxyType(
             "VGGT, the baseline",
             HubFile("facebook/VGGT-1B", "model", "model.safetensors"),
         ),
+        TINY: WeightsEntry(
+            Variant.NOMASK,
+            "a small network that knows the drawn scenes of one room; needs no network",
+            BundledFile("tiny.safetensors"),
+            "these small weights know drawn scenes of one room only: on real pictures their numbers "
+            "mean little",
+        ),
         RANDOM: WeightsEntry(
             Variant.NOMASK,
             "a small random network to try things with; its numbers mean nothing",
             None,
+            "the weights are random: the numbers mean nothing",
         ),
     }
 )
@@ -64,7 +88,7 @@ VARIANT_OF_FILE_NAME: Mapping[str, Variant] = MappingProxyType(
     {
         entry.source.file: entry.variant
         for entry in WEIGHTS.values()
-        if entry.source is not None and entry.variant is not Variant.VGGT
+        if isinstance(entry.source, HubFile) and entry.variant is not Variant.VGGT
     }
 )
 """The released files' names tell what their tensors do not: whether the mask is on."""

@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from page4d_cli.core.enums import Dataset, OnBad
-from page4d_cli.core.errors import DatasetError, FramesError
-from page4d_cli.data.registry import READERS, sequence_folders
-from page4d_cli.data.sequence import Sequence
-from page4d_cli.data.tum import Pinhole
+from page4d_cli.core.errors import DatasetError, FramesError, InputError
+from page4d_cli.data.registry import find_sequences
+from page4d_cli.data.sequence import Pinhole, Sequence
 from page4d_cli.pipelines.data_checks import (
     LIMITS,
     Check,
@@ -104,11 +103,17 @@ def check_data(
     Raises:
         DatasetError: there is no sequence, or a file cannot be read and `on_bad` is STOP.
         FramesError: a picture cannot be read and `on_bad` is STOP.
+        InputError: the data set lacks poses or depth.
     """
+    if dataset not in LIMITS:
+        raise InputError(
+            f"{dataset.value} does not have poses and depth to check against each other; those "
+            f"that have: {', '.join(each.value for each in LIMITS)}; see page4d data check"
+        )
     reports, skipped = [], []
-    for folder in sequence_folders(dataset, root):
+    for found in find_sequences(dataset, root):
         try:
-            sequence = READERS[dataset].read(folder, pinhole)
+            sequence = found.read(pinhole)
             report = check_sequence(sequence, LIMITS[dataset], on_bad, progress)
         except _UNREADABLE as error:
             if on_bad is OnBad.STOP:

@@ -17,8 +17,7 @@ from pathlib import Path
 
 from page4d_cli.core.enums import Dataset, OnBad
 from page4d_cli.core.errors import OutputError
-from page4d_cli.data.sequence import Sequence
-from page4d_cli.data.tum import Pinhole
+from page4d_cli.data.sequence import Pinhole, Sequence
 from page4d_cli.io.staging import create_staging, remove_stale_staging
 from page4d_cli.io.strict_json import Json, encode
 from page4d_cli.io.writing import writing

@@ -1,19 +1,32 @@
 """Choose the points of a clip's coloured cloud."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from page4d_cli.core.geometry import world_points_from_depth
-from page4d_cli.core.types import Float32Array, Frames, UInt8Array
+from page4d_cli.core.geometry import FloatArray, world_points_from_depth
+from page4d_cli.core.types import Float32Array, FrameInfo, UInt8Array
 
 CONFIDENCE_PERCENTILE = 30.0
 """Pixels below this percentile of the clip's confidence are left out. Its scale means nothing: an
 absolute threshold would give an empty cloud for one clip and noise for another."""
 MAX_POINTS = 1_000_000
 SAMPLES_FOR_THRESHOLD = 2_000_000
+
+
+class ColouredFrames(Protocol):
+    """`core.types.Frames`, or pictures whose sizes differ."""
+
+    @property
+    def images(self) -> Sequence[UInt8Array] | UInt8Array:
+        """S pictures (H, W, 3)."""
+
+    @property
+    def infos(self) -> Sequence[FrameInfo]:
+        """S of them."""
 
 
 @dataclass(frozen=True)
@@ -24,19 +37,35 @@ class Cloud:
     """(N, 3)."""
     colors: UInt8Array
     """(N, 3)."""
+    confidence: Float32Array
+    """(N,)."""
+    frame_indices: NDArray[np.int32]
+    """(N,) the frame that each point was seen in; ascending."""
     candidates: int
     """Pixels with a usable depth and camera."""
     confidence_threshold: float
 
+    def take(self, chosen: NDArray[np.intp]) -> "Cloud":
+        """The points at these indices, which must ascend."""
+        return replace(
+            self,
+            points=self.points[chosen],
+            colors=self.colors[chosen],
+            confidence=self.confidence[chosen],
+            frame_indices=self.frame_indices[chosen],
+        )
+
 
 def choose_cloud(
-    frames: Frames,
+    frames: ColouredFrames,
     depth: Sequence[Float32Array],
     confidence: Sequence[Float32Array],
-    extrinsics: Float32Array,
-    intrinsics: Float32Array,
+    extrinsics: FloatArray,
+    intrinsics: FloatArray,
     *,
     max_points: int = MAX_POINTS,
+    confidence_percentile: float = CONFIDENCE_PERCENTILE,
+    keep: Sequence[NDArray[np.bool_]] | None = None,
 ) -> Cloud:
     """Unproject the pixels that the network is surest of.
 
@@ -47,44 +76,74 @@ def choose_cloud(
         extrinsics: (S, 3, 4) T_camera_world.
         intrinsics: (S, 3, 3) in pixels of the maps.
         max_points: above this an even random choice (always the same) is made.
+        confidence_percentile: pixels below this percentile of the clip's confidence are left out.
+        keep: S masks (H, W) of the pixels that may be taken, such as the static ones; they do not
+            change the confidence that is asked for.
     """
     usable = [
         _usable(frames, index, depth[index], confidence[index])
         if np.isfinite(extrinsics[index]).all() and has_usable_focal_length(intrinsics[index])
         else np.zeros(depth[index].shape, bool)
-        for index in range(len(frames))
+        for index in range(len(frames.infos))
     ]
-    threshold = _threshold(confidence, usable)
+    threshold = _threshold(confidence, usable, confidence_percentile)
     kept = [mask & (c >= threshold) for mask, c in zip(usable, confidence, strict=True)]
-    total = sum(int(mask.sum()) for mask in kept)
-    share = min(1.0, max_points / max(total, 1))
+    if keep is not None:
+        kept = [mask & allowed for mask, allowed in zip(kept, keep, strict=True)]
+    counts = _shares([int(mask.sum()) for mask in kept], max_points)
     rng = np.random.default_rng(0)
     points = [np.empty((0, 3), np.float32)]
     colors = [np.empty((0, 3), np.uint8)]
+    sureness = [np.empty(0, np.float32)]
     for index, mask in enumerate(kept):
         pixels = np.flatnonzero(mask)
-        pixels = rng.choice(pixels, int(len(pixels) * share), replace=False, shuffle=False)
+        pixels = rng.choice(pixels, counts[index], replace=False, shuffle=False)
         if not len(pixels):
             continue
         usable_depth = np.where(mask, depth[index], 0).astype(np.float64)
         world = world_points_from_depth(usable_depth, intrinsics[index], extrinsics[index])
         points.append(world.reshape(-1, 3)[pixels].astype(np.float32))
         colors.append(frames.images[index].reshape(-1, 3)[pixels])
+        sureness.append(confidence[index].reshape(-1)[pixels])
     return Cloud(
         np.concatenate(points),
         np.concatenate(colors),
+        np.concatenate(sureness),
+        np.repeat(np.arange(len(counts), dtype=np.int32), counts),
         candidates=sum(int(mask.sum()) for mask in usable),
         confidence_threshold=threshold,
     )
 
 
-def has_usable_focal_length(intrinsics: Float32Array) -> bool:
+def one_per_voxel(cloud: Cloud, size: float) -> Cloud:
+    """Keep the surest point of every cube of a grid; of equally sure ones, the first.
+
+    Args:
+        cloud: what to thin out.
+        size: edge of a cube, in the unit of the cloud.
+    """
+    cells = np.floor(cloud.points / np.float64(size))
+    surest_first = np.argsort(-cloud.confidence, kind="stable")
+    _, first = np.unique(cells[surest_first], axis=0, return_index=True)
+    return cloud.take(np.sort(surest_first[first]))
+
+
+def at_most(cloud: Cloud, max_points: int) -> Cloud:
+    """Thin a cloud out at random, always in the same way, to a number of points."""
+    count = len(cloud.points)
+    if count <= max_points:
+        return cloud
+    chosen = np.random.default_rng(0).choice(count, max_points, replace=False, shuffle=False)
+    return cloud.take(np.sort(chosen))
+
+
+def has_usable_focal_length(intrinsics: FloatArray) -> bool:
     """Whether K (3, 3) is a camera: a field of view of 0 or beyond π gives none."""
     return bool(np.isfinite(intrinsics).all() and (np.diagonal(intrinsics) > 0).all())
 
 
 def _usable(
-    frames: Frames, index: int, depth: Float32Array, confidence: Float32Array
+    frames: ColouredFrames, index: int, depth: Float32Array, confidence: Float32Array
 ) -> NDArray[np.bool_]:
     left, top, right, bottom = frames.infos[index].transform.content
     inside = np.zeros(depth.shape, bool)
@@ -92,11 +151,21 @@ def _usable(
     return inside & np.isfinite(depth) & (depth > 0) & np.isfinite(confidence)
 
 
-def _threshold(confidence: Sequence[Float32Array], usable: Sequence[NDArray[np.bool_]]) -> float:
+def _shares(counts: Sequence[int], most: int) -> list[int]:
+    """How many of each frame to take, evenly, so that there are `most` together, or all."""
+    ends = np.cumsum([0, *counts])
+    total = int(ends[-1])
+    shares: list[int] = np.diff(ends * min(most, total) // max(total, 1)).tolist()
+    return shares
+
+
+def _threshold(
+    confidence: Sequence[Float32Array], usable: Sequence[NDArray[np.bool_]], percentile: float
+) -> float:
     """The percentile over the clip, from a regular sample: at least some pixels reach it."""
     count = sum(int(mask.sum()) for mask in usable)
     if count == 0:
         return 0.0
     step = max(1, count // SAMPLES_FOR_THRESHOLD)
     sample = np.concatenate([c[mask][::step] for c, mask in zip(confidence, usable, strict=True)])
-    return float(np.percentile(sample, CONFIDENCE_PERCENTILE))
+    return float(np.percentile(sample, percentile))

@@ -60,7 +60,11 @@ LIMITS = {
     Dataset.SYNTHETIC: Limits(valid_share=0.9, depth_error=1e-3, inlier_error=0.01),
     Dataset.TUM: _SENSOR,
     Dataset.BONN: _SENSOR,
+    Dataset.SINTEL: Limits(valid_share=0.9, depth_error=0.03, inlier_error=0.05),
+    Dataset.DYCHECK: _SENSOR,
+    Dataset.FOLDER: _SENSOR,
 }
+"""Of data sets that have poses and depth."""
 
 
 def check_cameras(

@@ -2,7 +2,7 @@
 
 import platform
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -77,19 +77,47 @@ def write_run(
         WriteError: the disk is full, or the like.
     """
     heads = frozenset[Head]().union(*(HEADS_FOR[save] for save in options.save))
+
+    def predict(files: RunFiles, timings_s: dict[str, float]) -> None:
+        with ThreadPoolExecutor(max_workers=1) as disk:
+            with _timed(timings_s, "aggregator"):
+                encoding = encode_clip(model, frames, heads=heads, progress=progress)
+            with _timed(timings_s, "heads"):
+                _run_heads(model, encoding, heads, files, disk, progress)
+
+    return write_run_by(
+        predict, model, frames, out, options, timings_s=timings_s, progress=progress
+    )
+
+
+def write_run_by(
+    predict: Callable[[RunFiles, dict[str, float]], None],
+    model: LoadedModel,
+    frames: Frames,
+    out: Path,
+    options: RunOptions,
+    *,
+    timings_s: dict[str, float] | None = None,
+    progress: Progress | None = None,
+) -> Manifest:
+    """Write a run directory of what `predict` gives to it; otherwise as `write_run`.
+
+    Args:
+        predict: hands cameras and maps of all frames to the files, and notes what took how long.
+        model: that predicts.
+        frames: the whole clip.
+        out: the directory.
+        options: what to write.
+        timings_s: what was measured before, taken over into the manifest.
+        progress: told about the files that are written at the end.
+    """
     timings_s = dict(timings_s or {})
     reset_peak_memory(model.runtime.device)
-    with (
-        RunWriter(out, overwrite=options.overwrite) as writer,
-        ThreadPoolExecutor(max_workers=1) as disk,
-    ):
+    with RunWriter(out, overwrite=options.overwrite) as writer:
         checksum = Thread(target=lambda: model.info.sha256, daemon=True)
         checksum.start()  # it reads gigabytes; Ctrl-C need not wait for it
         files = RunFiles(frames, writer, options.save, options.resolution)
-        with _timed(timings_s, "aggregator"):
-            encoding = encode_clip(model, frames, heads=heads, progress=progress)
-        with _timed(timings_s, "heads"):
-            _run_heads(model, encoding, heads, files, disk, progress)
+        predict(files, timings_s)
         with _timed(timings_s, "derived files"):
             files.write_derived(progress)
         checksum.join()

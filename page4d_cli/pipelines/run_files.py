@@ -6,18 +6,18 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from page4d_cli.core.enums import Head, Resolution, Save, TimestampSource
+from page4d_cli.core.enums import Head, Resolution, Save
 from page4d_cli.core.geometry import invert_rigid
 from page4d_cli.core.resample import to_source_pixels
 from page4d_cli.core.types import Float32Array, Frames
 from page4d_cli.io import run_directory as names
-from page4d_cli.io.colour import robust_range
 from page4d_cli.io.depth_png import scale_for, write_depth_png
 from page4d_cli.io.point_cloud import write_ply
-from page4d_cli.io.preview import write_preview
 from page4d_cli.io.run_directory import RunWriter
 from page4d_cli.io.trajectory import write_intrinsics, write_tum
+from page4d_cli.io.trajectory_picture import write_trajectory_picture
 from page4d_cli.io.writing import writing
+from page4d_cli.pipelines.clip_preview import write_clip_preview
 from page4d_cli.pipelines.cloud import (
     CONFIDENCE_PERCENTILE,
     choose_cloud,
@@ -25,8 +25,6 @@ from page4d_cli.pipelines.cloud import (
 )
 from page4d_cli.pipelines.infer import DenseChunk, Progress
 
-PREVIEW_RATE_WITHOUT_TIME = 10.0
-PREVIEW_RATE_LIMITS = (1.0, 60.0)
 STEMS_IN_MESSAGE = 5
 
 _MAPS: dict[Head, tuple[tuple[str, Callable[[str], str], Save], ...]] = {
@@ -65,7 +63,11 @@ class RunFiles:
 
     def __post_init__(self) -> None:
         """Find out now, not after hours of work, if something is in the way of a file."""
-        for save, name in ((Save.CLOUD, names.CLOUD), (Save.PREVIEW, names.PREVIEW)):
+        for save, name in (
+            (Save.CLOUD, names.CLOUD),
+            (Save.PREVIEW, names.PREVIEW),
+            (Save.PREVIEW, names.TRAJECTORY_PICTURE),
+        ):
             if save in self.save:
                 self.writer.path(name)
 
@@ -90,6 +92,10 @@ class RunFiles:
         path = self.writer.path(names.CAMERAS)
         with writing(path):
             np.savez(path, extrinsics=extrinsics, intrinsics=of_maps)
+        if Save.PREVIEW in self.save and pose_ok.any():
+            numbers = [self.frames.infos[index].index for index in np.flatnonzero(pose_ok)]
+            picture = self.writer.path(names.TRAJECTORY_PICTURE)
+            write_trajectory_picture(picture, T_world_camera, numbers)
 
     def write_chunk(self, chunk: DenseChunk) -> None:
         """Take the maps of some frames; may run in a thread of its own."""
@@ -146,19 +152,13 @@ class RunFiles:
         }
 
     def _write_preview(self) -> None:
-        has_time = self.frames.timestamp_source is not TimestampSource.INDEX
-        write_preview(
+        write_clip_preview(
             self.writer.path(names.PREVIEW),
-            list(self.frames.images),
+            self.frames.images,
             self._depth,
-            depth_range=robust_range(
-                self._content(index, depth) for index, depth in enumerate(self._depth)
-            ),
-            labels=[
-                f"frame {info.index}" + (f"  {info.timestamp_s:.3f} s" if has_time else "")
-                for info in self.frames.infos
-            ],
-            frame_rate=_preview_rate(self.frames),
+            self.frames.infos,
+            self.frames.timestamp_source,
+            self._confidence if Save.CONFIDENCE in self.save else (),
         )
 
     def _content(self, index: int, map_: Float32Array) -> Float32Array:
@@ -187,11 +187,3 @@ class RunFiles:
             rest = len(stems) - STEMS_IN_MESSAGE
             more = f" and {rest} more" if rest > 0 else ""
             self.problems.append(f"frame {', '.join(stems[:STEMS_IN_MESSAGE])}{more}: {what}")
-
-
-def _preview_rate(frames: Frames) -> float:
-    """The clip's own rate where it has one, within what players show well."""
-    if frames.timestamp_source is TimestampSource.INDEX or len(frames) < 2:
-        return PREVIEW_RATE_WITHOUT_TIME
-    period_s = float(np.median(np.diff(frames.timestamps_s)))
-    return float(np.clip(1 / max(period_s, 1e-6), *PREVIEW_RATE_LIMITS))

@@ -11,7 +11,7 @@ from page4d_cli.model.fit import examine, resolve_variant, skeleton
 from page4d_cli.model.hub import cached_path, fetch
 from page4d_cli.model.runtime import DTYPES
 from page4d_cli.model.weights import locate, tensor_dtypes
-from page4d_cli.model.weights_table import WEIGHTS
+from page4d_cli.model.weights_table import WEIGHTS, BundledFile, HubFile
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class NamedWeights:
     description: str
     where: str
     path: str | None
-    """In the Hub's cache; None if it is not there."""
+    """None if it is not on this machine, or no file."""
     bytes: int | None
     is_ready: bool
     """Whether it runs without a download."""
@@ -66,16 +66,16 @@ class Conversion:
 
 
 def list_weights() -> tuple[NamedWeights, ...]:
-    """Every name, and whether its file is in the Hub's cache."""
+    """Every name, and whether its file is here."""
     rows = []
     for name, entry in WEIGHTS.items():
-        path = cached_path(entry.source) if entry.source is not None else None
+        where, path = _place(entry.source)
         rows.append(
             NamedWeights(
                 name,
                 entry.variant,
                 entry.description,
-                "built in" if entry.source is None else f"{entry.source.repo}/{entry.source.file}",
+                where,
                 None if path is None else str(path),
                 None if path is None else path.stat().st_size,
                 entry.source is None or path is not None,
@@ -91,9 +91,9 @@ def download(name: str) -> Path:
         WeightsError: there is no such name with a file, or it cannot be downloaded.
     """
     entry = WEIGHTS.get(name)
-    if entry is None or entry.source is None:
-        names = [name for name, one in WEIGHTS.items() if one.source is not None]
-        what = "no name" if entry is None else "made by the program and needs no download"
+    if entry is None or not isinstance(entry.source, HubFile):
+        names = [name for name, one in WEIGHTS.items() if isinstance(one.source, HubFile)]
+        what = "no name" if entry is None else "part of the program and needs no download"
         raise WeightsError(f"'{name}' is {what}; weights to download: {', '.join(names)}")
     return fetch(entry.source)
 
@@ -175,6 +175,13 @@ def convert(
     return Conversion(
         str(path), str(destination), destination.stat().st_size, variant, len(fit.ignored)
     )
+
+
+def _place(source: HubFile | BundledFile | None) -> tuple[str, Path | None]:
+    """Where weights come from, in words, and their file if it is on this machine."""
+    if isinstance(source, HubFile):
+        return f"{source.repo}/{source.file}", cached_path(source)
+    return "built in", None if source is None else source.path
 
 
 def _require_free(destination: Path, overwrite: bool) -> None:

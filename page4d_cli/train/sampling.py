@@ -13,6 +13,7 @@ from enum import Enum
 import numpy as np
 
 from page4d_cli.core.errors import InputError
+from page4d_cli.train.permutation import permuted
 
 # Streams of random numbers that must never meet, each keyed by (seed, stream, …).
 _SHAPES, _PERMUTATIONS = 0, 1
@@ -29,6 +30,16 @@ class FrameOrder(str, Enum):
     """Any order."""
 
 
+class Placing(str, Enum):
+    """Where in a sequence a clip lies."""
+
+    EVEN = "even"
+    """Every run of distinct frames at one stride is as likely as any other at that stride."""
+    GROWN = "grown"
+    """The original's way, see `grow_window`: clips pile up at the ends of the sequence, and frames
+    repeat where too few lie at the stride drawn."""
+
+
 @dataclass(frozen=True)
 class WindowOptions:
     """Which frames of a sequence make a clip."""
@@ -36,26 +47,14 @@ class WindowOptions:
     strides: tuple[int, ...] = (1,)
     """Distances between frame numbers to choose from, each as likely where it fits."""
     order: FrameOrder = FrameOrder.TEMPORAL
+    placing: Placing = Placing.EVEN
 
     def __post_init__(self) -> None:
         if not self.strides or min(self.strides) < 1:
             raise InputError(f"strides {list(self.strides)} are not allowed; give 1 or more each")
 
 
-@dataclass(frozen=True)
-class ClipWindow:
-    """The frames of one clip."""
-
-    frames: tuple[int, ...]
-    """Frame numbers in the order that the network sees them."""
-
-    @property
-    def repeats(self) -> tuple[bool, ...]:
-        """True where a frame was already shown, because the sequence is too short for the clip."""
-        return tuple(frame in self.frames[:place] for place, frame in enumerate(self.frames))
-
-
-def clip_window(numbers: Sequence[int], pair: tuple[int, int], count: int) -> ClipWindow:
+def grow_window(numbers: Sequence[int], pair: tuple[int, int], count: int) -> tuple[int, ...]:
     """Grow a pair of frames to a clip, as the original does.
 
     The clip keeps the pair's distance and grows to the right as far as it can, then to the left.
@@ -76,22 +75,26 @@ def clip_window(numbers: Sequence[int], pair: tuple[int, int], count: int) -> Cl
     stride = second - first
     lane = _lanes(numbers, stride)[first % stride]
     end = min(lane.index(first) + max(count, 2), len(lane))
-    return ClipWindow(_filled(lane[max(end - count, 0) : end], count))
+    return _filled(lane[max(end - count, 0) : end], count)
 
 
 def draw_window(
     numbers: Sequence[int], count: int, options: WindowOptions, rng: np.random.Generator
-) -> ClipWindow:
-    """Draw a clip of distinct frames, every position as likely as any other.
+) -> tuple[int, ...]:
+    """Draw a clip.
 
-    A sequence too short for the strides of the options is taken at the widest smaller stride that
-    fits. Only if it has fewer than `count` frames at all does its last frame repeat.
+    With `Placing.EVEN` its frames are distinct: a sequence too short for the strides of the options
+    is taken at the widest smaller stride that fits, and only if it has fewer than `count` frames at
+    all does its last frame repeat.
 
     Args:
         numbers: ascending numbers of the frames that exist.
         count: frames wanted.
-        options: strides and order.
+        options: strides, order and placing.
         rng: where the draws come from.
+
+    Returns:
+        Frame numbers in the order that the network sees them.
 
     Raises:
         InputError: the sequence is empty, or `count` is below 1.
@@ -99,8 +102,12 @@ def draw_window(
     if not numbers:
         raise InputError("a sequence without frames has no clips; leave it out")
     _require_count(count)
-    frames = _filled(_draw_in_lane(numbers, count, options.strides, rng), count)
-    return ClipWindow(_in_order(frames, options.order, rng))
+    pairs = _pairs(numbers, options.strides) if options.placing is Placing.GROWN else []
+    if pairs:
+        frames = grow_window(numbers, pairs[int(rng.integers(len(pairs)))], count)
+    else:
+        frames = _filled(_draw_in_lane(numbers, count, options.strides, rng), count)
+    return _in_order(frames, options.order, rng)
 
 
 @dataclass(frozen=True)
@@ -186,8 +193,8 @@ def plan_batch(
     room = ranks * options.batch_size(fewest)  # of the largest batch that could be drawn here
     batches_per_pass = max(1, samples // room)
     pass_index, place = divmod(index, batches_per_pass)
-    order = _stream(_PERMUTATIONS, seed, epoch, pass_index).permutation(samples)
-    chosen = np.resize(order[place * room :], size * ranks).tolist()
+    places = (place * room + np.arange(size * ranks)) % samples
+    chosen = permuted(places, samples, _stream(_PERMUTATIONS, seed, epoch, pass_index)).tolist()
     plans = [SamplePlan(*both) for both in zip(chosen, seeds, strict=True)]
     per_rank = tuple(tuple(plans[rank * size : (rank + 1) * size]) for rank in range(ranks))
     return BatchPlan(epoch, index, images, aspect, per_rank)
@@ -208,6 +215,12 @@ def _lanes(numbers: Sequence[int], stride: int) -> dict[int, list[int]]:
     for number in numbers:
         lanes[number % stride].append(number)
     return lanes
+
+
+def _pairs(numbers: Sequence[int], strides: Sequence[int]) -> list[tuple[int, int]]:
+    """All pairs of frames that are a stride apart."""
+    there = set(numbers)
+    return [(a, a + stride) for stride in strides for a in numbers if a + stride in there]
 
 
 def _draw_in_lane(

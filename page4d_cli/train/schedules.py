@@ -65,32 +65,6 @@ class Schedule:
         return piece.at(min(max(t, 0.0), 1.0))
 
 
-def constant(value: float) -> Schedule:
-    """The same value all the time."""
-    return Schedule((Piece(Curve.LINEAR, value, value, 1.0),))
-
-
-def warm_up_and_decay(peak: float, floor: float, warm_up: float) -> Schedule:
-    """Linear from `floor` to `peak`, then a cosine back to `floor`: the released recipe's shape.
-
-    Args:
-        peak: highest value.
-        floor: first and last value.
-        warm_up: share of the run until the peak, between 0 and 1.
-
-    Raises:
-        InputError: `warm_up` is not between 0 and 1.
-    """
-    if not 0 < warm_up < 1:
-        raise InputError(f"a warm-up of {warm_up:g} of the run is not allowed; give 0 < share < 1")
-    return Schedule(
-        (
-            Piece(Curve.LINEAR, floor, peak, warm_up),
-            Piece(Curve.COSINE, peak, floor, 1 - warm_up),
-        )
-    )
-
-
 @dataclass(frozen=True)
 class MaskSchedule:
     """Strength of the spatial mask: 1, then a half cosine down to 0.

@@ -46,7 +46,7 @@ def test_a_broken_file_is_bad_input_unless_skipped(scene):
     ("arguments", "text"),
     [
         (("synthetic",), "Example: page4d check-data"),
-        (("sintel", "--root", "."), "'synthetic', 'tum', 'bonn'"),
+        (("kitti", "--root", "."), "kitti does not have poses and depth to check"),
         (("tum", "--root", ".", "--intrinsics", "525"), "give fx,fy,cx,cy"),
         (("tum", "--root", "absent"), "absent is no folder"),
     ],

@@ -35,7 +35,7 @@ def test_json_is_one_object(tmp_path):
     result = page4d("smoke", *SMALL, "--out", out, "--device", "cpu", "--json")
     answer = json.loads(result.stdout)
     assert answer["step"] == 2 and answer["out"] == str(out) and answer["bad_steps"] == 0
-    assert "step 2: validation objective" in result.stderr
+    assert "step 2: validation on synthetic: objective" in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,7 @@ def test_list_shows_every_name_and_what_is_cached(
         "page4d": ("nomask", False),
         "page4d-mask": ("mask", True),
         "vggt-1b": ("vggt", False),
+        "tiny": ("nomask", True),
         "random": ("nomask", True),
     }
     assert rows[1]["bytes"] == small.stat().st_size

@@ -2,13 +2,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from page4d_cli.core.enums import Dataset
 from page4d_cli.core.errors import DatasetError
-from page4d_cli.core.geometry import as_homogeneous, invert_rigid, matrix_from_quat_xyzw
-from page4d_cli.data.bonn import read_bonn, rigid_camera_pose
-from page4d_cli.data.registry import sequence_folders
+from page4d_cli.core.geometry import invert_rigid
 from page4d_cli.data.rgbd import associate, read_depth16, read_recording
-from page4d_cli.data.tum import FREIBURG3, ROS_DEFAULT, read_tum
+from page4d_cli.data.tum import read_tum
 
 IDENTITY = "0 0 0 0 0 0 1"
 
@@ -51,14 +48,6 @@ def test_a_frame_that_lacks_depth_is_left_out_whole(folder):
     assert "1 of 3 pictures left out: no depth" in sequence.notes
 
 
-def test_intrinsics_follow_the_name_unless_given(folder):
-    for pinhole, given in ((FREIBURG3, None), ((1.0, 2.0, 3.0, 4.0),) * 2):
-        k = read_tum(folder, given).intrinsics
-        assert (k[0, 0], k[1, 1], k[0, 2], k[1, 2]) == pinhole
-    other = folder.rename(folder.parent / "livingroom")
-    assert read_tum(other).intrinsics[0, 0] == ROS_DEFAULT[0]
-
-
 @pytest.mark.parametrize(
     ("file", "text", "message"),
     [
@@ -90,38 +79,3 @@ def test_depth_must_be_16_bit(folder):
     damaged.write_bytes(damaged.read_bytes()[:50])
     with pytest.raises(DatasetError, match=r"a\.png: it is damaged"):
         read_depth16(damaged)
-
-
-def test_bonn_poses_become_rigid_and_keep_the_geometry_up_to_scale():
-    rng = np.random.default_rng(0)
-    quats = rng.normal(size=(5, 4))
-    marker = np.concatenate([matrix_from_quat_xyzw(quats), rng.normal(size=(5, 3, 1))], axis=2)
-    rigid = rigid_camera_pose(marker)
-    rotation = rigid[:, :, :3]
-    np.testing.assert_allclose(
-        rotation @ np.swapaxes(rotation, 1, 2), np.tile(np.eye(3), (5, 1, 1)), atol=1e-12
-    )
-    np.testing.assert_allclose(np.linalg.det(rotation), 1)
-    # Written out: the similarity A⁻¹ P A M of the data set, over its scale of 1.0593.
-    exchange = np.array([[-1.0, 0, 0, 0], [0, 0, 1, 0], [0, 1, 0, 0], [0, 0, 0, 1]])
-    calibration = np.array([[1.0157, 0.1828, -0.2389, 0.0113], [0.0009, -0.8431, -0.6413, -0.0098],
-                            [-0.3009, 0.6147, -0.8085, 0.0111], [0, 0, 0, 1]])  # fmt: skip
-    similarity = np.linalg.inv(exchange) @ as_homogeneous(marker) @ exchange @ calibration
-    np.testing.assert_allclose(rigid, similarity[:, :3] / 1.0593, atol=2e-4)
-
-
-def test_bonn_reads_the_same_lists(folder):
-    sequence = read_bonn(folder)
-    assert len(sequence) == 3
-    assert sequence.intrinsics[0, 0] == 542.822841
-    assert "the lens is not undistorted" in sequence.notes
-
-
-def test_finds_sequences_at_and_below_a_root(folder, tmp_path):
-    (tmp_path / "other").mkdir()
-    assert sequence_folders(Dataset.TUM, folder) == [folder]
-    assert sequence_folders(Dataset.TUM, tmp_path) == [folder]
-    with pytest.raises(DatasetError, match=r"no sequence of synthetic; expected scene\.json"):
-        sequence_folders(Dataset.SYNTHETIC, tmp_path)
-    with pytest.raises(DatasetError, match="is no folder"):
-        sequence_folders(Dataset.TUM, tmp_path / "absent")

@@ -3,7 +3,13 @@ import pytest
 
 from page4d_cli.core.errors import RunError, WriteError
 from page4d_cli.core.geometry import matrix_from_quat_xyzw
-from page4d_cli.io.trajectory import read_intrinsics, read_tum, write_intrinsics, write_tum
+from page4d_cli.io.trajectory import (
+    read_intrinsics,
+    read_tum,
+    write_intrinsics,
+    write_kitti,
+    write_tum,
+)
 
 GOOD_ROW = "1305031102.175304 1 2 3 0 0 0 1"
 
@@ -126,3 +132,11 @@ def test_intrinsics_columns_are_fx_fy_cx_cy(tmp_path):
 def test_a_place_that_is_not_there(tmp_path):
     with pytest.raises(WriteError, match="No such file or directory"):
         write_tum(tmp_path / "no" / "t.txt", stamps(1), random_poses(1))
+
+
+def test_kitti_rows_are_the_twelve_numbers_of_the_matrix(tmp_path):
+    poses = np.random.default_rng(0).normal(size=(3, 3, 4))
+    write_kitti(tmp_path / "poses.txt", poses)
+    np.testing.assert_allclose(np.loadtxt(tmp_path / "poses.txt").reshape(3, 3, 4), poses)
+    with pytest.raises(ValueError, match="not finite"):
+        write_kitti(tmp_path / "poses.txt", poses * np.nan)

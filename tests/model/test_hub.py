@@ -110,7 +110,7 @@ def test_without_the_hub_the_error_names_the_file_and_the_ways_out(
         "weights.pt of the Hub's dataset repository someone/PAGE",
         reason,
         "--weights PATH/weights.pt",
-        "--weights random",
+        "--weights tiny",
     ):
         assert part in str(caught.value)
     assert "\n" not in str(caught.value)

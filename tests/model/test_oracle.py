@@ -150,3 +150,12 @@ def test_eps_of_every_norm(oracle_model):
         if isinstance(module, torch.nn.LayerNorm):
             small = name.startswith("aggregator.patch_embed") or name == "camera_head.adaln_norm"
             assert module.eps == (1e-6 if small else 1e-5), name
+
+
+def test_a_scaled_rotation_gives_its_unit_quaternion():
+    """Bonn's cameras come scaled by 1.0593 twice; the original's quaternion is then 0.9583 long."""
+    scaled = torch.eye(3, dtype=torch.float64) / 1.0593**2
+    original = (1 + scaled.trace()).sqrt() / 2
+    assert original.item() == pytest.approx(0.9583, abs=5e-5)
+    identity = torch.tensor([0, 0, 0, 1], dtype=torch.float64)
+    torch.testing.assert_close(matrix_to_quat_xyzw(scaled), identity)

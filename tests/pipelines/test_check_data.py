@@ -5,6 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
+from dataset_layouts import LAYOUTS, exact_truth
 from PIL import Image
 
 from page4d_cli.core.enums import Dataset, OnBad, SynthLayout
@@ -280,3 +281,17 @@ def test_writes_nothing_if_it_stops(scenes, tmp_path):
     with pytest.raises(FramesError, match=r"000000\.png does not exist"):
         check_data_to(tmp_path / "checked", Dataset.SYNTHETIC, scenes)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["scenes"]
+
+
+@pytest.mark.parametrize("name", [name for name in LAYOUTS if LAYOUTS[name].dataset in LIMITS])
+def test_exact_data_of_every_layout_passes(name, tmp_path):
+    """But for those that take their intrinsics from elsewhere, as a sensor's."""
+    truth = exact_truth(frames=6, size=(96, 72), fps=5.0)
+    dataset = LAYOUTS[name].dataset
+    LAYOUTS[name].write(tmp_path, truth)
+    k = truth.intrinsics
+    own = dataset in (Dataset.SINTEL, Dataset.DYCHECK)
+    pinhole = None if own else (k[0, 0], k[1, 1], k[0, 2], k[1, 2])
+    report = check_data(dataset, tmp_path, pinhole=pinhole)
+    assert report.passed, report.sequences[0].failures
+    assert report.sequences[0].frames == tuple(range(6))

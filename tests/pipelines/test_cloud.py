@@ -4,7 +4,12 @@ import pytest
 from page4d_cli.core.enums import TimestampSource
 from page4d_cli.core.geometry import project
 from page4d_cli.core.types import FrameInfo, Frames, PixelTransform
-from page4d_cli.pipelines.cloud import CONFIDENCE_PERCENTILE, choose_cloud
+from page4d_cli.pipelines.cloud import (
+    CONFIDENCE_PERCENTILE,
+    at_most,
+    choose_cloud,
+    one_per_voxel,
+)
 
 SIZE = (20, 30)  # height, width
 INTRINSICS = np.array([[[25.0, 0, 15], [0, 25.0, 10], [0, 0, 1]]], np.float32).repeat(2, 0)
@@ -60,7 +65,8 @@ def test_the_cap_holds_and_the_choice_repeats(scene):
     frames, depth, confidence = scene
     arguments = (frames, depth, confidence, EXTRINSICS, INTRINSICS)
     first = choose_cloud(*arguments, max_points=100)
-    assert 90 <= len(first.points) <= 100
+    assert len(first.points) == 100 and set(first.frame_indices) == {0, 1}
+    assert len(choose_cloud(*arguments, max_points=1).points) == 1
     np.testing.assert_array_equal(first.points, choose_cloud(*arguments, max_points=100).points)
 
 
@@ -72,3 +78,28 @@ def test_a_frame_without_a_camera_gives_no_points(scene):
     assert cloud.candidates == 25 * 17
     intrinsics[1, 0, 0] = np.inf
     assert len(choose_cloud(frames, depth, confidence, EXTRINSICS, intrinsics).points) == 0
+
+
+def test_one_point_a_voxel_and_it_is_the_surest(scene):
+    frames, depth, confidence = scene
+    cloud = choose_cloud(frames, depth, confidence, EXTRINSICS, INTRINSICS)
+    thin = one_per_voxel(cloud, 0.5)
+    cells = np.floor(cloud.points / 0.5).astype(int)
+    assert len(thin.points) == len(np.unique(cells, axis=0)) < len(cloud.points)
+    for point, sureness in zip(thin.points[:50], thin.confidence, strict=False):
+        same = (cells == np.floor(point / 0.5)).all(1)
+        assert cloud.confidence[same].max() == sureness
+    assert (np.diff(thin.frame_indices) >= 0).all()
+
+
+def test_masked_pixels_are_left_out_and_the_percentile_is_obeyed(scene):
+    frames, depth, confidence = scene
+    keep = [np.zeros(SIZE, bool), np.ones(SIZE, bool)]
+    cloud = choose_cloud(
+        frames, depth, confidence, EXTRINSICS, INTRINSICS, keep=keep, confidence_percentile=0
+    )
+    assert set(cloud.frame_indices) == {1} and len(cloud.points) == 25 * 17
+    half = choose_cloud(frames, depth, confidence, EXTRINSICS, INTRINSICS, confidence_percentile=50)
+    assert len(half.points) == pytest.approx(25 * 17, abs=2)
+    assert half.confidence.min() >= half.confidence_threshold
+    assert len(at_most(half, 10).points) == 10 and at_most(half, 10**6) is half

@@ -1,5 +1,6 @@
 import json
 
+import av
 import numpy as np
 import pytest
 import torch
@@ -94,6 +95,21 @@ def test_the_manifest_tells_where_it_came_from(model, frames, tmp_path):
     assert set(manifest["files"]) == files - {"manifest.json"}
 
 
+@pytest.mark.parametrize(
+    ("save", "panes", "pictures"),
+    [
+        ({Save.PREVIEW}, 2, set()),
+        ({Save.PREVIEW, Save.CONFIDENCE}, 3, set()),
+        ({Save.PREVIEW, Save.CAMERAS}, 2, {"trajectory.png"}),
+    ],
+)
+def test_the_preview_shows_what_is_saved(model, frames, tmp_path, save, panes, pictures):
+    manifest = write_run(model, frames, tmp_path / "run", RunOptions(save=frozenset(save)))
+    with av.open(str(tmp_path / "run/preview.mp4")) as container:
+        assert container.streams.video[0].width == panes * 518
+    assert {name for name in manifest.files if name.endswith(".png")} == pictures
+
+
 def test_the_cloud_says_how_it_was_chosen(model, frames, tmp_path):
     manifest = write_run(model, frames, tmp_path / "run", EVERYTHING)
     points, _ = read_ply(tmp_path / "run/cloud.ply")
@@ -133,10 +149,11 @@ def test_padding_counts_for_nothing(model, picture_folder, tmp_path):
     assert manifest.depth_png_scale == pytest.approx(65535 / deepest)
 
 
-def test_what_is_in_the_way_of_a_file_is_found_before_the_work(model, frames, tmp_path):
-    (tmp_path / "run/cloud.ply").mkdir(parents=True)
+@pytest.mark.parametrize("name", ["cloud.ply", "preview.mp4", "trajectory.png"])
+def test_what_is_in_the_way_of_a_file_is_found_before_the_work(model, frames, tmp_path, name):
+    (tmp_path / "run" / name).mkdir(parents=True)
     model.encode = None  # no work may begin
-    with pytest.raises(OutputError, match=r"cloud\.ply is in the way"):
+    with pytest.raises(OutputError, match=rf"{name} is in the way"):
         write_run(model, frames, tmp_path / "run", RunOptions(overwrite=True))
 
 
@@ -147,6 +164,7 @@ def test_a_pose_that_is_none_is_left_out(model, frames, tmp_path):
     manifest = write_run(model, frames, tmp_path / "run", EVERYTHING)
     assert any("the pose is not finite" in line for line in manifest.problems)
     assert "nan" not in (tmp_path / "run/trajectory.txt").read_text()
+    assert "trajectory.png" not in manifest.files
 
 
 def test_depths_that_are_not_finite_are_counted(model, frames, tmp_path):

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pytest
 import torch
 from torch import nn
+from train_support import released_rate
 
 from page4d_cli.core.errors import InputError
 from page4d_cli.model.config import ModelConfig
@@ -19,7 +20,6 @@ from page4d_cli.train.parameters import (
     set_learning_rates,
     trainable_parameters,
 )
-from page4d_cli.train.schedules import constant, warm_up_and_decay
 
 FROZEN = (
     "aggregator.patch_embed.*",
@@ -34,8 +34,7 @@ FROZEN = (
     "depth_head.*",
     "point_head.*",
 )
-MASK_RATE = warm_up_and_decay(2e-5, 1e-8, 0.15)
-BLOCK_RATE = warm_up_and_decay(1e-5, 1e-8, 0.05)
+MASK_RATE, BLOCK_RATE = released_rate(2e-5, 0.15), released_rate(1e-5, 0.05)
 GROUPS = (
     GroupOptions("mask", ("aggregator.spatial_mask_head.*",), MASK_RATE, 0.02),
     GroupOptions("frame", ("aggregator.frame_blocks.*",), BLOCK_RATE),
@@ -112,7 +111,7 @@ def test_a_pattern_that_does_not_match_freezes_nothing() -> None:
 
 
 def group(name: str, *patterns: str) -> GroupOptions:
-    return GroupOptions(name, patterns, constant(1.0))
+    return GroupOptions(name, patterns, BLOCK_RATE)
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,10 @@ from page4d_cli.core.errors import InputError
 from page4d_cli.train.sampling import (
     BatchOptions,
     FrameOrder,
+    Placing,
     WindowOptions,
-    clip_window,
     draw_window,
+    grow_window,
     plan_batch,
 )
 
@@ -36,20 +37,18 @@ def generator(seed: int = 0) -> np.random.Generator:
 def test_a_window_grows_as_in_the_original(
     pair: tuple[int, int], count: int, frames: tuple[int, ...]
 ) -> None:
-    window = clip_window(FRAMES, pair, count)
-    assert window.frames == frames
-    assert sum(window.repeats) == len(frames) - len(set(frames))
+    assert grow_window(FRAMES, pair, count) == frames
 
 
 @pytest.mark.parametrize("pair", [(5, 4), (4, 4), (4, 99)])
 def test_a_pair_must_be_of_the_sequence(pair: tuple[int, int]) -> None:
     with pytest.raises(InputError, match=f"{pair[0]}, {pair[1]} are no two ascending frames"):
-        clip_window(FRAMES, pair, 8)
+        grow_window(FRAMES, pair, 8)
 
 
 def test_drawn_windows_reach_every_position_and_stride_equally() -> None:
     options, rng = WindowOptions(strides=(1, 2)), generator()
-    drawn = Counter(draw_window(range(10), 4, options, rng).frames for _ in range(6000))
+    drawn = Counter(draw_window(range(10), 4, options, rng) for _ in range(6000))
     single = [window for window in drawn if window[1] - window[0] == 1]
     assert len(single) == 7  # starts 0 to 6
     assert len(drawn) == 7 + 4  # two lanes of five frames
@@ -61,19 +60,28 @@ def test_drawn_windows_reach_every_position_and_stride_equally() -> None:
 def test_a_window_follows_the_lanes_of_frames_that_exist() -> None:
     numbers = [0, 3, 6, 7, 9, 12]
     options, rng = WindowOptions(strides=(3,)), generator()
-    drawn = {draw_window(numbers, 4, options, rng).frames for _ in range(50)}
+    drawn = {draw_window(numbers, 4, options, rng) for _ in range(50)}
     assert drawn == {(0, 3, 6, 9), (3, 6, 9, 12)}
 
 
 def test_a_short_sequence_is_taken_at_a_smaller_stride_before_frames_repeat() -> None:
     options = WindowOptions(strides=(4, 8))
     windows = [draw_window(range(12), 6, options, generator(seed)) for seed in range(30)]
-    assert {window.frames for window in windows} == {(0, 2, 4, 6, 8, 10), (1, 3, 5, 7, 9, 11)}
-    assert not any(any(window.repeats) for window in windows)
+    assert set(windows) == {(0, 2, 4, 6, 8, 10), (1, 3, 5, 7, 9, 11)}
 
     too_short = draw_window(range(5), 7, options, generator())
-    assert too_short.frames == (0, 1, 2, 3, 4, 4, 4)
-    assert too_short.repeats == (False, False, False, False, False, True, True)
+    assert too_short == (0, 1, 2, 3, 4, 4, 4)
+
+
+def test_the_original_draws_a_pair_and_grows_it() -> None:
+    options, rng = WindowOptions(strides=(1, 4), placing=Placing.GROWN), generator()
+    drawn = Counter(draw_window(range(9), 3, options, rng) for _ in range(4000))
+    assert (0, 4, 8) in drawn
+    # The last run of each stride is where the pairs end that cannot grow to the right.
+    assert drawn[6, 7, 8] == pytest.approx(2 * drawn[0, 1, 2], rel=0.2)
+    assert drawn[1, 5, 5] > 0
+    alone = WindowOptions(strides=(9,), placing=Placing.GROWN)
+    assert draw_window(range(4), 2, alone, rng) in {(0, 3)}
 
 
 def test_a_sequence_without_frames_is_refused() -> None:
@@ -90,7 +98,7 @@ def test_orders() -> None:
 
     def draw(order: FrameOrder) -> set[tuple[int, ...]]:
         options = WindowOptions(order=order)
-        return {draw_window(range(4), 4, options, rng).frames for _ in range(300)}
+        return {draw_window(range(4), 4, options, rng) for _ in range(300)}
 
     assert draw(FrameOrder.TEMPORAL) == {(0, 1, 2, 3)}
     assert draw(FrameOrder.RANDOM_REFERENCE) == {
@@ -100,13 +108,6 @@ def test_orders() -> None:
         (3, 0, 1, 2),
     }
     assert len(draw(FrameOrder.SHUFFLED)) == 24
-
-
-def test_repeats_are_marked_in_any_order() -> None:
-    options = WindowOptions(order=FrameOrder.SHUFFLED)
-    window = draw_window(range(2), 5, options, generator(3))
-    fresh = [f for f, repeat in zip(window.frames, window.repeats, strict=True) if not repeat]
-    assert sorted(fresh) == [0, 1]
 
 
 @pytest.mark.parametrize(

@@ -4,16 +4,10 @@ import json
 
 import pytest
 from support import ORACLE
+from train_support import released_rate
 
 from page4d_cli.core.errors import InputError
-from page4d_cli.train.schedules import (
-    Curve,
-    MaskSchedule,
-    Piece,
-    Schedule,
-    constant,
-    warm_up_and_decay,
-)
+from page4d_cli.train.schedules import Curve, MaskSchedule, Piece, Schedule
 
 MASK = json.loads((ORACLE / "mask_schedule.json").read_text())
 PROGRESS = (0, 0.01, 0.05, 0.10, 0.15, 0.50, 0.99)
@@ -23,11 +17,11 @@ PROGRESS = (0, 0.01, 0.05, 0.10, 0.15, 0.50, 0.99)
     ("schedule", "expected"),
     [
         (
-            warm_up_and_decay(2e-5, 1e-8, 0.15),
+            released_rate(2e-5, 0.15),
             (1e-8, 1.3427e-6, 6.6733e-6, 1.33367e-5, 2e-5, 1.27403e-5, 1.6826e-8),
         ),
         (
-            warm_up_and_decay(1e-5, 1e-8, 0.05),
+            released_rate(1e-5, 0.05),
             (1e-8, 2.008e-6, 1e-5, 9.93187e-6, 9.72936e-6, 5.41748e-6, 1.2731e-8),
         ),
     ],
@@ -40,7 +34,7 @@ def test_learning_rates_of_the_released_recipe(
 
 
 def test_the_end_and_what_lies_beyond() -> None:
-    schedule = warm_up_and_decay(2e-5, 1e-8, 0.15)
+    schedule = released_rate(2e-5, 0.15)
     assert schedule(1.0) == schedule(1.5) == pytest.approx(1e-8)
     assert schedule(-1.0) == 1e-8
 
@@ -53,17 +47,11 @@ def test_a_piece_takes_over_a_little_before_its_start() -> None:
     assert steps(0.625) == pytest.approx(2.5)
 
 
-def test_constant() -> None:
-    assert {constant(3e-4)(w) for w in PROGRESS} == {3e-4}
-
-
 def test_schedules_that_make_no_sense_are_refused() -> None:
     with pytest.raises(InputError, match=r"lengths \[0.5, 0.4\]: all above 0, 1 in total"):
         Schedule((Piece(Curve.LINEAR, 0, 1, 0.5), Piece(Curve.COSINE, 1, 0, 0.4)))
     with pytest.raises(InputError, match="lengths"):
         Schedule(())
-    with pytest.raises(InputError, match="warm-up of 1 "):
-        warm_up_and_decay(1, 0, 1)
 
 
 @pytest.mark.parametrize("step", MASK["alpha"])

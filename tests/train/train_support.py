@@ -9,6 +9,7 @@ from support import ORACLE
 from page4d_cli.model.pose_encoding import extri_intri_to_pose_encoding, quat_xyzw_to_matrix
 from page4d_cli.train.batch import Batch
 from page4d_cli.train.losses.predictions import DensePrediction, Predictions
+from page4d_cli.train.schedules import Curve, Piece, Schedule
 
 replace = dataclasses.replace
 
@@ -89,3 +90,9 @@ def perfect(batch, confidence=2.0):
             batch.world_points.clone().requires_grad_(), certain.clone().requires_grad_()
         ),
     )
+
+
+def released_rate(peak, warm_up):
+    """The shape of the released recipe's learning rates."""
+    rise = Piece(Curve.LINEAR, 1e-8, peak, warm_up)
+    return Schedule((rise, Piece(Curve.COSINE, peak, 1e-8, 1 - warm_up)))

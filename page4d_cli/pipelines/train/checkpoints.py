@@ -36,6 +36,8 @@ class TrainState:
     step: int = 0
     """Optimiser steps that are done, skipped ones included."""
     bad_steps: int = 0
+    replaced_clips: int = 0
+    """Clips that could not be read, as the main process has met them."""
     best_objective: float | None = None
     """Lowest validation objective so far."""
     config: dict[str, Any] = field(default_factory=dict)

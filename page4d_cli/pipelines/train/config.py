@@ -10,11 +10,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from page4d_cli.core.enums import Precision
+from page4d_cli.core.enums import OnBad, Precision
 from page4d_cli.core.errors import InputError
-from page4d_cli.data.synthetic.recipe import SceneRecipe
 from page4d_cli.io.strict_json import MistypedError, decode, encode
 from page4d_cli.model.config import ModelConfig
+from page4d_cli.pipelines.train.data_options import DataOptions
 from page4d_cli.train.absolute_pose import AbsolutePoseOptions
 from page4d_cli.train.augment import ColourOptions
 from page4d_cli.train.losses.options import LossOptions
@@ -23,21 +23,6 @@ from page4d_cli.train.sampling import BatchOptions
 from page4d_cli.train.schedules import MaskSchedule
 
 SHIPPED = "configs"
-
-
-@dataclass(frozen=True)
-class SyntheticData:
-    """Scenes drawn on the fly (`data/synthetic`); no scene is in both parts."""
-
-    recipe: SceneRecipe = field(default_factory=SceneRecipe)
-    scenes: int = 1_000_000
-    """Training scenes: seeds 0, 1, …"""
-    gap_s: tuple[float, float] = (0.1, 0.6)
-    """Time between the frames of a clip, drawn for each clip."""
-    validation_scenes: int = 16
-    """Seeds after those of the training scenes."""
-    validation_frames: int = 4
-    validation_aspect: float = 0.75
 
 
 @dataclass(frozen=True)
@@ -52,7 +37,9 @@ class TrainConfig:
     model: ModelConfig = field(default_factory=ModelConfig)
     init_from: str | None = None
     """A name or a file of weights to start from; random weights if there is none."""
-    data: SyntheticData = field(default_factory=SyntheticData)
+    data: DataOptions = field(default_factory=DataOptions)
+    on_bad: OnBad = OnBad.STOP
+    """What to do about a file on disk that cannot be read; skip puts another clip in its place."""
     batch: BatchOptions = field(default_factory=BatchOptions)
     colour: ColourOptions | None = field(default_factory=ColourOptions)
     """None leaves the colours alone."""
@@ -104,8 +91,11 @@ class TrainConfig:
     def _check_absolute_pose(self) -> None:
         if self.absolute_pose is None:
             return
-        if self.data.recipe.room_seed is None:
-            raise InputError("absolute_pose needs scenes in one room; give data.recipe.room_seed")
+        if self.data.datasets or self.data.recipe.room_seed is None:
+            raise InputError(
+                "absolute_pose needs drawn scenes in one room; give data.recipe.room_seed and no "
+                "data.datasets"
+            )
         if self.absolute_pose.layer >= self.model.depth:
             raise InputError(
                 f"absolute_pose.layer is {self.absolute_pose.layer}; the network has layers 0 to "
@@ -158,10 +148,11 @@ def config_from_json(data: Any) -> TrainConfig:  # noqa: ANN401 - parsed JSON
     """Check and take over what `config_to_json` gave, or a merged file.
 
     Raises:
-        InputError: a key is missing, unknown or mistyped, or a value is not allowed.
+        InputError: a key is unknown or mistyped, one without a default is missing, or a value is
+            not allowed.
     """
     try:
-        config: TrainConfig = decode(TrainConfig, data, "")
+        config: TrainConfig = decode(TrainConfig, data, "", defaults=True)
     except (MistypedError, ValueError) as error:
         raise InputError(str(error)) from error
     return config

@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader
 
 from page4d_cli.core.enums import Precision
 from page4d_cli.core.errors import InputError, OutputError, Page4DError
-from page4d_cli.io.writing import writing
+from page4d_cli.io.lock import LOCK, locked
 from page4d_cli.model.checkpoint import read_checkpoint, save_checkpoint
 from page4d_cli.model.fit import examine
 from page4d_cli.model.initialise import random_model
@@ -24,7 +24,7 @@ from page4d_cli.model.pose_encoding import extri_intri_to_pose_encoding
 from page4d_cli.model.runtime import Runtime, peak_memory_bytes, pick
 from page4d_cli.model.weights import locate
 from page4d_cli.pipelines.train import checkpoints
-from page4d_cli.pipelines.train.batches import TrainingBatches, validation_batches
+from page4d_cli.pipelines.train.batches import Loaded, TrainingBatches, validation_batches
 from page4d_cli.pipelines.train.checkpoints import TrainState
 from page4d_cli.pipelines.train.config import (
     TrainConfig,
@@ -33,6 +33,7 @@ from page4d_cli.pipelines.train.config import (
     differences,
 )
 from page4d_cli.pipelines.train.learner import Learner
+from page4d_cli.pipelines.train.mixture import Mixture, open_mixture
 from page4d_cli.pipelines.train.records import Records
 from page4d_cli.pipelines.train.validate import validate
 from page4d_cli.train.absolute_pose import absolute_pose_loss
@@ -73,9 +74,11 @@ class TrainObserver:
 
     on_start: Callable[[str], None] = field(default=lambda _text: None)
     on_step: Callable[[StepReport], None] = field(default=lambda _report: None)
-    on_validation: Callable[[int, dict[str, float]], None] = field(
-        default=lambda _step, _values: None
+    on_validation: Callable[[int, str, dict[str, float]], None] = field(
+        default=lambda _step, _dataset, _values: None
     )
+    on_problem: Callable[[str], None] = field(default=lambda _text: None)
+    """What was left out: files that cannot be read, steps that are not finite. On every process."""
 
 
 @dataclass(frozen=True)
@@ -97,14 +100,16 @@ def run_training(request: TrainRequest, observer: TrainObserver = SILENT) -> Tra
 
     Args:
         request: what, where, and whether to go on.
-        observer: told what happens; on the main process only.
+        observer: told what happens; on the main process only, but for problems.
 
     Returns:
         Where the run stands at its end; None on every process but the main one.
 
     Raises:
-        InputError: the configuration, the weights to start from or the run cannot be used.
-        Page4DError: too many steps had a loss that is not finite.
+        InputError: the configuration, the data, the weights to start from or the run cannot be
+            used.
+        Page4DError: too many steps had a loss that is not finite, or a process that prepares
+            batches died.
     """
     from accelerate import Accelerator
     from accelerate.utils import DistributedDataParallelKwargs
@@ -115,8 +120,11 @@ def run_training(request: TrainRequest, observer: TrainObserver = SILENT) -> Tra
         mixed_precision=_mixed_precision(runtime),
         kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
     )
-    state = _Run(request, observer, accelerator).go()
-    return state if accelerator.is_main_process else None
+    if not accelerator.is_main_process:
+        _Run(request, TrainObserver(on_problem=observer.on_problem), accelerator).go()
+        return None
+    with locked(request.out):
+        return _Run(request, observer, accelerator).go()
 
 
 class _Run:
@@ -125,8 +133,9 @@ class _Run:
         self.out = request.out
         self.accelerator = accelerator
         self.is_main: bool = accelerator.is_main_process
-        self.observer = observer if self.is_main else TrainObserver()
+        self.observer = observer
         checkpoint, self.state = self._place(request)
+        self.mixture = self._open_data()
         self.bare = self._network(checkpoint)
         self.learner = Learner(self.bare, config.absolute_pose, config.seed)
         self._freeze()
@@ -141,13 +150,12 @@ class _Run:
                 self.learner.absolute_pose_head.load_state_dict(saved["absolute_pose_head"])
             if accelerator.scaler is not None:
                 accelerator.scaler.load_state_dict(saved["scaler"])
-        self.validation = validation_batches(config) if self.is_main else []
 
     def _place(self, request: TrainRequest) -> tuple[Path | None, TrainState]:
         """Where to begin, after looking at what is there."""
         checkpoint = checkpoints.latest(self.out)
         if not request.resume:
-            if self.out.exists() and (not self.out.is_dir() or any(self.out.iterdir())):
+            if self.out.is_dir() and any(entry.name != LOCK for entry in self.out.iterdir()):
                 raise OutputError(
                     f"{self.out} is not empty; --resume goes on with a run, or choose another --out"
                 )
@@ -163,6 +171,14 @@ class _Run:
             )
         state.config = config_to_json(self.config)
         return checkpoint, state
+
+    def _open_data(self) -> Mixture:
+        mixture = open_mixture(self.config.data, self.config.on_bad)
+        for source in mixture.datasets:
+            self.observer.on_start(str(source))
+            for reason in source.skipped if self.is_main else ():
+                self.observer.on_problem(f"left out: {reason}")
+        return mixture
 
     def _network(self, checkpoint: Path | None) -> Page4D:
         """The network on the CPU; its weights are those of `init_from`, or random."""
@@ -184,15 +200,21 @@ class _Run:
 
     def go(self) -> TrainState:
         """Train until the last step."""
-        if self.is_main:
-            with writing(self.out):
-                self.out.mkdir(parents=True, exist_ok=True)
         self.accelerator.wait_for_everyone()
-        if self.is_main:
-            with Records(self.out, self.state.step) as records:
-                self._steps(records)
-        else:
-            self._steps(None)
+        try:
+            if self.is_main:
+                with Records(self.out, self.state.step) as records:
+                    self._steps(records)
+            else:
+                self._steps(None)
+        except RuntimeError as error:
+            if "DataLoader worker" not in str(error):
+                raise
+            raise Page4DError(
+                f"a process that prepares batches died at step {self.state.step} ({error}); if the "
+                "machine ran out of memory, lower workers or batch.max_images; --resume goes on "
+                "from the last checkpoint"
+            ) from error
         self.accelerator.end_training()
         return self.state
 
@@ -225,12 +247,27 @@ class _Run:
     def _batches(self) -> Iterator[Batch]:
         accelerator = self.accelerator
         batches = TrainingBatches(
-            self.config, accelerator.process_index, accelerator.num_processes, self.state.step
+            self.config,
+            self.mixture,
+            accelerator.process_index,
+            accelerator.num_processes,
+            self.state.step,
         )
-        loader: DataLoader[Batch] = DataLoader(
+        loader: DataLoader[Loaded] = DataLoader(
             batches, batch_size=None, num_workers=self.config.workers
         )
-        yield from loader
+        for loaded in loader:
+            yield self._unpacked(loaded)
+
+    def _unpacked(self, loaded: Loaded) -> Batch:
+        """The batch, after telling what is not in it."""
+        if loaded.error is not None:
+            raise loaded.error
+        assert loaded.batch is not None
+        self.state.replaced_clips += len(loaded.replaced)
+        for reason in loaded.replaced:
+            self.observer.on_problem(f"another clip takes the place of one: {reason}")
+        return loaded.batch
 
     def _step(self, batch: Batch, step: int) -> dict[str, float]:
         """One optimiser step; a batch whose loss is not finite is skipped by all ranks alike."""
@@ -290,7 +327,7 @@ class _Run:
         self.state.bad_steps += 1
         names = "another rank's samples" if finite else ", ".join(part.sequence_names)
         message = f"step {step}: the loss is not finite with {names}"
-        self.observer.on_start(f"{message}; skipped")
+        self.observer.on_problem(f"{message}; skipped")
         if self.state.bad_steps > self.config.max_bad_steps:
             raise Page4DError(
                 f"{message}; that is bad step {self.state.bad_steps} of at most "
@@ -299,19 +336,26 @@ class _Run:
         return {"bad_steps": float(self.state.bad_steps)}
 
     def _validate(self, records: Records, done: int) -> None:
+        """Score every data set; the best checkpoint is that of the lowest mean objective."""
         strength = self.config.mask(done)
-        values = validate(
-            self.bare,
-            self.validation,
-            self.config.loss,
-            mask_strength=strength,
-            device=self.accelerator.device,
-        )
-        records.add("val/synthetic", done - 1, values)
-        self.observer.on_validation(done, values)
+        objectives = []
+        for name, clips in self.mixture.validation_clips().items():
+            values = validate(
+                self.bare,
+                map(self._unpacked, validation_batches(self.config, clips)),
+                self.config.loss,
+                mask_strength=strength,
+                device=self.accelerator.device,
+            )
+            records.add(f"val/{name}", done - 1, values)
+            self.observer.on_validation(done, name, values)
+            objectives.append(values["objective"])
+        if not objectives:
+            return
+        objective = sum(objectives) / len(objectives)
         best = self.state.best_objective
-        if best is None or values["objective"] < best:
-            self.state.best_objective = values["objective"]
+        if best is None or objective < best:
+            self.state.best_objective = objective
             variant = checkpoints.variant_at(strength)
             save_checkpoint(self.out / BEST, self.bare.state_dict(), self.config.model, variant)
 

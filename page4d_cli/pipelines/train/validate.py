@@ -1,6 +1,6 @@
 """Losses and plain errors on fixed scenes that are not trained on."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor
@@ -16,7 +16,7 @@ from page4d_cli.train.normalise import normalise
 
 def validate(
     model: Page4D,
-    batches: Sequence[Batch],
+    batches: Iterable[Batch],
     loss: LossOptions,
     *,
     mask_strength: float,

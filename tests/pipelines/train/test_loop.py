@@ -1,6 +1,7 @@
 """Training for real, with a network of a few thousand parameters."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -195,7 +196,7 @@ def test_a_loss_that_is_not_finite_is_skipped_then_ends_the_run(tmp_path, monkey
     def poisoned(config, plans, *arguments, **options):
         batch = original(config, plans, *arguments, **options)
         if options.get("augmented", True):
-            batch.images.fill_(float("nan"))
+            batch.batch.images.fill_(float("nan"))
         return batch
 
     monkeypatch.setattr(batches, "make_batch", poisoned)
@@ -204,6 +205,25 @@ def test_a_loss_that_is_not_finite_is_skipped_then_ends_the_run(tmp_path, monkey
     ):
         train(tmp_path / "run", "max_bad_steps=2")
     assert [line["bad_steps"] for line in curve(tmp_path / "run")] == [1, 2]
+
+
+def test_a_worker_that_dies_ends_the_run_in_one_line(tmp_path, monkeypatch):
+    """As the kernel kills it when memory runs out."""
+    from page4d_cli.pipelines.train import batches
+
+    original = batches.make_batch
+
+    def dies(config, plans, *arguments, **options):
+        if torch.utils.data.get_worker_info() is not None and len(plans) and marker.exists():
+            os.kill(os.getpid(), signal.SIGKILL)
+        marker.touch()
+        return original(config, plans, *arguments, **options)
+
+    marker = tmp_path / "one batch was made"
+    monkeypatch.setattr(batches, "make_batch", dies)
+    with pytest.raises(Page4DError, match=r"prepares batches died at step \d.*--resume") as caught:
+        train(tmp_path / "run", "workers=1")
+    assert caught.value.exit_code == 1 and "\n" not in str(caught.value).strip()
 
 
 def test_a_full_disk_leaves_the_previous_checkpoint_whole(tmp_path, monkeypatch):

@@ -1,0 +1,124 @@
+"""`page4d data`: which data sets can be read, and what of them is there."""
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from page4d_cli.commands import options as shared
+from page4d_cli.commands.console import Steps, print_json, say, short_usage
+from page4d_cli.commands.tables import print_table
+
+if TYPE_CHECKING:
+    from page4d_cli.pipelines.data_inventory import Inventory
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="List the data sets that can be read, and look at what of them is there.\n\n"
+    "[bold]Example[/bold]\n\n  page4d data check sintel",
+)
+
+
+@app.command("list")
+def list_command(as_json: shared.Json = False) -> None:
+    """Show the data sets that can be read, their benchmarks' lists, and where they are found.
+
+    They are looked for by name in the folder that PAGE4D_DATA names, else in data/.
+
+    [bold]Example[/bold]
+
+      page4d data list --json | jq '.datasets[] | select(.dataset == "sintel") | .layouts'
+    """
+    from page4d_cli.pipelines.data_inventory import list_datasets
+
+    known = list_datasets()
+    if as_json:
+        from page4d_cli.io.strict_json import encode
+
+        print_json(
+            {
+                "datasets": [
+                    {**encode(one), "root": None if one.root is None else str(one.root)}
+                    for one in known
+                ]
+            }
+        )
+        return
+    print_table(
+        ("name", "pose", "depth", "layouts", "found", "where", ""),
+        [
+            (
+                one.dataset.value,
+                str(len(one.pose_sequences) or "-"),
+                str(len(one.depth_sequences) or "-"),
+                ", ".join(one.layouts),
+                str(one.found),
+                "-" if one.root is None else str(one.root),
+                one.title,
+            )
+            for one in known
+        ],
+    )
+
+
+@app.command()
+def check(
+    context: typer.Context,
+    dataset: shared.DatasetName = None,
+    root: shared.DataRoot = None,
+    as_json: shared.Json = False,
+    quiet: shared.Quiet = False,
+) -> None:
+    """Show what there is of a data set, and what its benchmark's list has and the folder has not.
+
+    Quick: looks at lists, cameras and whether files are there, reads two frames a sequence.
+    `page4d check-data` reads them all. Exit status 1 if something is missing or broken.
+
+    [bold]Examples[/bold]
+
+      page4d data check sintel --root data/sintel
+
+      page4d data check tum --json | jq -r '.missing[]'
+    """
+    if dataset is None:
+        raise short_usage(context, "page4d data check sintel --root data/sintel")
+
+    from page4d_cli.pipelines.data_inventory import take_inventory
+
+    with Steps(hidden=quiet) as steps:
+        inventory = take_inventory(dataset, root, progress=steps.step)
+    if as_json:
+        from page4d_cli.io.strict_json import encode
+
+        result = {**encode(inventory), "root": str(inventory.root)}
+        print_json({**result, "complete": inventory.complete})
+    else:
+        _show(inventory, quiet=quiet)
+    if not inventory.complete:
+        raise typer.Exit(1)
+
+
+def _show(inventory: "Inventory", *, quiet: bool) -> None:
+    say(f"{inventory.dataset.value} in {inventory.root}", quiet=quiet)
+    print_table(
+        ("sequence", "layout", "frames", "poses", "depth", "worst offset", "benchmark", ""),
+        [
+            (
+                one.name,
+                one.layout,
+                *(str(count or "-") for count in (one.frames, one.poses, one.depths)),
+                "-" if one.worst_offset_s is None else f"{1000 * one.worst_offset_s:.1f} ms",
+                "yes" if one.in_benchmark else "no",
+                "broken" if one.problem else "incomplete" if one.lacking else "",
+            )
+            for one in inventory.sequences
+        ],
+    )
+    for one in inventory.sequences:
+        for note in one.notes:
+            say(f"{one.name}: {note}", quiet=quiet)
+        if one.lacking:
+            typer.echo(f"missing: {' and '.join(one.lacking)} of {one.name}")
+        if one.problem:
+            typer.echo(f"broken: {one.name}: {one.problem}")
+    for name in inventory.missing:
+        typer.echo(f"missing: {name}")

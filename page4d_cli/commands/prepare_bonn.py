@@ -1,0 +1,56 @@
+"""`page4d prepare-bonn`: from raw Bonn RGB-D Dynamic folders to frames with depth and pose."""
+
+from typing import Annotated
+
+import typer
+
+from page4d_cli.commands import options as shared
+from page4d_cli.commands import preparing
+from page4d_cli.commands.console import short_usage
+from page4d_cli.core.enums import Dataset, Link, Pairing
+
+EXAMPLE = "page4d prepare-bonn raw/rgbd_bonn_balloon2"
+
+
+def prepare_bonn(
+    context: typer.Context,
+    raws: preparing.Raws = None,
+    out: preparing.Out = None,
+    pairing: Annotated[
+        Pairing,
+        typer.Option(
+            help="timestamp: the closest depth map and pose. index: the same rows of all lists, "
+            "as for published numbers; they drift apart in time."
+        ),
+    ] = Pairing.TIMESTAMP,
+    frames: preparing.Frames = 110,
+    start: Annotated[
+        int, typer.Option(min=0, help="The first to take, counted in rgb.txt from 0.")
+    ] = 30,
+    stride: preparing.Stride = 1,
+    link: preparing.LinkOption = Link.COPY,
+    overwrite: preparing.Overwrite = False,
+    as_json: shared.Json = False,
+    quiet: shared.Quiet = False,
+) -> None:
+    """Choose frames of raw Bonn RGB-D Dynamic sequences, with the depth map and the pose of each.
+
+    Takes frames 30 to 139 of rgb.txt. By time stamp, a frame without a pose within 20 ms or a depth
+    map within 40 ms is left out and counted. Writes rgb_110/, depth_110/, groundtruth_110.txt and
+    associations_110.txt. A second run changes nothing.
+
+    [bold]Examples[/bold]
+
+      page4d prepare-bonn raw/rgbd_bonn_balloon2
+
+      page4d prepare-bonn raw/ --out data/bonn-by-index --pairing index --json | jq .sequences
+    """
+    if not raws:
+        raise short_usage(context, EXAMPLE)
+
+    from page4d_cli.pipelines.prepare_plan import PrepareOptions
+
+    options = PrepareOptions(
+        Dataset.BONN, frames, start, stride, pairing=pairing, link=link, overwrite=overwrite
+    )
+    preparing.prepare_and_tell(raws, options, out=out, as_json=as_json, quiet=quiet)

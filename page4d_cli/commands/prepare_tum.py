@@ -1,0 +1,47 @@
+"""`page4d prepare-tum`: from raw TUM RGB-D folders to frames with depth and pose."""
+
+from typing import Annotated
+
+import typer
+
+from page4d_cli.commands import options as shared
+from page4d_cli.commands import preparing
+from page4d_cli.commands.console import short_usage
+from page4d_cli.core.enums import Dataset, Link
+
+EXAMPLE = "page4d prepare-tum raw/rgbd_dataset_freiburg3_walking_xyz"
+
+
+def prepare_tum(
+    context: typer.Context,
+    raws: preparing.Raws = None,
+    out: preparing.Out = None,
+    frames: preparing.Frames = 90,
+    start: Annotated[
+        int, typer.Option(min=0, help="The first to take, among frames with depth and pose.")
+    ] = 0,
+    stride: preparing.Stride = 3,
+    link: preparing.LinkOption = Link.COPY,
+    overwrite: preparing.Overwrite = False,
+    as_json: shared.Json = False,
+    quiet: shared.Quiet = False,
+) -> None:
+    """Choose frames of raw TUM RGB-D sequences, with the depth map and the pose of each.
+
+    Pictures and poses less than 20 ms apart are paired, with depth within 40 ms; what lacks one of
+    them is left out and counted. Then every third is taken, 90 in all. Writes rgb_90/, depth_90/,
+    groundtruth_90.txt and associations_90.txt. A second run changes nothing.
+
+    [bold]Examples[/bold]
+
+      page4d prepare-tum raw/rgbd_dataset_freiburg3_walking_xyz
+
+      page4d prepare-tum raw/ --out data/tum --link symlink
+    """
+    if not raws:
+        raise short_usage(context, EXAMPLE)
+
+    from page4d_cli.pipelines.prepare_plan import PrepareOptions
+
+    options = PrepareOptions(Dataset.TUM, frames, start, stride, link=link, overwrite=overwrite)
+    preparing.prepare_and_tell(raws, options, out=out, as_json=as_json, quiet=quiet)

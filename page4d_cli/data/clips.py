@@ -1,0 +1,137 @@
+"""What data sets without lists have in common: pictures in order, and files named after them."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from natsort import natsorted
+from numpy.typing import NDArray
+
+from page4d_cli.core.errors import DatasetError
+from page4d_cli.core.types import Float64Array
+
+UNTIMED = "no time stamps: frames are counted as seconds"
+
+
+def count_as_seconds(count: int) -> Float64Array:
+    """(S,) 0, 1, 2, …: stamps of frames of which no time is known."""
+    return np.arange(count, dtype=np.float64)
+
+
+def frames_in(folder: Path, *patterns: str) -> tuple[Path, ...]:
+    """Files of a folder in natural order.
+
+    Args:
+        folder: where they lie.
+        patterns: of their names, any of which must match.
+
+    Raises:
+        DatasetError: there is none.
+    """
+    found = {path for pattern in patterns for path in folder.glob(pattern)}
+    if not found:
+        raise DatasetError(f"{folder} holds no {' or '.join(patterns)}")
+    return tuple(natsorted(found))
+
+
+def partners_in(folder: Path, frames: Iterable[Path], suffix: str) -> tuple[Path, ...] | None:
+    """Files of a folder that are named after frames.
+
+    Args:
+        folder: where they lie.
+        frames: the pictures.
+        suffix: of the files, `.npy` for instance.
+
+    Returns:
+        One for each frame; None if there is no such folder.
+
+    Raises:
+        DatasetError: the folder is there, and a file is not.
+    """
+    if not folder.is_dir():
+        return None
+    found = {path.name for path in folder.iterdir()}
+    paths = tuple(folder / f"{frame.stem}{suffix}" for frame in frames)
+    missing = [path for path in paths if path.name not in found]
+    if missing:
+        raise DatasetError(
+            f"{missing[0]} does not exist ({len(missing)} of {len(paths)} such files are missing); "
+            "unpack the data set again"
+        )
+    return paths
+
+
+def absent(what: str, folder: Path) -> str:
+    """Note that a kind of ground truth is not there."""
+    return f"no {what}: {folder} does not exist"
+
+
+def read_npy(path: Path, expected: str) -> NDArray[Any]:
+    """Read an array.
+
+    Args:
+        path: `.npy` file.
+        expected: what it should be, for the message.
+
+    Raises:
+        DatasetError: it is absent or damaged.
+    """
+    try:
+        return np.asarray(np.load(path, allow_pickle=False))
+    except (OSError, ValueError, EOFError) as error:
+        reason = getattr(error, "strerror", None) or f"it is damaged ({error})"
+        raise DatasetError(f"cannot read {path}: {reason}; expected {expected}") from error
+
+
+def read_npy_depth(path: Path) -> NDArray[Any]:
+    """Read a map (H, W) or (H, W, 1).
+
+    Raises:
+        DatasetError: it is absent, damaged or of another shape.
+    """
+    depth = read_npy(path, "depth (H, W) or (H, W, 1)")
+    if depth.ndim == 3 and depth.shape[2] == 1:
+        depth = depth[..., 0]
+    if depth.ndim != 2 or depth.dtype.kind not in "fiu":
+        raise DatasetError(
+            f"{path} holds {depth.dtype} of shape {depth.shape}; expected depth (H, W) or (H, W, 1)"
+        )
+    return depth
+
+
+def read_numbers(path: Path, rows: int, columns: int) -> Float64Array:
+    """Read a table of numbers in a text file.
+
+    Args:
+        path: the file.
+        rows: how many there must be.
+        columns: how many there must be in each.
+
+    Returns:
+        (rows, columns); `inf` and `nan` are let through.
+
+    Raises:
+        DatasetError: it is absent or of another form; file and line are named.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not a text file"
+        raise DatasetError(f"cannot read {path}: {reason}") from error
+    table = []
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            row = [float(word) for word in line.split()]
+        except ValueError as error:
+            raise DatasetError(f"{path}, line {number}: {error}; expected numbers") from error
+        if len(row) != columns:
+            raise DatasetError(
+                f"{path}, line {number}: {len(row)} columns; expected {columns} numbers"
+            )
+        table.append(row)
+    if len(table) != rows:
+        raise DatasetError(f"{path} has {len(table)} rows; expected {rows}")
+    return np.array(table)

@@ -1,0 +1,225 @@
+"""Errors of an estimated camera path, by evo, after a similarity alignment.
+
+Absolute trajectory error and relative pose error are those of Sturm et al., A Benchmark for the
+Evaluation of RGB-D SLAM Systems, IROS 2012; the alignment is Umeyama's (PAMI 13(4), 1991).
+"""
+
+from collections.abc import Iterable
+from dataclasses import astuple, dataclass
+from enum import Enum
+
+import numpy as np
+from evo import EvoException
+from evo.core import sync
+from evo.core.metrics import APE, PE, RPE, PoseRelation, StatisticsType, Unit
+from evo.core.trajectory import PoseTrajectory3D
+
+from page4d_cli.core.errors import EvaluationError
+from page4d_cli.core.geometry import as_homogeneous
+from page4d_cli.core.types import Float64Array
+
+MAX_OFFSET_S = 0.01
+MIN_POSES = 3
+_MIN_MOTION = 1e-12
+"""Least extent of a path, relative to its distance from the origin: what rounding leaves."""
+_MIN_WIDTH = 1e-6
+"""Least extent of a path across its main direction, relative to the extent along it."""
+
+
+class Pairing(str, Enum):
+    """How the poses of two paths were brought together."""
+
+    INDEX = "index"
+    """Equal counts: the first with the first, and so on."""
+    TIMESTAMP = "timestamp"
+    """Nearest time stamps, at most `MAX_OFFSET_S` apart."""
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """A camera path."""
+
+    timestamps_s: Float64Array
+    """(S,) seconds, none below the one before."""
+    T_world_camera: Float64Array
+    """(S, 3, 4) camera-to-world."""
+
+    def __len__(self) -> int:
+        return len(self.timestamps_s)
+
+
+@dataclass(frozen=True)
+class PoseMetrics:
+    """Root mean square errors of a path, or their means over sequences."""
+
+    ate: float
+    """Distance of the aligned positions, in the ground truth's unit."""
+    rpe_translation: float
+    """Difference of the motions from one pose to the next, aligned, in the same unit."""
+    rpe_rotation_deg: float
+    """Difference of the turns from one pose to the next."""
+
+    def as_dict(self) -> dict[str, float]:
+        """By the names of published tables: `ATE`, `RPE trans`, `RPE rot`."""
+        return dict(zip(METRIC_KEYS, astuple(self), strict=True))
+
+
+METRIC_KEYS = ("ATE", "RPE trans", "RPE rot")
+
+
+@dataclass(frozen=True)
+class PoseScore:
+    """How far an estimated path is from the true one, over N pairs of poses."""
+
+    metrics: PoseMetrics
+    pairing: Pairing
+    estimated_poses: int
+    """Poses of the estimate, with a partner or without."""
+    true_poses: int
+    scale: float
+    """What the estimate's lengths were multiplied by."""
+    estimate: Trajectory
+    """The N paired poses, aligned: in the ground truth's world and unit."""
+    ground_truth: Trajectory
+    """Their partners."""
+
+    @property
+    def errors(self) -> Float64Array:
+        """(N,) distances between the positions, in the ground truth's unit."""
+        offset = self.estimate.T_world_camera[..., 3] - self.ground_truth.T_world_camera[..., 3]
+        return np.asarray(np.linalg.norm(offset, axis=-1))
+
+    def __len__(self) -> int:
+        return len(self.ground_truth)
+
+
+def score_poses(estimate: Trajectory, ground_truth: Trajectory) -> PoseScore:
+    """Align an estimated path to the true one by a similarity, and measure what is left.
+
+    Paths of equal length are paired by index, others by time stamp.
+
+    Args:
+        estimate: in any world and unit.
+        ground_truth: the true path.
+
+    Raises:
+        EvaluationError: fewer than 3 poses have a partner; or one of the paths has no motion or is
+            a straight line, which determines no alignment; or a pose is not finite.
+    """
+    _require_order("estimated path", estimate)
+    _require_order("ground truth path", ground_truth)
+    same_count = len(estimate) == len(ground_truth)
+    pairing = Pairing.INDEX if same_count else Pairing.TIMESTAMP
+    pair = (estimate, ground_truth) if same_count else _associate(estimate, ground_truth)
+    if len(pair[0]) < MIN_POSES:
+        raise EvaluationError(_too_few(estimate, ground_truth, len(pair[0]), pairing))
+    _require_shape("estimated path", pair[0])
+    _require_shape("ground truth path", pair[1])
+    estimated, true = map(_to_evo, pair)
+    try:
+        _, _, scale = estimated.align(true, correct_scale=True)
+        metrics = PoseMetrics(
+            _rmse(APE(PoseRelation.translation_part), true, estimated),
+            _rmse(_relative(PoseRelation.translation_part), true, estimated),
+            _rmse(_relative(PoseRelation.rotation_angle_deg), true, estimated),
+        )
+    except EvoException as error:
+        raise EvaluationError(f"the estimated path cannot be aligned: {error}") from error
+    return PoseScore(
+        metrics=metrics,
+        pairing=pairing,
+        estimated_poses=len(estimate),
+        true_poses=len(ground_truth),
+        scale=float(scale),
+        estimate=_from_evo(estimated, pair[0]),
+        ground_truth=pair[1],
+    )
+
+
+def average_pose_metrics(metrics: Iterable[PoseMetrics]) -> PoseMetrics:
+    """Plain mean over sequences.
+
+    Raises:
+        EvaluationError: there are none.
+    """
+    rows = [astuple(each) for each in metrics]
+    if not rows:
+        raise EvaluationError("no path was scored: there are no metrics to average")
+    return PoseMetrics(*np.mean(rows, axis=0).tolist())
+
+
+def _associate(estimate: Trajectory, ground_truth: Trajectory) -> tuple[Trajectory, Trajectory]:
+    """Each pose of the shorter path with the nearest in time of the longer one."""
+    shorter, longer = sorted((estimate, ground_truth), key=len)
+    if not len(shorter):
+        return shorter, shorter
+    chosen, partners = sync.matching_time_indices(
+        shorter.timestamps_s, longer.timestamps_s, max_diff=MAX_OFFSET_S
+    )
+    pair = _take(shorter, chosen), _take(longer, partners)
+    return pair if shorter is estimate else (pair[1], pair[0])
+
+
+def _take(trajectory: Trajectory, indices: list[int]) -> Trajectory:
+    chosen = np.asarray(indices, np.intp)
+    return Trajectory(trajectory.timestamps_s[chosen], trajectory.T_world_camera[chosen])
+
+
+def _too_few(estimate: Trajectory, ground_truth: Trajectory, count: int, pairing: Pairing) -> str:
+    counts = f"{len(estimate)} estimated and {len(ground_truth)} true poses"
+    if pairing is Pairing.INDEX:
+        return f"{counts}; at least {MIN_POSES} are needed to align two paths"
+    return (
+        f"{counts}, of which {count} lie within {MAX_OFFSET_S} s of each other; at least "
+        f"{MIN_POSES} are needed: give both paths the same clock, or the same number of poses"
+    )
+
+
+def _require_order(what: str, trajectory: Trajectory) -> None:
+    back = np.flatnonzero(np.diff(trajectory.timestamps_s) < 0)
+    if len(back):
+        before, after = trajectory.timestamps_s[back[0] : back[0] + 2]
+        raise EvaluationError(
+            f"the time stamps of the {what} go back from {before:.6f} to {after:.6f} at pose "
+            f"{back[0] + 1} (counted from 0); sort its poses by time"
+        )
+
+
+def _require_shape(what: str, trajectory: Trajectory) -> None:
+    """Refuse paths that leave the alignment open: the similarity needs a plane's extent."""
+    positions = trajectory.T_world_camera[..., 3]
+    if not np.isfinite(trajectory.T_world_camera).all():
+        bad = int(np.argmin(np.isfinite(trajectory.T_world_camera).all((1, 2))))
+        raise EvaluationError(f"the {what} is not finite at pose {bad} (counted from 0)")
+    spread = np.linalg.svd(positions - positions.mean(0), compute_uv=False)
+    if spread[0] <= _MIN_MOTION * np.linalg.norm(positions):
+        raise EvaluationError(
+            f"the {what} has no motion: its {len(positions)} positions are the same, so no scale "
+            "can be found; use a sequence with a moving camera"
+        )
+    if spread[1] <= _MIN_WIDTH * spread[0]:
+        raise EvaluationError(
+            f"the {what} is a straight line: the turn about it is undetermined, so the paths "
+            "cannot be aligned; use a sequence that moves in more than one direction"
+        )
+
+
+def _to_evo(trajectory: Trajectory) -> PoseTrajectory3D:
+    return PoseTrajectory3D(
+        poses_se3=list(as_homogeneous(trajectory.T_world_camera)),
+        timestamps=trajectory.timestamps_s,
+    )
+
+
+def _from_evo(aligned: PoseTrajectory3D, given: Trajectory) -> Trajectory:
+    poses = np.array(aligned.poses_se3, np.float64)[:, :3]
+    return Trajectory(given.timestamps_s, poses)
+
+
+def _relative(relation: PoseRelation) -> PE:
+    return RPE(relation, delta=1, delta_unit=Unit.frames, all_pairs=True)
+
+
+def _rmse(metric: PE, true: PoseTrajectory3D, estimated: PoseTrajectory3D) -> float:
+    metric.process_data((true, estimated))
+    return float(metric.get_statistic(StatisticsType.rmse))

@@ -1,0 +1,115 @@
+"""Write a run in formats of other programs; needs neither the network nor a GPU."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from page4d_cli.core.enums import ExportFormat, Save
+from page4d_cli.core.errors import OutputError
+from page4d_cli.io.export_folder import EXPORT_JSON, export_folder
+from page4d_cli.io.rerun_log import require_rerun
+from page4d_cli.io.run_directory import Run, open_run
+from page4d_cli.io.strict_json import Json, encode
+from page4d_cli.pipelines.export_cloud import CloudOptions
+from page4d_cli.pipelines.export_formats import WRITERS, Job
+from page4d_cli.pipelines.run_clip import RunClip, read_clip
+
+if TYPE_CHECKING:  # it would load torch, which nothing here needs
+    from page4d_cli.pipelines.infer import Progress
+
+Keep = Callable[[RunClip], Sequence[NDArray[np.bool_]]]
+"""Tells which pixels points may come from: a mask (H, W) for each frame of the clip."""
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """What to write."""
+
+    formats: tuple[ExportFormat, ...]
+    frames: slice = field(default_factory=lambda: slice(None))
+    """Of the run's frames."""
+    cloud: CloudOptions = field(default_factory=CloudOptions)
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written."""
+
+    files: tuple[Path, ...]
+    details: dict[str, dict[str, Json]]
+    """What `export.json` says of each format."""
+    frames: int
+    notes: tuple[str, ...]
+    """What the person should know."""
+
+
+def export_run(
+    directory: Path,
+    out: Path,
+    options: ExportOptions,
+    *,
+    keep: Keep | None = None,
+    progress: "Progress | None" = None,
+) -> Exported:
+    """Write a run in other formats: all of those that are asked for, or nothing.
+
+    The same run and options give the same bytes, but for `rrd`, which notes when it was written.
+
+    Args:
+        directory: a run directory.
+        out: folder of the exports; formats that are there already stay.
+        options: what to write.
+        keep: leaves out pixels of the clouds, for instance the moving ones.
+        progress: told about every format.
+
+    Raises:
+        InputError: a package is missing, or the run lacks what an option needs.
+        RunError: the run cannot be read, or lacks files.
+        OutputError: the place cannot be used, or holds one of the formats already.
+        NothingLeftError: no frame or no point passes the filters.
+        WriteError: the disk is full, or the like.
+    """
+    formats = tuple(dict.fromkeys(options.formats))
+    if ExportFormat.RRD in formats:
+        require_rerun()
+    run = open_run(directory)
+    if out.absolute() == directory.absolute() or out.resolve() == directory.resolve():
+        raise OutputError(f"{out} is the run itself; choose another --out, such as {out}/export")
+    writers = {chosen: WRITERS[chosen] for chosen in formats}
+    with export_folder(
+        out, [writer.place for writer in writers.values()], overwrite=options.overwrite
+    ) as folder:
+        clip = read_clip(
+            run,
+            options.frames,
+            frozenset[Save]().union(*(writer.needs for writer in writers.values())),
+            with_pictures=any(writer.with_pictures for writer in writers.values()),
+        )
+        job = Job(clip, folder, options.cloud, None if keep is None else keep(clip))
+        details: dict[str, dict[str, Json]] = {}
+        for done, (chosen, writer) in enumerate(writers.items()):
+            if progress is not None:
+                progress(chosen.value, done, len(writers))
+            details[chosen.value] = writer.write(job)
+        common = _common(run, clip, options)
+        folder.commit({name: {**common, **own} for name, own in details.items()})
+        files = [*(file for group in folder.files.values() for file in group), EXPORT_JSON]
+    return Exported(
+        tuple(out / file for file in sorted(files)),
+        details,
+        len(clip),
+        (*clip.notes, *job.notes),
+    )
+
+
+def _common(run: Run, clip: RunClip, options: ExportOptions) -> dict[str, Json]:
+    return {
+        "run": str(run.directory.absolute()),
+        "stems": [info.stem for info in clip.infos],
+        "cloud": encode(options.cloud),
+    }

@@ -1,0 +1,199 @@
+"""Draw the layers of one network, or of two, on several clips: a folder of pictures each."""
+
+import os
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from page4d_cli._version import __version__
+from page4d_cli.core.enums import Reduction
+from page4d_cli.core.errors import DeviceError, OutputError, Page4DError, WeightsError
+from page4d_cli.core.types import Frames
+from page4d_cli.data.frames import load_frames
+from page4d_cli.data.sources import Scene, find_scenes
+from page4d_cli.io.staged_folder import check_folder, staged_folder, write_summary
+from page4d_cli.io.strict_json import Json
+from page4d_cli.model.runtime import describe_device, pick
+from page4d_cli.model.weights import LoadedModel
+from page4d_cli.pipelines.features.files import FeatureFiles, write_sheets
+from page4d_cli.pipelines.features.layers import reduced_layers
+from page4d_cli.pipelines.features.networks import Networks, require_networks
+from page4d_cli.pipelines.features.options import FeatureOptions
+from page4d_cli.pipelines.infer import Progress
+from page4d_cli.pipelines.scenes import (
+    DEFAULT_FRAMES,
+    DEFAULT_MODEL,
+    SILENT,
+    FrameChoice,
+    ModelChoice,
+    Observer,
+)
+
+SUMMARY = "features.json"
+SCHEMA = 1
+COMPARE_FOLDER = "compare"
+DEFAULT_OPTIONS = FeatureOptions()
+_MAX_ENCODERS = 8
+
+
+@dataclass(frozen=True)
+class FeatureResult:
+    """How one scene ended."""
+
+    name: str
+    out: Path
+    summary: dict[str, Json] | None = None
+    """What `features.json` says, without its list of files; None if the scene failed."""
+    error: str | None = None
+
+
+def visualize_features(
+    inputs: Sequence[str],
+    out: Path,
+    *,
+    stdin: Iterable[str] | None = None,
+    model: ModelChoice = DEFAULT_MODEL,
+    compare: ModelChoice | None = None,
+    frames: FrameChoice = DEFAULT_FRAMES,
+    options: FeatureOptions = DEFAULT_OPTIONS,
+    observer: Observer = SILENT,
+    on_result: Callable[[FeatureResult], None] = lambda _result: None,
+) -> list[FeatureResult]:
+    """Draw what the layers put out; several scenes get a folder each below `out`.
+
+    Everything that can be refused is refused before any work. With one scene an error is raised; of
+    several the others go on, and the failure stands in the result.
+
+    Args:
+        inputs: folders, videos, patterns, images, or `-` for paths on stdin.
+        out: the folder of a single scene, or the parent of several.
+        stdin: where `-` reads.
+        model: which network.
+        compare: another one of the same depth, run after the first and drawn beside it.
+        frames: which frames.
+        options: what to draw.
+        observer: told what happens; its `on_result` is not used.
+        on_result: told about each scene that ended.
+
+    Raises:
+        Page4DError: the inputs, the place or the weights cannot be used, or the only scene failed.
+    """
+    pick(model.device, model.precision)
+    choices = [model] if compare is None else [model, compare]
+    size = require_networks(choices, options).image_size
+    scenes = find_scenes(inputs, stdin)
+    places = [out if len(scenes) == 1 else out / scene.name for scene in scenes]
+    if len(scenes) > 1 and (out / SUMMARY).exists():
+        raise OutputError(f"{out} holds the pictures of one scene; choose another --out")
+    for place in places:
+        check_folder(place, overwrite=options.overwrite)
+    networks = Networks(observer.on_model)
+    results: list[FeatureResult] = []
+    for index, (scene, place) in enumerate(zip(scenes, places, strict=True)):
+        observer.on_scene(scene.name, index, len(scenes))
+        try:
+            loaded = _load(scene, frames, size)
+            summary = _write_scene(place, loaded, choices, networks, options, observer.progress)
+            result = FeatureResult(scene.name, place, summary)
+        except (WeightsError, DeviceError):
+            raise  # of no use to the other scenes either
+        except Page4DError as error:
+            if len(scenes) == 1:
+                raise
+            result = FeatureResult(scene.name, place, error=str(error))
+        results.append(result)
+        on_result(result)
+    return results
+
+
+def _load(scene: Scene, choice: FrameChoice, size: int) -> Frames:
+    return load_frames(
+        scene.source,
+        size=size,
+        fit=choice.fit,
+        stride=choice.stride,
+        fps=choice.fps,
+        start=choice.start,
+        max_frames=choice.max_frames,
+        skip_bad=choice.skip_bad,
+    )
+
+
+def _write_scene(
+    place: Path,
+    frames: Frames,
+    choices: Sequence[ModelChoice],
+    networks: Networks,
+    options: FeatureOptions,
+    progress: Progress | None,
+) -> dict[str, Json]:
+    """Write a scene's folder, whole or not at all."""
+    begin = time.perf_counter()
+    pool = ThreadPoolExecutor(min(_MAX_ENCODERS, os.cpu_count() or 1))
+    with staged_folder(place, SUMMARY, overwrite=options.overwrite) as folder, pool:
+        drawn: list[FeatureFiles] = []
+        about: list[dict[str, Json]] = []
+        for choice, part in zip(choices, (folder, folder / COMPARE_FOLDER), strict=False):
+            model = networks.get(choice)
+            about.append(_about(model, options))
+            title = f"{model.info.name} ({model.info.variant.value})"
+            keep = len(choices) > 1
+            files = FeatureFiles(part, title, frames, options, keep_maps=keep, pool=pool)
+            for layer in reduced_layers(model, frames, options, progress=progress):
+                files.write(layer)
+            del model  # or the next one would be loaded beside it
+            files.finish()
+            drawn.append(files)
+        if len(drawn) > 1:
+            write_sheets(folder, "comparison", drawn, frames, options, pool)
+        summary = _summary(frames, options, about, time.perf_counter() - begin)
+        write_summary(folder / SUMMARY, summary)
+    return summary
+
+
+def _about(model: LoadedModel, options: FeatureOptions) -> dict[str, Json]:
+    info, runtime = model.info, model.runtime
+    return {
+        "name": info.name,
+        "variant": info.variant.value,
+        "path": None if info.path is None else str(info.path),
+        "mask_strength": model.mask_strength,
+        "depth": model.config.depth,
+        "layers": list(options.layers_of(model.config)),
+        "device": describe_device(runtime.device),
+        "dtype": runtime.precision.value,
+    }
+
+
+def _summary(
+    frames: Frames,
+    options: FeatureOptions,
+    models: Sequence[dict[str, Json]],
+    seconds: float,
+) -> dict[str, Json]:
+    return {
+        "schema": SCHEMA,
+        "page4d": __version__,
+        "command": list(options.command),
+        "weights": models[0],
+        "compare": models[1] if len(models) > 1 else None,
+        "layers": models[0]["layers"],
+        "kinds": [kind.value for kind in options.kinds],
+        "reduction": options.reduction.value,
+        "cmap": None if options.reduction is Reduction.PCA else options.colour_map,
+        "scale": options.scale,
+        "network_size": list(frames.size),
+        "frames": [
+            {
+                "name": info.stem,
+                "source": info.source,
+                "index": info.index,
+                "timestamp_s": info.timestamp_s,
+            }
+            for info in frames.infos
+        ],
+        "ignored": list(frames.ignored),
+        "seconds": round(seconds, 3),
+    }
