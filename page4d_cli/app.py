@@ -9,8 +9,11 @@ from typer.core import TyperGroup
 from page4d_cli._version import __version__
 from page4d_cli.commands import (
     check_data,
+    compare,
     data,
     doctor,
+    eval_depth,
+    eval_pose,
     export,
     infer,
     motion,
@@ -113,6 +116,9 @@ app.command("prepare-tum", short_help="Raw TUM RGB-D sequences, made ready to be
 app.command("prepare-bonn", short_help="Raw Bonn RGB-D sequences, made ready to be scored.")(
     prepare_bonn.prepare_bonn
 )
+app.command("eval-depth", short_help="How good predicted depth is.")(eval_depth.eval_depth)
+app.command("eval-pose", short_help="How good predicted camera paths are.")(eval_pose.eval_pose)
+app.command(short_help="Is one evaluation worse than another?")(compare.compare)
 app.command("visualize-features", short_help="What every layer puts out, as pictures.")(
     visualize_features.visualize_features
 )

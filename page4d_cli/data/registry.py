@@ -74,8 +74,7 @@ def find_sequences(dataset: Dataset, root: Path, layout: str | None = None) -> l
     Raises:
         DatasetError: there is none.
     """
-    if not root.is_dir():
-        raise DatasetError(f"{root} is no folder; give the folder of the data set {dataset.value}")
+    _require_folder(dataset, root)
     found = _look(dataset, root, layout)
     if not found:
         wanted = "" if layout is None else f" in the layout {layout!r}"
@@ -105,6 +104,8 @@ def resolve_root(dataset: Dataset, root: Path | None = None) -> Path:
     Raises:
         DatasetError: there is none; the message tells where it was looked for, and its form.
     """
+    if root is not None:
+        _require_folder(dataset, root)
     given = os.environ.get(ROOT_VARIABLE)
     base = root or (Path(given) if given else DEFAULT_ROOT)
     candidates = [base / name for name in (dataset.value, *DATASETS[dataset].other_names)]
@@ -128,6 +129,11 @@ def missing_sequences(names: Collection[str], benchmark: Collection[str]) -> tup
 def expected_form(dataset: Dataset) -> str:
     """What the folder of a data set holds, for messages."""
     return ", or ".join(layout.form for layout in DATASETS[dataset].layouts)
+
+
+def _require_folder(dataset: Dataset, root: Path) -> None:
+    if not root.is_dir():
+        raise DatasetError(f"{root} is no folder; give the folder of the data set {dataset.value}")
 
 
 def _look(dataset: Dataset, root: Path, layout: str | None) -> list[FoundSequence]:

@@ -65,7 +65,7 @@ def resize_bicubic(depth: FloatArray, size: tuple[int, ...]) -> Float32Array:
     """
     if depth.shape == size:
         return depth.astype(np.float32, copy=False)
-    source = torch.from_numpy(np.ascontiguousarray(depth, np.float32))
+    source = torch.from_numpy(np.array(depth, np.float32))
     resized = torch.nn.functional.interpolate(
         source[None, None], size, mode="bicubic", align_corners=False
     )

@@ -26,7 +26,7 @@ _MIN_WIDTH = 1e-6
 """Least extent of a path across its main direction, relative to the extent along it."""
 
 
-class Pairing(str, Enum):
+class PosePairing(str, Enum):
     """How the poses of two paths were brought together."""
 
     INDEX = "index"
@@ -72,7 +72,7 @@ class PoseScore:
     """How far an estimated path is from the true one, over N pairs of poses."""
 
     metrics: PoseMetrics
-    pairing: Pairing
+    pairing: PosePairing
     estimated_poses: int
     """Poses of the estimate, with a partner or without."""
     true_poses: int
@@ -109,7 +109,7 @@ def score_poses(estimate: Trajectory, ground_truth: Trajectory) -> PoseScore:
     _require_order("estimated path", estimate)
     _require_order("ground truth path", ground_truth)
     same_count = len(estimate) == len(ground_truth)
-    pairing = Pairing.INDEX if same_count else Pairing.TIMESTAMP
+    pairing = PosePairing.INDEX if same_count else PosePairing.TIMESTAMP
     pair = (estimate, ground_truth) if same_count else _associate(estimate, ground_truth)
     if len(pair[0]) < MIN_POSES:
         raise EvaluationError(_too_few(estimate, ground_truth, len(pair[0]), pairing))
@@ -165,9 +165,11 @@ def _take(trajectory: Trajectory, indices: list[int]) -> Trajectory:
     return Trajectory(trajectory.timestamps_s[chosen], trajectory.T_world_camera[chosen])
 
 
-def _too_few(estimate: Trajectory, ground_truth: Trajectory, count: int, pairing: Pairing) -> str:
+def _too_few(
+    estimate: Trajectory, ground_truth: Trajectory, count: int, pairing: PosePairing
+) -> str:
     counts = f"{len(estimate)} estimated and {len(ground_truth)} true poses"
-    if pairing is Pairing.INDEX:
+    if pairing is PosePairing.INDEX:
         return f"{counts}; at least {MIN_POSES} are needed to align two paths"
     return (
         f"{counts}, of which {count} lie within {MAX_OFFSET_S} s of each other; at least "

@@ -66,10 +66,9 @@ class Protocol:
         """What it means for a measurement, for people and for result files."""
         words = {
             "name": self.name.value,
-            "image": "width 518 with the row crop, then stretched bilinearly to 518×518"
+            "image": "the network's width (518) with the row crop, then stretched to a square"
             if self.stretches
-            else "width 518, aspect kept; portrait padded, not cropped, and the padding cut from "
-            "the result",
+            else "longer side at the network's width (518), aspect kept, nothing cropped",
             "sequences": self._sequences_in_words(dataset, measure),
             "frames": self._frames_in_words(dataset, measure),
             "failures": "dropped from the mean"
@@ -136,7 +135,9 @@ class DepthLimits:
 
     def as_words(self) -> str:
         """For people and for result files."""
-        valid = "depth above 0" + ("" if self.max_depth is None else f" and below {self.max_depth:g}")
+        valid = "depth above 0" + (
+            "" if self.max_depth is None else f" and below {self.max_depth:g}"
+        )
         return valid + ("" if self.clip is None else f", predictions clipped at {self.clip:g}")
 
 

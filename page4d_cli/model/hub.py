@@ -47,7 +47,8 @@ def fetch(file: HubFile) -> Path:
     except (HTTPError, OSError) as error:
         raise WeightsError(
             f"cannot download {file}: {_reason(error)}; download it from {url} on another machine "
-            f"and pass its path, --weights PATH/{file.file}; or try things without it: --weights {TINY}"
+            f"and pass its path, --weights PATH/{file.file}; or try things without it: "
+            f"--weights {TINY}"
         ) from error
     if file.sha256 is not None and sha256_of(path) != file.sha256:
         raise WeightsError(

@@ -71,8 +71,8 @@ WEIGHTS: Mapping[str, WeightsEntry] = MappingProxyType(
             Variant.NOMASK,
             "a small network that knows the drawn scenes of one room; needs no network",
             BundledFile("tiny.safetensors"),
-            "these small weights know drawn scenes of one room only: on real pictures their numbers "
-            "mean little",
+            "these small weights know drawn scenes of one room only: on real pictures their "
+            "numbers mean little",
         ),
         RANDOM: WeightsEntry(
             Variant.NOMASK,

@@ -51,8 +51,16 @@ def write_clip_preview(
             f"frame {info.index}" + (f", {info.timestamp_s:.3f} s" if has_time else "")
             for info in infos
         ],
-        frame_rate=_rate(infos, has_time),
+        frame_rate=playback_rate(infos, timestamp_source),
     )
+
+
+def playback_rate(infos: Sequence[FrameInfo], timestamp_source: TimestampSource) -> float:
+    """Frames a second of a clip, within what players show well."""
+    if timestamp_source is TimestampSource.INDEX or len(infos) < 2:
+        return RATE_WITHOUT_TIME
+    period_s = float(np.median(np.diff([info.timestamp_s for info in infos])))
+    return float(np.clip(1 / max(period_s, 1e-6), *RATE_LIMITS))
 
 
 def _pane(
@@ -77,11 +85,3 @@ def _content(map_: Float32Array, info: FrameInfo) -> Float32Array:
     """A map without its padding."""
     left, top, right, bottom = info.transform.content
     return map_[top:bottom, left:right]
-
-
-def _rate(infos: Sequence[FrameInfo], has_time: bool) -> float:
-    """The clip's own rate, within what players show well."""
-    if not has_time or len(infos) < 2:
-        return RATE_WITHOUT_TIME
-    period_s = float(np.median(np.diff([info.timestamp_s for info in infos])))
-    return float(np.clip(1 / max(period_s, 1e-6), *RATE_LIMITS))

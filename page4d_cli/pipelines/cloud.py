@@ -41,6 +41,8 @@ class Cloud:
     """(N,)."""
     frame_indices: NDArray[np.int32]
     """(N,) the frame that each point was seen in; ascending."""
+    pixels: NDArray[np.int32]
+    """(N,) the pixel of its map that each point is of, counted row by row."""
     candidates: int
     """Pixels with a usable depth and camera."""
     confidence_threshold: float
@@ -53,6 +55,7 @@ class Cloud:
             colors=self.colors[chosen],
             confidence=self.confidence[chosen],
             frame_indices=self.frame_indices[chosen],
+            pixels=self.pixels[chosen],
         )
 
 
@@ -95,6 +98,7 @@ def choose_cloud(
     points = [np.empty((0, 3), np.float32)]
     colors = [np.empty((0, 3), np.uint8)]
     sureness = [np.empty(0, np.float32)]
+    places = [np.empty(0, np.int32)]
     for index, mask in enumerate(kept):
         pixels = np.flatnonzero(mask)
         pixels = rng.choice(pixels, counts[index], replace=False, shuffle=False)
@@ -105,11 +109,13 @@ def choose_cloud(
         points.append(world.reshape(-1, 3)[pixels].astype(np.float32))
         colors.append(frames.images[index].reshape(-1, 3)[pixels])
         sureness.append(confidence[index].reshape(-1)[pixels])
+        places.append(pixels.astype(np.int32))
     return Cloud(
         np.concatenate(points),
         np.concatenate(colors),
         np.concatenate(sureness),
         np.repeat(np.arange(len(counts), dtype=np.int32), counts),
+        np.concatenate(places),
         candidates=sum(int(mask.sum()) for mask in usable),
         confidence_threshold=threshold,
     )

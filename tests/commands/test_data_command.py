@@ -67,7 +67,7 @@ def test_check_names_what_is_broken_or_incomplete(tmp_path):
     [
         (("check",), "Example: page4d data check"),
         (("check", "imagenet"), "'imagenet' is not one of synthetic, tum, bonn, sintel"),
-        (("check", "sintel", "--root", "absent"), "no sequence of sintel in absent/sintel, absent"),
+        (("check", "sintel", "--root", "absent"), "absent is no folder; give the folder of"),
     ],
 )
 def test_bad_usage(arguments, text, tmp_path, monkeypatch):

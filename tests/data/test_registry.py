@@ -99,6 +99,9 @@ def test_says_where_it_looked(tmp_path, monkeypatch):
     monkeypatch.setenv("PAGE4D_DATA", str(tmp_path))
     with pytest.raises(DatasetError, match=f"no sequence of sintel in {tmp_path}/sintel; "):
         resolve_root(Dataset.SINTEL)
+    with pytest.raises(DatasetError, match="x is no folder; give the folder of the data set dych"):
+        resolve_root(Dataset.DYCHECK, Path("x"))
+    Path("x").mkdir()
     with pytest.raises(DatasetError, match=r"in x/dycheck, x/dyncheck, x; .*camera/0_00000\.json"):
         resolve_root(Dataset.DYCHECK, Path("x"))
 

@@ -8,8 +8,8 @@ from page4d_cli.core.errors import EvaluationError
 from page4d_cli.core.geometry import matrix_from_quat_xyzw
 from page4d_cli.eval.pose import (
     METRIC_KEYS,
-    Pairing,
     PoseMetrics,
+    PosePairing,
     Trajectory,
     average_pose_metrics,
     score_poses,
@@ -47,8 +47,8 @@ def moved(path, scale=1.0, seed=1):
 @pytest.mark.parametrize(
     ("name", "key", "pairing"),
     [
-        ("pred", "index-paired", Pairing.INDEX),
-        ("pred_sparse", "timestamp-associated", Pairing.TIMESTAMP),
+        ("pred", "index-paired", PosePairing.INDEX),
+        ("pred_sparse", "timestamp-associated", PosePairing.TIMESTAMP),
     ],
 )
 def test_equals_the_oracle(name, key, pairing):
@@ -102,7 +102,7 @@ def test_other_counts_are_paired_by_time():
         (moved(path), Trajectory(times_s, path.T_world_camera[kept])),
     ):
         score = score_poses(estimate, truth)
-        assert len(score) == 6 and score.pairing is Pairing.TIMESTAMP
+        assert len(score) == 6 and score.pairing is PosePairing.TIMESTAMP
         assert (score.estimated_poses, score.true_poses) == (len(estimate), len(truth))
         assert score.metrics.ate < 1e-9
 

@@ -55,7 +55,7 @@ def test_writing_again_replaces_and_nothing_else_changes(scene):
 def test_a_failure_leaves_the_run_as_it_was(scene, monkeypatch):
     before = files_below(scene.run.directory)
 
-    def fails(self, index):
+    def fails(_self, _index):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(ComputedMotion, "score", fails)
@@ -88,7 +88,7 @@ def test_a_frame_without_a_camera_scores_nothing_and_is_named(scene):
     assert "000002" in motion.notes[0]
     intrinsics[1:] = np.nan
     np.savez(scene.run.directory / CAMERAS, extrinsics=extrinsics, intrinsics=intrinsics)
-    with pytest.raises(NothingLeftError, match="1 of the 6 frames .* has a usable camera"):
+    with pytest.raises(NothingLeftError, match=r"1 of the 6 frames .* has a usable camera"):
         ComputedMotion(scene.run)
 
 

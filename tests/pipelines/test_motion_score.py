@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from page4d_cli.core.geometry import project, world_points_from_depth
 from page4d_cli.data.synthetic import render, sample_scene
 from page4d_cli.pipelines.motion_score import (
     DECISION_SIGMAS,
@@ -45,7 +44,7 @@ def score_all(clips, noise=0.0):
 
 def area_under_curve(score, label):
     """Chance that a moving pixel scores higher than a still one, ties counting half."""
-    values, inverse, counts = np.unique(score, return_inverse=True, return_counts=True)
+    _, inverse, counts = np.unique(score, return_inverse=True, return_counts=True)
     rank = (np.cumsum(counts) - (counts - 1) / 2)[inverse.ravel()]
     positive, negative = label.sum(), (~label).sum()
     return (rank[label.ravel()].sum() - positive * (positive + 1) / 2) / (positive * negative)

@@ -398,5 +398,5 @@ def test_maps_of_some_frames_are_compared_with_those_frames(random_batch):
     assert losses.terms["loss_reg_depth"] < 1e-6 and losses.terms["loss_reg_point"] < 1e-6
     shifted = compute_losses(some, random_batch, target, dense_frames=slice(0, 2))
     assert shifted.terms["loss_reg_depth"] > 0.1
-    with pytest.raises(ValueError, match="depth.values has shape"):
+    with pytest.raises(ValueError, match=r"depth\.values has shape"):
         compute_losses(some, random_batch, target)

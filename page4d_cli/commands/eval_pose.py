@@ -1,0 +1,106 @@
+"""`page4d eval-pose`: how good predicted camera paths are."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from page4d_cli.commands import evaluating
+from page4d_cli.commands import options as shared
+from page4d_cli.commands.console import print_json, say, short_usage
+from page4d_cli.commands.tables import print_table
+from page4d_cli.core.enums import Precision, ProtocolName
+from page4d_cli.core.errors import InputError
+
+EXAMPLE = "page4d eval-pose --dataset tum, or page4d eval-pose estimate.txt --gt groundtruth.txt"
+
+
+def eval_pose(
+    context: typer.Context,
+    estimate: Annotated[
+        Path | None,
+        typer.Argument(metavar="[EST.txt]", help="A path in TUM form, to be scored against --gt."),
+    ] = None,
+    gt: Annotated[
+        Path | None, typer.Option("--gt", metavar="GT.txt", help="The true path, in TUM form.")
+    ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(metavar="PNG", help="Draw EST.txt, aligned, against GT.txt."),
+    ] = None,
+    dataset: evaluating.DatasetOption = None,
+    preds: evaluating.Preds = None,
+    root: shared.DataRoot = None,
+    sequences: evaluating.Sequences = None,
+    protocol: evaluating.Protocol = ProtocolName.STANDARD,
+    max_frames: shared.MaxFrames = None,
+    allow_failures: evaluating.AllowFailures = False,
+    out: evaluating.Out = None,
+    published: evaluating.Published = False,
+    weights: shared.Weights = "page4d",
+    variant: shared.VariantOption = None,
+    device: shared.Device = "auto",
+    dtype: shared.DType = Precision.AUTO,
+    as_json: shared.Json = False,
+    quiet: shared.Quiet = False,
+) -> None:
+    """Score camera paths: those of a data set, sequence by sequence, or one file against another.
+
+    ATE and RPE (over one frame) are evo's, after a similarity alignment. Prints a table with the
+    averages; results.json, .csv, .md and a plot of each path are written. Sequences that fail are
+    listed, and the exit status is 1. Several processes share the sequences: start with
+    accelerate launch -m page4d_cli eval-pose … or torchrun.
+
+    [bold]Examples[/bold]
+
+      page4d eval-pose --dataset tum
+
+      page4d eval-pose --dataset sintel --preds preds/ --published
+
+      page4d eval-pose preds/trajectory.txt --gt groundtruth.txt --plot path.png
+    """
+    if estimate is not None or gt is not None:
+        if estimate is None or gt is None or dataset is not None:
+            raise InputError("give EST.txt and --gt GT.txt, or --dataset NAME; not a mixture")
+        _score_files(estimate, gt, plot, as_json=as_json, quiet=quiet)
+        return
+    if dataset is None:
+        raise short_usage(context, EXAMPLE)
+    if plot is not None:
+        raise InputError("--plot belongs to EST.txt; with --dataset each path is drawn anyway")
+
+    from page4d_cli.eval.protocol import Measure
+    from page4d_cli.pipelines.evaluate.options import EvaluationOptions
+    from page4d_cli.pipelines.scenes import ModelChoice
+
+    options = EvaluationOptions(
+        dataset=dataset,
+        measure=Measure.POSE,
+        root=root,
+        protocol_name=protocol,
+        sequences=evaluating.names_of(sequences),
+        predictions=preds,
+        max_frames=max_frames,
+        allow_failures=allow_failures,
+        model=ModelChoice(weights, variant, device, dtype),
+    )
+    evaluating.run_evaluation(options, out, published=published, as_json=as_json, quiet=quiet)
+
+
+def _score_files(
+    estimate: Path, gt: Path, plot: Path | None, *, as_json: bool, quiet: bool
+) -> None:
+    from page4d_cli.pipelines.score_trajectory import score_tum_files
+
+    score = score_tum_files(estimate, gt, plot=plot)
+    metrics = score.metrics.as_dict()
+    say(
+        f"{len(score)} of {score.estimated_poses} estimated and {score.true_poses} true poses, "
+        f"paired by {score.pairing.value}; scale {score.scale:.6g}",
+        quiet=quiet,
+    )
+    if as_json:
+        paired = {"poses": len(score), "pairing": score.pairing.value, "scale": score.scale}
+        print_json({**metrics, **paired})
+        return
+    print_table(tuple(metrics), [tuple(f"{value:.6f}" for value in metrics.values())])

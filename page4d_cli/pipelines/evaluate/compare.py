@@ -1,0 +1,95 @@
+"""Two evaluations of the same thing, number by number."""
+
+from dataclasses import dataclass
+
+from page4d_cli.core.errors import InputError
+from page4d_cli.pipelines.evaluate.results import Results, Scores
+from page4d_cli.pipelines.evaluate.tables import AVERAGE
+
+HIGHER_IS_BETTER = ("δ < 1.25", "δ < 1.25^2", "δ < 1.25^3")
+NOT_COMPARED = ("valid_pixels",)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One number of one sequence, before and after."""
+
+    sequence: str
+    align: str
+    metric: str
+    before: float
+    after: float
+
+    @property
+    def worsening(self) -> float:
+        """How much worse it became, relative to before; negative if it became better."""
+        change = self.after - self.before
+        if self.metric in HIGHER_IS_BETTER:
+            change = -change
+        if change == 0:
+            return 0.0
+        return change / abs(self.before) if self.before else float("inf") * change
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What differs between two evaluations."""
+
+    differences: tuple[Difference, ...]
+    """Of all numbers that both have, sequences first, averages last."""
+    lost: tuple[str, ...]
+    """Sequences that had scores and have none now."""
+    notes: tuple[str, ...]
+    """What else differs: protocol, sequences that are new."""
+
+    def regressions(self, tolerance: float) -> list[Difference]:
+        """Numbers that became worse by more than a share of what they were."""
+        return [one for one in self.differences if one.worsening > tolerance]
+
+
+def compare(before: Results, after: Results) -> Comparison:
+    """Compare two evaluations of the same measure on the same data set.
+
+    Raises:
+        InputError: they measured different things.
+    """
+    what = [(one.dataset.value, one.measure.value) for one in (before, after)]
+    if what[0] != what[1]:
+        raise InputError(
+            f"the first measured {what[0][1]} on {what[0][0]}, the second {what[1][1]} on "
+            f"{what[1][0]}; compare results of the same measure on the same data set"
+        )
+    old = {one.name: one for one in before.scored}
+    new = {one.name: one for one in after.scored}
+    differences = [
+        difference
+        for name, one in old.items()
+        if name in new
+        for difference in _differences(name, one.scores, new[name].scores)
+    ]
+    lost = tuple(name for name in old if name not in new)
+    notes = [
+        f"protocol, {key}: {before.protocol.get(key)} before, {after.protocol.get(key)} after"
+        for key in sorted(before.protocol | after.protocol)
+        if before.protocol.get(key) != after.protocol.get(key)
+    ]
+    added = [name for name in new if name not in old]
+    if added:
+        notes.append(f"new sequences: {', '.join(added)}")
+    if lost or added:
+        notes.append("averages are over different sequences, and were not compared")
+    else:
+        differences += _differences(AVERAGE, before.averages, after.averages)
+    if not differences and not lost:
+        raise InputError("the two have no sequence with the same alignment in common")
+    return Comparison(tuple(differences), lost, tuple(notes))
+
+
+def _differences(name: str, before: Scores, after: Scores) -> list[Difference]:
+    return [
+        Difference(name, align, metric, value, after[align][metric])
+        for align, metrics in before.items()
+        if align in after
+        for metric, value in metrics.items()
+        if metric in after[align] and metric not in NOT_COMPARED
+    ]

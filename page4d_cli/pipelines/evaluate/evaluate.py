@@ -1,0 +1,209 @@
+"""Measure depth or poses on a data set, alone or in several processes.
+
+```
+OUT/
+  results.json  results.csv  results.md
+  <sequence>/…           what was scored, by the names that the original gives it
+  runs/<sequence>/       run directories, if the network was run here
+  .evaluation/           what is known so far; the same command goes on from there
+```
+"""
+
+import json
+import platform
+import shutil
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from importlib.metadata import version
+from pathlib import Path
+
+from page4d_cli.core.errors import OutputError
+from page4d_cli.io.manifest import WeightsRecord
+from page4d_cli.io.strict_json import Json, MistypedError, decode, encode
+from page4d_cli.io.writing import writing
+from page4d_cli.model.weights import config_of
+from page4d_cli.pipelines.evaluate.choose import Choice, choose_sequences
+from page4d_cli.pipelines.evaluate.find_run import require_runs
+from page4d_cli.pipelines.evaluate.options import SILENT, EvaluationObserver, EvaluationOptions
+from page4d_cli.pipelines.evaluate.predict import Network, Predictor
+from page4d_cli.pipelines.evaluate.processes import Board, Team
+from page4d_cli.pipelines.evaluate.results import (
+    RESULTS,
+    Results,
+    SequenceResult,
+    average,
+    write_json,
+    write_text,
+)
+from page4d_cli.pipelines.evaluate.sequence import SequenceScorer
+from page4d_cli.pipelines.evaluate.tables import to_csv, to_markdown
+
+STATE = ".evaluation"
+SETTINGS = "settings.json"
+PACKAGES = ("numpy", "torch", "evo")
+
+
+def evaluate(
+    options: EvaluationOptions,
+    out: Path,
+    *,
+    command: Sequence[str] = (),
+    observer: EvaluationObserver = SILENT,
+) -> Results | None:
+    """Score all sequences and write the results.
+
+    Sequences are shared by the processes that accelerate or torchrun has started. What was done
+    before with the same settings is kept, failures excepted; given predictions are always scored
+    again.
+
+    Args:
+        options: what to measure, on what.
+        out: the folder of the results.
+        command: argv, for the record.
+        observer: told what happens in this process.
+
+    Returns:
+        The results; None on every process but the main one.
+
+    Raises:
+        InputError: data, predictions, weights or the place cannot be used.
+        ProcessDiedError: another process has ended before its share was done.
+        WriteError: the disk is full, or the like.
+    """
+    choice = choose_sequences(options)
+    if options.predictions is not None:
+        require_runs(options.predictions, [one.name for one in choice.sequences])
+    else:
+        config_of(options.model.weights)  # refuses what is no weights before any work
+    team = Team.from_environment()
+    board = Board(out / STATE, team)
+    settings = options.as_settings(choice.root)
+    if team.is_main:
+        _prepare(board, settings, keep_parts=options.predictions is None)
+    team.share(True)  # nobody begins before the place is ready
+    with board.explaining_deaths():
+        _work(options, choice, out, board, command, observer)
+        if not team.is_main:
+            return None
+        board.wait_for(len(choice.sequences))
+    parts = [_read_part(board.part(index)) for index in range(len(choice.sequences))]
+    sequences = tuple(part for part in parts if part is not None)
+    results = _results(options, settings, sequences, command, team)
+    write_results(out, results)
+    return results
+
+
+def write_results(out: Path, results: Results) -> None:
+    """Write the three files of the results, the one for programs last.
+
+    Raises:
+        WriteError: the disk is full, or the like.
+    """
+    write_text(out / "results.csv", to_csv(results))
+    write_text(out / "results.md", to_markdown(results))
+    write_json(out / RESULTS, results.to_json())
+
+
+def _prepare(board: Board, settings: dict[str, Json], *, keep_parts: bool) -> None:
+    """Make the place ready; refuse one where something else was measured."""
+    out, path = board.folder.parent, board.folder / SETTINGS
+    if out.exists() and not out.is_dir():
+        raise OutputError(f"{out} is a file; choose another --out")
+    if out.is_dir() and any(out.iterdir()) and not path.is_file():
+        raise OutputError(f"{out} is not empty and holds no evaluation; choose another --out")
+    if path.is_file():
+        _require_same(out, json.loads(path.read_text(encoding="utf-8")), settings)
+    with writing(board.folder):
+        if not keep_parts:
+            shutil.rmtree(board.folder, ignore_errors=True)
+        board.folder.mkdir(parents=True, exist_ok=True)
+        for stale in board.folder.glob("process-*.json"):
+            stale.unlink()
+        for part in board.folder.glob("sequence-*.json"):
+            kept = _read_part(part)
+            if kept is None or kept.error is not None:
+                part.unlink()
+    write_json(path, settings)
+
+
+def _require_same(out: Path, there: dict[str, Json], asked: dict[str, Json]) -> None:
+    different = [
+        f"{key}: {there.get(key)} there, {asked.get(key)} asked"
+        for key in sorted(there | asked)
+        if there.get(key) != asked.get(key)
+    ]
+    if different:
+        raise OutputError(
+            f"{out} holds another evaluation ({'; '.join(different)}); choose another --out"
+        )
+
+
+def _work(
+    options: EvaluationOptions,
+    choice: Choice,
+    out: Path,
+    board: Board,
+    command: Sequence[str],
+    observer: EvaluationObserver,
+) -> None:
+    """Do this process's share."""
+    predictor = Predictor(
+        options, Network(options.model, observer), tuple(command), observer.progress
+    )
+    scorer = SequenceScorer(options, choice, out, predictor, observer.progress)
+    for index, chosen in enumerate(choice.sequences):
+        if not board.team.works_on(index):
+            continue
+        observer.on_sequence(chosen.name, index, len(choice.sequences))
+        result = _read_part(board.part(index))
+        if result is None:
+            board.announce(chosen.name)
+            result = scorer.score(chosen)
+            write_json(board.part(index), encode(result))
+        observer.on_result(result)
+    board.announce(None)
+
+
+def _read_part(path: Path) -> SequenceResult | None:
+    """A sequence's result; None if there is none."""
+    try:
+        part: SequenceResult = decode(
+            SequenceResult, json.loads(path.read_text(encoding="utf-8")), ""
+        )
+    except (OSError, ValueError, MistypedError):
+        return None
+    return part
+
+
+def _results(
+    options: EvaluationOptions,
+    settings: dict[str, Json],
+    sequences: tuple[SequenceResult, ...],
+    command: Sequence[str],
+    team: Team,
+) -> Results:
+    networks: dict[WeightsRecord, None] = dict.fromkeys(
+        one.weights for one in sequences if one.weights is not None
+    )
+    return Results(
+        command=tuple(command),
+        created_utc=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        versions={
+            "python": platform.python_version(),
+            **{name: version(name) for name in PACKAGES},
+        },
+        dataset=options.dataset,
+        measure=options.measure,
+        protocol=options.protocol.as_words(options.dataset, options.measure),
+        settings=settings,
+        processes=team.size,
+        weights=tuple(networks),
+        sequences=sequences,
+        averages=average(options.measure, [one for one in sequences if one.error is None]),
+    )
+
+
+def succeeded(results: Results, options: EvaluationOptions) -> bool:
+    """Whether there are numbers, and no failure that is not allowed."""
+    allowed = options.allow_failures or options.protocol.drops_failures
+    return bool(results.scored) and (allowed or not results.failed)

@@ -1,0 +1,89 @@
+"""What is asked of an evaluation."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from page4d_cli.core.enums import Align, Dataset, ProtocolName
+from page4d_cli.core.errors import InputError
+from page4d_cli.eval.protocol import PROTOCOLS, Measure, Protocol
+from page4d_cli.io.strict_json import Json
+from page4d_cli.model.weights import LoadedModel
+from page4d_cli.model.weights_table import WEIGHTS
+from page4d_cli.pipelines.evaluate.results import SequenceResult
+from page4d_cli.pipelines.infer import Progress
+from page4d_cli.pipelines.scenes import ModelChoice
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationOptions:
+    """A data set, what to measure on it, and where the predictions come from."""
+
+    dataset: Dataset
+    measure: Measure
+    root: Path | None = None
+    """As in `data.registry.resolve_root`."""
+    aligns: tuple[Align, ...] = ()
+    """Of depth, at least one; none for poses, which have their own."""
+    protocol_name: ProtocolName = ProtocolName.STANDARD
+    sequences: tuple[str, ...] = ()
+    """Names; empty for the benchmark's list."""
+    predictions: Path | None = None
+    """Run directories; None to run the network."""
+    max_frames: int | None = None
+    """The first frames of each sequence only."""
+    allow_failures: bool = False
+    model: ModelChoice = field(default_factory=ModelChoice)
+
+    def __post_init__(self) -> None:
+        if (self.measure is Measure.POSE) == bool(self.aligns):
+            raise InputError("depth is scored with at least one alignment, poses without one")
+
+    @property
+    def protocol(self) -> Protocol:
+        """The rules by the protocol's name."""
+        return PROTOCOLS[self.protocol_name]
+
+    def as_settings(self, root: Path) -> dict[str, Json]:
+        """What makes an evaluation the same evaluation, however its paths were typed.
+
+        Args:
+            root: the data set's folder.
+        """
+        network: dict[str, Json] = {
+            "weights": identity_of(self.model.weights),
+            "variant": None if self.model.variant is None else self.model.variant.value,
+        }
+        given = self.predictions
+        return {
+            "dataset": self.dataset.value,
+            "measure": self.measure.value,
+            "root": str(root.resolve()),
+            "align": [align.value for align in self.aligns],
+            "protocol": self.protocol_name.value,
+            "sequences": list(self.sequences),
+            "max_frames": self.max_frames,
+            **(network if given is None else {"predictions": str(given.resolve())}),
+        }
+
+
+def identity_of(weights: str) -> str:
+    """What tells weights from others: a name, or a file with its size and time."""
+    path = Path(weights).expanduser()
+    if weights in WEIGHTS or not path.is_file():
+        return weights
+    status = path.stat()
+    return f"{path.resolve()} of {status.st_size} bytes at {status.st_mtime_ns}"
+
+
+@dataclass(frozen=True)
+class EvaluationObserver:
+    """What a caller may want to hear meanwhile."""
+
+    on_sequence: Callable[[str, int, int], None] = field(default=lambda _name, _index, _count: None)
+    on_model: Callable[[LoadedModel], None] = field(default=lambda _model: None)
+    on_result: Callable[[SequenceResult], None] = field(default=lambda _result: None)
+    progress: Progress | None = None
+
+
+SILENT = EvaluationObserver()

@@ -1,0 +1,178 @@
+"""Run the network on a sequence as a protocol asks for it, and keep what it says in a run."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from page4d_cli.core.enums import Fit, Head, Save, TimestampSource
+from page4d_cli.core.errors import OutOfMemoryError
+from page4d_cli.core.types import FrameInfo, Frames, PixelTransform
+from page4d_cli.data.clips import count_as_seconds
+from page4d_cli.data.frames import load_frames
+from page4d_cli.data.sequence import Sequence
+from page4d_cli.eval.protocol import Measure, ScoredDepth
+from page4d_cli.io.run_directory import Run, open_run
+from page4d_cli.model.weights import LoadedModel, image_size_of, load_model
+from page4d_cli.pipelines.evaluate.options import (
+    EvaluationObserver,
+    EvaluationOptions,
+    identity_of,
+)
+from page4d_cli.pipelines.infer import Progress, dense_chunks, encode_clip
+from page4d_cli.pipelines.resume import kept_run
+from page4d_cli.pipelines.run import RunOptions, write_run, write_run_by
+from page4d_cli.pipelines.run_files import RunFiles
+from page4d_cli.pipelines.scenes import ModelChoice
+
+ONE_BY_ONE = "one_frame_a_pass"
+"""Setting of a run whose frames never met in the network."""
+
+
+class Network:
+    """The network, loaded when it is first needed: kept predictions need none."""
+
+    def __init__(self, choice: ModelChoice, observer: EvaluationObserver) -> None:
+        self._choice = choice
+        self._observer = observer
+        self._model: LoadedModel | None = None
+
+    def get(self) -> LoadedModel:
+        """The network.
+
+        Raises:
+            WeightsError: the weights cannot be used.
+            DeviceError: this machine lacks the device or the precision.
+        """
+        if self._model is None:
+            choice = self._choice
+            self._model = load_model(
+                choice.weights,
+                variant=choice.variant,
+                device=choice.device,
+                precision=choice.precision,
+            )
+            self._observer.on_model(self._model)
+        return self._model
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """Predicts sequences, each into a run directory of its own."""
+
+    options: EvaluationOptions
+    network: Network
+    command: tuple[str, ...]
+    progress: Progress | None = None
+
+    def predict(self, sequence: Sequence, indices: range, place: Path) -> Run:
+        """Predict the frames of a sequence, unless that was done before.
+
+        Args:
+            sequence: whose pictures.
+            indices: of the frames that count.
+            place: the run directory.
+
+        Raises:
+            FramesError: a picture cannot be read.
+            OutOfMemoryError: the sequence is too long for the device.
+            OutputError: the place holds something else.
+        """
+        options = self._run_options(sequence, indices)
+        if kept_run(place, options) is None:
+            frames = self._load(sequence, indices)
+            self._write(frames, place, replace(options, overwrite=True))
+        return open_run(place)
+
+    def _run_options(self, sequence: Sequence, indices: range) -> RunOptions:
+        options = self.options
+        is_pose = options.measure is Measure.POSE
+        needs_cameras = options.protocol.scored_depth(options.measure) is ScoredDepth.WORLD_Z
+        save = {Save.CAMERAS} if is_pose or needs_cameras else set()
+        if not is_pose:
+            save.add(Save.DEPTH)
+        return RunOptions(
+            frozenset(save),
+            command=self.command,
+            settings={
+                "source": [str(sequence.frames[index].resolve()) for index in indices],
+                "weights": identity_of(options.model.weights),
+                "protocol": options.protocol_name.value,
+                ONE_BY_ONE: options.measure is Measure.MONO,
+            },
+        )
+
+    def _load(self, sequence: Sequence, indices: range) -> Frames:
+        """The pictures as the protocol fits them, with the data set's time stamps."""
+        stretches = self.options.protocol.stretches
+        frames = load_frames(
+            [sequence.frames[index] for index in indices],
+            fit=Fit.CROP if stretches else Fit.KEEP,
+            size=image_size_of(self.options.model.weights),
+        )
+        if stretches:
+            frames = stretched_to_square(frames)
+        stamps_s = sequence.timestamps_s[list(indices)]
+        infos = [
+            replace(info, timestamp_s=float(stamp))
+            for info, stamp in zip(frames.infos, stamps_s, strict=True)
+        ]
+        counted = np.array_equal(sequence.timestamps_s, count_as_seconds(len(sequence)))
+        source = TimestampSource.INDEX if counted else TimestampSource.FILE_NAME
+        return replace(frames, infos=tuple(infos), timestamp_source=source)
+
+    def _write(self, frames: Frames, place: Path, options: RunOptions) -> None:
+        model = self.network.get()
+        if self.options.measure is not Measure.MONO:
+            try:
+                write_run(model, frames, place, options, progress=self.progress)
+            except OutOfMemoryError as error:
+                raise OutOfMemoryError(
+                    f"{error}; score the first frames only with --max-frames, or predict on a "
+                    "larger device with page4d infer and score with --preds"
+                ) from error
+            return
+
+        def one_by_one(files: RunFiles, _timings_s: dict[str, float]) -> None:
+            for index in range(len(frames)):
+                write_depth_of_one(model, frames, index, files)
+                if self.progress is not None:
+                    self.progress("frames", index + 1, len(frames))
+
+        write_run_by(one_by_one, model, frames, place, options, progress=self.progress)
+
+
+def write_depth_of_one(model: LoadedModel, frames: Frames, index: int, files: RunFiles) -> None:
+    """Predict the depth of a frame that meets no other."""
+    alone = replace(frames, images=frames.images[index : index + 1], infos=(frames.infos[index],))
+    encoding = encode_clip(model, alone, heads={Head.DEPTH})
+    for chunk in dense_chunks(model, encoding, Head.DEPTH):
+        files.write_chunk(replace(chunk, frames=slice(index, index + 1)))
+
+
+def stretched_to_square(frames: Frames) -> Frames:
+    """Pictures with as many rows as columns, as the original's evaluation makes them: bilinear."""
+    height, width = frames.size
+    images = np.stack(
+        [
+            np.asarray(Image.fromarray(image).resize((width, width), Image.Resampling.BILINEAR))
+            for image in frames.images
+        ]
+    )
+    infos = tuple(_stretched(info, width / height, width) for info in frames.infos)
+    return replace(frames, images=images, infos=infos)
+
+
+def _stretched(info: FrameInfo, factor: float, side: int) -> FrameInfo:
+    """The way of the pixels when rows are `factor` times as many."""
+    old = info.transform
+    left, top, right, bottom = old.content
+    transform = PixelTransform(
+        source_size=old.source_size,
+        size=(side, side),
+        scale=(old.scale[0], old.scale[1] * factor),
+        offset=(old.offset[0], old.offset[1] * factor),
+        content=(left, round(top * factor), right, round(bottom * factor)),
+    )
+    return replace(info, transform=transform)

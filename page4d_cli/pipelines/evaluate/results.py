@@ -1,0 +1,175 @@
+"""`results.json`: what an evaluation found, sequence by sequence, and how it was done."""
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from page4d_cli._version import __version__
+from page4d_cli.core.enums import Dataset
+from page4d_cli.core.errors import InputError
+from page4d_cli.eval.depth import METRIC_KEYS, DepthMetrics, average_metrics
+from page4d_cli.eval.protocol import Measure
+from page4d_cli.io.manifest import WeightsRecord
+from page4d_cli.io.strict_json import Json, MistypedError, decode, encode
+from page4d_cli.io.writing import writing
+
+RESULTS = "results.json"
+SCHEMA = 1
+SIM3 = "sim3"
+"""The alignment of poses, where depth has its `Align`."""
+
+Scores = dict[str, dict[str, float]]
+"""Value by the name of the alignment and the name of the metric."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SequenceResult:
+    """How one sequence ended."""
+
+    name: str
+    frames: int = 0
+    """That were scored."""
+    missing: tuple[str, ...] = ()
+    """Frames of the data set without a prediction."""
+    notes: tuple[str, ...] = ()
+    """What a reader of the numbers should know."""
+    weights: WeightsRecord | None = None
+    """Of the network that predicted."""
+    scores: Scores = field(default_factory=dict)
+    fits: Scores = field(default_factory=dict)
+    """Scale and shift of each alignment, where there is one for the sequence."""
+    error: str | None = None
+    """Why there are no scores."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Results:
+    """An evaluation as `results.json` holds it."""
+
+    schema: int = SCHEMA
+    page4d: str = __version__
+    command: tuple[str, ...]
+    """argv."""
+    created_utc: str
+    """ISO 8601."""
+    versions: dict[str, str]
+    """Of python and of the packages that computed."""
+    dataset: Dataset
+    measure: Measure
+    protocol: dict[str, str]
+    """In words."""
+    settings: dict[str, Json]
+    """What was asked for."""
+    processes: int = 1
+    """That shared the sequences."""
+    weights: tuple[WeightsRecord, ...]
+    """Of all networks that predicted, which should be one."""
+    sequences: tuple[SequenceResult, ...]
+    averages: Scores
+    """Over the sequences that did not fail."""
+
+    @property
+    def scored(self) -> list[SequenceResult]:
+        """Sequences that did not fail."""
+        return [one for one in self.sequences if one.error is None]
+
+    @property
+    def failed(self) -> list[SequenceResult]:
+        """Sequences without scores."""
+        return [one for one in self.sequences if one.error is not None]
+
+    def to_json(self) -> dict[str, Json]:
+        """As `json.dumps` takes it, with the number of failures."""
+        data: dict[str, Json] = encode(self)
+        return {**data, "failed": len(self.failed)}
+
+
+def average(measure: Measure, sequences: Iterable[SequenceResult]) -> Scores:
+    """Mean over sequences by alignment: of depth weighted by valid pixels, of poses plain.
+
+    Args:
+        measure: what was measured.
+        sequences: those with scores.
+
+    Returns:
+        Nothing if there is no sequence.
+    """
+    by_align: dict[str, list[dict[str, float]]] = {}
+    for one in sequences:
+        for align, metrics in one.scores.items():
+            by_align.setdefault(align, []).append(metrics)
+    mean = _mean_of_poses if measure is Measure.POSE else _mean_of_depth
+    return {align: mean(rows) for align, rows in by_align.items()}
+
+
+def _mean_of_depth(rows: list[dict[str, float]]) -> dict[str, float]:
+    metrics = (
+        DepthMetrics(
+            abs_rel=row[METRIC_KEYS["abs_rel"]],
+            sq_rel=row[METRIC_KEYS["sq_rel"]],
+            rmse=row[METRIC_KEYS["rmse"]],
+            log_rmse=row[METRIC_KEYS["log_rmse"]],
+            delta_1=row[METRIC_KEYS["delta_1"]],
+            delta_2=row[METRIC_KEYS["delta_2"]],
+            delta_3=row[METRIC_KEYS["delta_3"]],
+            valid_pixels=int(row[METRIC_KEYS["valid_pixels"]]),
+        )
+        for row in rows
+    )
+    return average_metrics(metrics).as_dict()
+
+
+def _mean_of_poses(rows: list[dict[str, float]]) -> dict[str, float]:
+    from page4d_cli.eval.pose import PoseMetrics, average_pose_metrics  # evo: seconds to import
+
+    return average_pose_metrics(PoseMetrics(*row.values()) for row in rows).as_dict()
+
+
+def read_results(path: Path) -> Results:
+    """Read and check a `results.json`.
+
+    Raises:
+        InputError: it is absent, no JSON, of another schema, or mistyped.
+    """
+    advice = "give a results.json that page4d eval-depth or eval-pose has written"
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}; {advice}") from error
+    except ValueError as error:
+        raise InputError(f"{path} is no JSON: {error}; {advice}") from error
+    schema = data.get("schema") if isinstance(data, dict) else None
+    if schema != SCHEMA:
+        raise InputError(f"{path}: schema is {schema!r}, this version reads {SCHEMA}; {advice}")
+    data.pop("failed", None)
+    try:
+        results: Results = decode(Results, data, "")
+    except MistypedError as error:
+        raise InputError(f"{path}: {error}; {advice}") from error
+    return results
+
+
+def write_json(path: Path, data: Json) -> None:
+    """Write a JSON file, complete or not at all.
+
+    Raises:
+        WriteError: it cannot be written.
+    """
+    write_text(path, json.dumps(data, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file, complete or not at all.
+
+    Raises:
+        WriteError: it cannot be written.
+    """
+    staged = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    with writing(path):
+        try:
+            staged.write_text(text, encoding="utf-8")
+            staged.replace(path)
+        finally:
+            staged.unlink(missing_ok=True)

@@ -1,0 +1,209 @@
+"""Score the depth of a run against a sequence, and write what was scored."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from page4d_cli.core.enums import Align, Resolution
+from page4d_cli.core.errors import EvaluationError
+from page4d_cli.core.geometry import FloatArray, world_points_from_depth
+from page4d_cli.core.types import Float32Array, UInt8Array
+from page4d_cli.data.sequence import Sequence
+from page4d_cli.eval.depth import DepthMetrics, average_metrics, score_depth
+from page4d_cli.eval.depth_pixels import DepthPair, is_valid
+from page4d_cli.eval.protocol import Measure, ScoredDepth, depth_limits
+from page4d_cli.io.colour import colourise, robust_range
+from page4d_cli.io.manifest import FrameRecord
+from page4d_cli.io.run_directory import Run
+from page4d_cli.io.writing import writing
+from page4d_cli.pipelines.evaluate.match import Matching
+from page4d_cli.pipelines.evaluate.options import EvaluationOptions
+from page4d_cli.pipelines.evaluate.results import Scores
+from page4d_cli.pipelines.infer import Progress
+
+_NEAREST_SHARE = 1e-3
+"""The near end of a picture's colours is at least this share of the far end."""
+
+
+@dataclass(frozen=True)
+class DepthOutcome:
+    """What scoring a sequence gives."""
+
+    frames: int
+    scores: Scores
+    fits: Scores
+    """Empty for mono, where each image has its own."""
+    notes: tuple[str, ...]
+
+
+@dataclass
+class DepthScoring:
+    """The predicted and true depth of a sequence's matched frames."""
+
+    run: Run
+    sequence: Sequence
+    matching: Matching
+    options: EvaluationOptions
+    progress: Progress | None = None
+
+    def __post_init__(self) -> None:
+        if self.sequence.read_depth is None:
+            raise EvaluationError(f"{self.sequence.name} has no ground truth depth")
+        self._quantity = self.options.protocol.scored_depth(self.options.measure)
+        self._limits = depth_limits(self.options.dataset, self.options.measure)
+        self._without_truth: list[str] = []
+        self._unseen = 0.0
+
+    def score(self) -> DepthOutcome:
+        """Score under all alignments.
+
+        Raises:
+            EvaluationError: nothing can be scored, or an alignment has no solution.
+            DatasetError: a map of the ground truth cannot be read.
+            RunError: a map of the run cannot be read.
+        """
+        mono = self.options.measure is Measure.MONO
+        scores, fits = self._score_images() if mono else self._score_sequence()
+        count = len(self.matching.of_run)
+        notes = []
+        if self._without_truth:
+            notes.append(
+                f"{len(self._without_truth)} of {count} frames have no valid ground truth: "
+                + ", ".join(self._without_truth[:5])
+                + (", …" if len(self._without_truth) > 5 else "")
+            )
+        if self._unseen > 0:
+            notes.append(
+                f"{self._unseen:.1%} of the pictures were cropped away before the network saw "
+                "them, and were not scored"
+            )
+        return DepthOutcome(count - len(self._without_truth), scores, fits, tuple(notes))
+
+    def _score_sequence(self) -> tuple[Scores, Scores]:
+        limits = self._limits
+        found = score_depth(
+            (pair for _, pair in self._pairs()),
+            self.options.aligns,
+            max_depth=limits.max_depth,
+            clip=limits.clip,
+        )
+        scores = {align.value: one.metrics.as_dict() for align, one in found.items()}
+        fits = {
+            align.value: {"scale": one.alignment.scale, "shift": one.alignment.shift}
+            for align, one in found.items()
+        }
+        return scores, fits
+
+    def _score_images(self) -> tuple[Scores, Scores]:
+        limits = self._limits
+        images: dict[Align, list[DepthMetrics]] = {align: [] for align in self.options.aligns}
+        for name, pair in self._pairs():
+            try:
+                found = score_depth(
+                    [pair], self.options.aligns, max_depth=limits.max_depth, clip=limits.clip
+                )
+            except EvaluationError as error:
+                raise EvaluationError(f"{name}: {error}") from error
+            for align, one in found.items():
+                images[align].append(one.metrics)
+        if not any(images.values()):
+            raise EvaluationError("no frame has valid ground truth depth")
+        return {align.value: average_metrics(all_).as_dict() for align, all_ in images.items()}, {}
+
+    def _pairs(self) -> Iterator[tuple[str, DepthPair]]:
+        """Name, prediction and ground truth of each frame that has some, of the same part."""
+        assert self.sequence.read_depth is not None  # see __post_init__
+        indices = list(zip(self.matching.of_run, self.matching.of_sequence, strict=True))
+        for done, (row, index) in enumerate(indices, start=1):
+            name = self.sequence.frames[index].name
+            truth = self.sequence.read_depth(index)
+            part = (slice(None), slice(None))
+            if not self.options.protocol.stretches:
+                part = _seen(self.run.manifest.frames[row], truth)
+                self._unseen = max(self._unseen, 1 - truth[part].size / truth.size)
+            if is_valid(truth[part], self._limits.max_depth).any():
+                yield name, (self.prediction(row), truth[part])
+            else:
+                self._without_truth.append(name)
+            if self.progress is not None:
+                self.progress(f"depth of {self.sequence.name}", done, len(indices))
+
+    def prediction(self, row: int) -> Float32Array:
+        """What is scored of a frame of the run: (h, w) without padding."""
+        depth = self.run.depth(row)
+        if self._quantity is ScoredDepth.WORLD_Z:
+            depth = world_points_from_depth(
+                np.asarray(depth, np.float32), self._intrinsics[row], self._extrinsics[row]
+            )[..., 2]
+        manifest = self.run.manifest
+        frame = manifest.frames[row]
+        if manifest.resolution is Resolution.SOURCE:
+            width, height = frame.source_size
+            part = _seen(frame, depth)
+        else:
+            height, width = manifest.network_size
+            left, top, right, bottom = frame.content
+            part = (slice(top, bottom), slice(left, right))
+        if depth.shape != (height, width):
+            raise EvaluationError(
+                f"the predicted depth of {frame.stem} is "
+                f"{depth.shape[1]}×{depth.shape[0]}, its run says {width}×{height}"
+            )
+        return np.asarray(depth[part], np.float32)
+
+    @cached_property
+    def _extrinsics(self) -> Float32Array:
+        return self.run.extrinsics()
+
+    @cached_property
+    def _intrinsics(self) -> Float32Array:
+        return self.run.intrinsics()
+
+    def write_predictions(self, folder: Path) -> None:
+        """Write the scored maps by the names that the original gives them.
+
+        Of mono `<stem>depth.npy`, of video `frame_0000.npy` with a picture, all on one scale.
+
+        Args:
+            folder: that exists.
+
+        Raises:
+            WriteError: the disk is full, or the like.
+        """
+        pairs = list(zip(self.matching.of_run, self.matching.of_sequence, strict=True))
+        if self.options.measure is Measure.MONO:
+            for row, index in pairs:
+                path = folder / f"{self.sequence.frames[index].stem}depth.npy"
+                with writing(path):
+                    np.save(path, self.prediction(row))
+            return
+        near, far = robust_range(self.prediction(row) for row, _ in pairs)
+        far = max(far, np.finfo(np.float32).tiny)
+        near = min(max(near, far * _NEAREST_SHARE), far * (1 - 1e-6))
+        for row, index in pairs:
+            depth = self.prediction(row)
+            path = folder / f"frame_{index:04d}.npy"
+            with writing(path):
+                np.save(path, depth)
+                Image.fromarray(_picture(depth, near, far)).save(path.with_suffix(".png"))
+
+
+def _picture(depth: Float32Array, near: float, far: float) -> UInt8Array:
+    """Inverse depth as colours, near being bright."""
+    return colourise(1 / np.maximum(depth, near), 1 / far, 1 / near)
+
+
+def _seen(frame: FrameRecord, map_: FloatArray) -> tuple[slice, slice]:
+    """The rows and columns of a map of the source's view that the network's picture shows."""
+    left, top, right, bottom = frame.content
+    height, width = map_.shape
+    (scale_x, scale_y), (offset_x, offset_y) = frame.scale, frame.offset
+    per_column = width / frame.source_size[0] / scale_x
+    per_row = height / frame.source_size[1] / scale_y
+    columns = np.rint((np.array([left, right]) - offset_x) * per_column).astype(int)
+    rows = np.rint((np.array([top, bottom]) - offset_y) * per_row).astype(int)
+    return slice(max(0, rows[0]), rows[1]), slice(max(0, columns[0]), columns[1])

@@ -1,0 +1,97 @@
+"""Score the camera path of a run against a sequence, and write what was scored."""
+
+from pathlib import Path
+
+import numpy as np
+
+from page4d_cli.core.enums import Resolution
+from page4d_cli.core.errors import EvaluationError
+from page4d_cli.core.geometry import invert_rigid
+from page4d_cli.core.types import Float64Array
+from page4d_cli.data.sequence import Sequence
+from page4d_cli.eval.pose import PoseScore, Trajectory, score_poses
+from page4d_cli.eval.protocol import Protocol
+from page4d_cli.io.run_directory import Run
+from page4d_cli.io.trajectory import write_tum
+from page4d_cli.io.writing import writing
+from page4d_cli.pipelines.evaluate.match import Matching
+from page4d_cli.pipelines.score_trajectory import save_trajectory_plot
+
+
+def score_run_poses(
+    run: Run, sequence: Sequence, matching: Matching, protocol: Protocol
+) -> PoseScore:
+    """Score the cameras of matched frames.
+
+    Raises:
+        EvaluationError: the sequence has no poses, or the paths cannot be aligned.
+        RunError: the run's cameras cannot be read.
+    """
+    truth = _true_poses(sequence, protocol)
+    stamps_s = sequence.timestamps_s[list(matching.of_sequence)]
+    return score_poses(
+        Trajectory(stamps_s, predicted_poses(run, matching)),
+        Trajectory(stamps_s, truth[list(matching.of_sequence)]),
+    )
+
+
+def predicted_poses(run: Run, matching: Matching) -> Float64Array:
+    """T_world_camera (S, 3, 4) of matched frames."""
+    chosen = run.extrinsics()[list(matching.of_run)].astype(np.float64)
+    return np.asarray(invert_rigid(chosen), np.float64)
+
+
+def write_pose_files(
+    folder: Path, run: Run, sequence: Sequence, matching: Matching, score: PoseScore
+) -> None:
+    """Write a sequence's files by the names that the original gives them.
+
+    `<sequence>/pred_traj.txt` is in TUM order with the data's own time stamps, as predicted, not
+    aligned; `pred_focal.txt` and `pred_intrinsics.txt` have fx and the nine numbers of K a row, in
+    pixels of the source; `<sequence>_eval_metric.txt` and `<sequence>_traj_error.png` lie beside.
+
+    Args:
+        folder: that holds a folder called as the sequence.
+        run: that predicted.
+        sequence: whose ground truth.
+        matching: of their frames.
+        score: what came of it.
+
+    Raises:
+        WriteError: the disk is full, or the like.
+    """
+    name = sequence.name
+    stamps_s = sequence.timestamps_s[list(matching.of_sequence)]
+    write_tum(folder / name / "pred_traj.txt", stamps_s, predicted_poses(run, matching))
+    k = _intrinsics_in_source(run, matching)
+    rows = (
+        ("pred_focal.txt", "fx, pixels of the source", k[:, 0, 0]),
+        ("pred_intrinsics.txt", "K row by row, pixels of the source", k.reshape(-1, 9)),
+    )
+    for file, header, values in rows:
+        with writing(folder / name / file):
+            np.savetxt(folder / name / file, values, fmt="%.9g", header=header)
+    metrics = "".join(f"{key}: {value:.9g}\n" for key, value in score.metrics.as_dict().items())
+    text = f"sequence: {name}\nframes: {len(score)}\n{metrics}scale: {score.scale:.9g}\n"
+    with writing(folder / f"{name}_eval_metric.txt"):
+        (folder / f"{name}_eval_metric.txt").write_text(text, encoding="utf-8")
+    save_trajectory_plot(folder / f"{name}_traj_error.png", score, name)
+
+
+def _intrinsics_in_source(run: Run, matching: Matching) -> Float64Array:
+    """K (S, 3, 3) of matched frames in pixels of the sources."""
+    chosen = run.intrinsics()[list(matching.of_run)].astype(np.float64)
+    if run.manifest.resolution is Resolution.SOURCE:  # they are those of the maps
+        return chosen
+    size = run.manifest.network_size
+    transforms = [run.manifest.frames[row].to_info(size).transform for row in matching.of_run]
+    both = zip(transforms, chosen, strict=True)
+    return np.stack([transform.intrinsics_to_source(k) for transform, k in both])
+
+
+def _true_poses(sequence: Sequence, protocol: Protocol) -> Float64Array:
+    if protocol.recorded_poses and sequence.T_world_recorded is not None:
+        return sequence.T_world_recorded
+    if sequence.T_camera_world is None:
+        raise EvaluationError(f"{sequence.name} has no ground truth poses")
+    return np.asarray(invert_rigid(sequence.T_camera_world), np.float64)

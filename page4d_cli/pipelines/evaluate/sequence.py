@@ -1,0 +1,113 @@
+"""Score one sequence: predict or find its run, match the frames, measure, write what was scored."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from page4d_cli.core.errors import (
+    DatasetError,
+    EvaluationError,
+    FramesError,
+    OutOfMemoryError,
+    RunError,
+)
+from page4d_cli.data.sequence import Sequence
+from page4d_cli.eval.protocol import Measure
+from page4d_cli.io.run_directory import Run
+from page4d_cli.io.writing import writing
+from page4d_cli.pipelines.evaluate.choose import Choice, ChosenSequence
+from page4d_cli.pipelines.evaluate.find_run import find_run
+from page4d_cli.pipelines.evaluate.match import Matching, match_frames
+from page4d_cli.pipelines.evaluate.options import EvaluationOptions
+from page4d_cli.pipelines.evaluate.predict import Predictor
+from page4d_cli.pipelines.evaluate.results import SIM3, SequenceResult, write_json
+from page4d_cli.pipelines.evaluate.score_depth import DepthScoring
+from page4d_cli.pipelines.infer import Progress
+
+OWN_FAULTS = (DatasetError, EvaluationError, FramesError, OutOfMemoryError, RunError)
+"""What makes one sequence fail; anything else ends the evaluation."""
+RUNS = "runs"
+"""Folder of the runs that an evaluation makes itself."""
+
+
+@dataclass(frozen=True)
+class SequenceScorer:
+    """Scores the sequences of one evaluation."""
+
+    options: EvaluationOptions
+    choice: Choice
+    out: Path
+    predictor: Predictor
+    progress: Progress | None = None
+
+    def score(self, chosen: ChosenSequence) -> SequenceResult:
+        """Score a sequence; what is wrong with it alone stands in the result.
+
+        Raises:
+            WeightsError: the network's weights cannot be used.
+            DeviceError: this machine lacks the device or the precision.
+            OutputError: the place of its run holds something else.
+            WriteError: the disk is full, or the like.
+        """
+        try:
+            return self._score(chosen)
+        except OWN_FAULTS as error:
+            return SequenceResult(name=chosen.name, error=str(error))
+
+    def _score(self, chosen: ChosenSequence) -> SequenceResult:
+        options = self.options
+        if chosen.found is None:
+            raise DatasetError(
+                f"not in {self.choice.root}; page4d data check {options.dataset.value} says what "
+                "is there, --sequences names those to score"
+            )
+        sequence = chosen.found.read()
+        indices = options.protocol.frames(len(sequence), options.dataset, options.measure)
+        indices = indices[: options.max_frames]
+        if options.predictions is not None:
+            run = find_run(options.predictions, chosen.name)
+        else:
+            run = self.predictor.predict(sequence, indices, self.out / RUNS / chosen.name)
+        matching = match_frames(run, sequence, indices, self.choice.all_names)
+        by_measure: Callable[[Run, Sequence, Matching], SequenceResult] = (
+            self._poses if options.measure is Measure.POSE else self._depth
+        )
+        return by_measure(run, sequence, matching)
+
+    def _poses(self, run: Run, sequence: Sequence, matching: Matching) -> SequenceResult:
+        from page4d_cli.pipelines.evaluate import score_pose  # evo: seconds to import
+
+        score = score_pose.score_run_poses(run, sequence, matching, self.options.protocol)
+        with writing(self.out):
+            (self.out / sequence.name).mkdir(parents=True, exist_ok=True)
+        score_pose.write_pose_files(self.out, run, sequence, matching, score)
+        return SequenceResult(
+            name=sequence.name,
+            frames=len(score),
+            missing=matching.missing,
+            weights=run.manifest.weights,
+            scores={SIM3: score.metrics.as_dict()},
+            fits={SIM3: {"scale": score.scale}},
+        )
+
+    def _depth(self, run: Run, sequence: Sequence, matching: Matching) -> SequenceResult:
+        scoring = DepthScoring(run, sequence, matching, self.options, self.progress)
+        outcome = scoring.score()
+        folder = self.out / sequence.name
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        scoring.write_predictions(folder)
+        if self.options.measure is Measure.MONO:
+            write_json(folder / "metric.json", outcome.scores)
+        else:
+            for align, metrics in outcome.scores.items():
+                write_json(folder / f"result_{align}.json", metrics)
+        return SequenceResult(
+            name=sequence.name,
+            frames=outcome.frames,
+            missing=matching.missing,
+            notes=outcome.notes,
+            weights=run.manifest.weights,
+            scores=outcome.scores,
+            fits=outcome.fits,
+        )
