@@ -50,6 +50,47 @@ def test_two_processes_find_what_one_finds_and_one_of_them_speaks(data):
     assert [one["name"] for one in second["sequences"]] == ["a", "b", "c"]
 
 
+DYING = """
+import os, signal
+from page4d_cli.pipelines.evaluate.sequence import SequenceScorer
+from page4d_cli.__main__ import main
+
+score = SequenceScorer.score
+
+def dies(self, chosen):
+    if chosen.name == "b" and not os.path.exists(os.environ["MARKER"]):
+        open(os.environ["MARKER"], "w").close()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return score(self, chosen)
+
+SequenceScorer.score = dies
+main()
+"""
+
+
+def test_a_killed_process_fails_the_run_by_name_and_the_next_one_goes_on(data, tmp_path):
+    program = tmp_path / "dying.py"
+    program.write_text(DYING)
+    words = ["eval-depth", "--dataset", "tum", "--root", str(data / "data")]
+    words += ["--weights", "tiny", "--device", "cpu", "--out", str(data / "out"), "--json"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "MARKER": str(tmp_path / "died")}
+    first, second = (
+        subprocess.run(
+            [sys.executable, *LAUNCH, str(program), *words],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            env=environment,
+        )
+        for _ in range(2)
+    )
+    assert first.returncode != 0 and first.stdout == ""
+    assert "process 1 ended while it worked on b" in first.stderr
+    assert "Traceback" not in first.stderr.split("torch/distributed")[0]
+    assert second.returncode == 0, second.stderr
+    assert [one["name"] for one in json.loads(second.stdout)["sequences"]] == ["a", "b", "c"]
+
+
 def board(tmp_path, rank):
     (tmp_path / "board").mkdir(exist_ok=True)
     return Board(tmp_path / "board", Team(rank, 2, rank))
