@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh machine with Python 3.10 or newer:
-#   make demo    environment, package, and the main job on bundled frames
+#   make demo    environment, package, and the main job on bundled clips
 #   make test    environment, package, and the tests
 # make check is the gate: formatter, linter, type checker, import contracts, tests.
 PYTHON ?= python3
@@ -10,9 +10,11 @@ INSTALLED := $(VENV)/.installed
 .PHONY: demo test lint check format system-libraries clean
 
 demo: $(INSTALLED)
-	$(BIN)/page4d infer examples/frames --out demo --weights random --overwrite
-	@echo "Look at demo/preview.mp4, demo/cloud.ply and demo/manifest.json."
-	@echo "The weights were random: the numbers mean nothing, the files are what a real run writes."
+	$(BIN)/page4d infer examples/clips/*/rgb --out demo --weights tiny --overwrite
+	$(BIN)/page4d eval-depth --dataset synthetic --root examples/clips --preds demo --align median --out demo/depth
+	$(BIN)/page4d eval-pose --dataset synthetic --root examples/clips --preds demo --out demo/pose
+	$(BIN)/python examples/04_compare_with_truth.py examples/clips/scene_2000000 --picture demo/truth.png
+	@echo "Look at demo/truth.png, and at preview.mp4, trajectory.png and cloud.ply in demo/scene_2000000_rgb."
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -n auto

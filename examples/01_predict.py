@@ -1,6 +1,6 @@
 """Predict cameras and depth of a clip, and use them.
 
-python examples/01_predict.py examples/frames --weights random
+python examples/01_predict.py examples/clips/scene_2000000/rgb --weights tiny
 """
 
 import argparse

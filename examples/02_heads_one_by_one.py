@@ -1,6 +1,6 @@
 """Call the parts of the network one by one, as with the original code.
 
-python examples/02_heads_one_by_one.py examples/frames --weights random
+python examples/02_heads_one_by_one.py examples/clips/scene_2000000/rgb --weights tiny
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """Read a run directory: no network, no GPU.
 
-page4d infer examples/frames --out preds/ --weights random
+page4d infer examples/clips/scene_2000000/rgb --out preds/ --weights tiny
 python examples/03_read_a_run.py preds/
 """
 

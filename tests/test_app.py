@@ -18,6 +18,7 @@ COMMANDS = [
     "export",
     "synth",
     "train",
+    "view",
     "check-data",
     "data",
     "data list",
@@ -100,7 +101,7 @@ def test_an_unknown_command_gets_a_proposal():
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_leaves_nothing_half_done(tmp_path, sent):
     """A real run, stopped while the network computes."""
-    words = f"infer examples/frames --out {tmp_path}/run --weights random".split()
+    words = f"infer examples/clips/scene_2000000/rgb --out {tmp_path}/run --weights tiny".split()
     started = subprocess.Popen(
         [sys.executable, "-m", "page4d_cli", *words],
         cwd=ROOT,

@@ -24,7 +24,6 @@ def environment(tmp_path):
         outputs = []
         for line in lines:
             words = [word.replace("preds/", str(tmp_path / "preds")) for word in line.split()]
-            words = [str(tmp_path / "frames") if word == "frames/" else word for word in words]
             program = ["-m", "page4d_cli"] if words[0] == "page4d" else []
             done = subprocess.run(
                 [sys.executable, *program, *words[1:]], cwd=ROOT, capture_output=True, text=True
@@ -37,11 +36,5 @@ def environment(tmp_path):
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
-def test_example(example, environment, tmp_path):
-    output = environment(example)
-    if example.name == "draw_frames.py":
-        drawn = sorted((tmp_path / "frames").iterdir())
-        bundled = sorted((ROOT / "examples/frames").iterdir())
-        assert [path.name for path in drawn] == [path.name for path in bundled]
-    else:
-        assert output.strip()
+def test_example(example, environment):
+    assert environment(example).strip()

@@ -30,7 +30,7 @@ for name in ("open3d", "evo", "rich", "typer"):
     sys.modules[name] = None
 import page4d_cli as page4d
 model = page4d.load_model("random", device="cpu")
-frames = page4d.load_frames("examples/frames", max_frames=1)
+frames = page4d.load_frames("examples/clips/scene_2000000/rgb", max_frames=1)
 print(page4d.infer(model, frames).depth.shape)
 """
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
@@ -45,9 +45,9 @@ def test_the_readmes_python_runs():
     program = "\n".join(blocks)
     for written, here in (
         ('load_model("page4d")', 'load_model("random", device="cpu")'),
-        ('"frames/"', '"examples/frames"'),
-        ('"a.png"', '"examples/frames/0000.jpg"'),
-        ('"b.png"', '"examples/frames/0001.jpg"'),
+        ('"frames/"', '"examples/clips/scene_2000000/rgb"'),
+        ('"a.png"', '"examples/clips/scene_2000000/rgb/000000.png"'),
+        ('"b.png"', '"examples/clips/scene_2000000/rgb/000001.png"'),
     ):
         assert written in program
         program = program.replace(written, here)
