@@ -68,7 +68,8 @@ class Protocol:
             "name": self.name.value,
             "image": "the network's width (518) with the row crop, then stretched to a square"
             if self.stretches
-            else "longer side at the network's width (518), aspect kept, nothing cropped",
+            else "the network's width (518), aspect kept; portrait padded, not cropped, and the "
+            "padding cut from the result",
             "sequences": self._sequences_in_words(dataset, measure),
             "frames": self._frames_in_words(dataset, measure),
             "failures": "dropped from the mean"

@@ -11,18 +11,18 @@ OUT/
 
 import json
 import platform
-import shutil
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
 
 from page4d_cli.core.errors import OutputError
+from page4d_cli.io.lock import locked
 from page4d_cli.io.manifest import WeightsRecord
 from page4d_cli.io.strict_json import Json, MistypedError, decode, encode
 from page4d_cli.io.writing import writing
 from page4d_cli.model.weights import config_of
-from page4d_cli.pipelines.evaluate.choose import Choice, choose_sequences
+from page4d_cli.pipelines.evaluate.choose import Choice, benchmark_list, choose_sequences
 from page4d_cli.pipelines.evaluate.find_run import require_runs
 from page4d_cli.pipelines.evaluate.options import SILENT, EvaluationObserver, EvaluationOptions
 from page4d_cli.pipelines.evaluate.predict import Network, Predictor
@@ -77,15 +77,19 @@ def evaluate(
         config_of(options.model.weights)  # refuses what is no weights before any work
     team = Team.from_environment()
     board = Board(out / STATE, team)
-    settings = options.as_settings(choice.root)
-    if team.is_main:
+    if not team.is_main:
+        team.share(None)  # nobody begins before the place is ready
+        with board.explaining_deaths():
+            _work(options, choice, out, board, command, observer)
+        return None
+    _require_place(out)
+    with locked(board.folder):
+        settings = options.as_settings(choice.root)
         _prepare(board, settings, keep_parts=options.predictions is None)
-    team.share(True)  # nobody begins before the place is ready
-    with board.explaining_deaths():
-        _work(options, choice, out, board, command, observer)
-        if not team.is_main:
-            return None
-        board.wait_for(len(choice.sequences))
+        team.share(True)
+        with board.explaining_deaths():
+            _work(options, choice, out, board, command, observer)
+            board.wait_for(len(choice.sequences))
     parts = [_read_part(board.part(index)) for index in range(len(choice.sequences))]
     sequences = tuple(part for part in parts if part is not None)
     results = _results(options, settings, sequences, command, team)
@@ -104,24 +108,26 @@ def write_results(out: Path, results: Results) -> None:
     write_json(out / RESULTS, results.to_json())
 
 
-def _prepare(board: Board, settings: dict[str, Json], *, keep_parts: bool) -> None:
-    """Make the place ready; refuse one where something else was measured."""
-    out, path = board.folder.parent, board.folder / SETTINGS
+def _require_place(out: Path) -> None:
+    """Refuse a place that holds something else than an evaluation."""
     if out.exists() and not out.is_dir():
         raise OutputError(f"{out} is a file; choose another --out")
-    if out.is_dir() and any(out.iterdir()) and not path.is_file():
+    if out.is_dir() and any(out.iterdir()) and not (out / STATE / SETTINGS).is_file():
         raise OutputError(f"{out} is not empty and holds no evaluation; choose another --out")
+
+
+def _prepare(board: Board, settings: dict[str, Json], *, keep_parts: bool) -> None:
+    """Make the place ready; refuse one where something else was measured."""
+    path = board.folder / SETTINGS
     if path.is_file():
-        _require_same(out, json.loads(path.read_text(encoding="utf-8")), settings)
+        there = json.loads(path.read_text(encoding="utf-8"))
+        _require_same(board.folder.parent, there, settings)
     with writing(board.folder):
-        if not keep_parts:
-            shutil.rmtree(board.folder, ignore_errors=True)
-        board.folder.mkdir(parents=True, exist_ok=True)
         for stale in board.folder.glob("process-*.json"):
             stale.unlink()
         for part in board.folder.glob("sequence-*.json"):
             kept = _read_part(part)
-            if kept is None or kept.error is not None:
+            if not keep_parts or kept is None or kept.error is not None:
                 part.unlink()
     write_json(path, settings)
 
@@ -194,13 +200,25 @@ def _results(
         },
         dataset=options.dataset,
         measure=options.measure,
-        protocol=options.protocol.as_words(options.dataset, options.measure),
+        protocol=_protocol_in_words(options, {one.name for one in sequences}),
         settings=settings,
         processes=team.size,
         weights=tuple(networks),
         sequences=sequences,
         averages=average(options.measure, [one for one in sequences if one.error is None]),
     )
+
+
+def _protocol_in_words(options: EvaluationOptions, names: set[str]) -> dict[str, str]:
+    """The protocol, and where this evaluation departs from it."""
+    words = options.protocol.as_words(options.dataset, options.measure)
+    if names != set(benchmark_list(options)):
+        words["sequences"] = "those named" if options.sequences else "all that were found"
+    if options.max_frames is not None:
+        words["frames"] += f", of these the first {options.max_frames}"
+    if options.predictions is not None:
+        words["image"] = "as in the given runs"
+    return words
 
 
 def succeeded(results: Results, options: EvaluationOptions) -> bool:

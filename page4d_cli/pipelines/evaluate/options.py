@@ -53,6 +53,7 @@ class EvaluationOptions:
         network: dict[str, Json] = {
             "weights": identity_of(self.model.weights),
             "variant": None if self.model.variant is None else self.model.variant.value,
+            "dtype": self.model.precision.value,
         }
         given = self.predictions
         return {

@@ -108,7 +108,7 @@ class Predictor:
         stretches = self.options.protocol.stretches
         frames = load_frames(
             [sequence.frames[index] for index in indices],
-            fit=Fit.CROP if stretches else Fit.KEEP,
+            fit=Fit.CROP if stretches else _fit_of(sequence, indices[0]),
             size=image_size_of(self.options.model.weights),
         )
         if stretches:
@@ -141,6 +141,12 @@ class Predictor:
                     self.progress("frames", index + 1, len(frames))
 
         write_run_by(one_by_one, model, frames, place, options, progress=self.progress)
+
+
+def _fit_of(sequence: Sequence, index: int) -> Fit:
+    """Padding for portraits: the network was trained on pictures of its full width."""
+    height, width = sequence.read_image(index).shape[:2]
+    return Fit.PAD if height > width else Fit.KEEP
 
 
 def write_depth_of_one(model: LoadedModel, frames: Frames, index: int, files: RunFiles) -> None:

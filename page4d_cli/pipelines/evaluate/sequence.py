@@ -1,7 +1,7 @@
 """Score one sequence: predict or find its run, match the frames, measure, write what was scored."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from page4d_cli.core.errors import (
@@ -19,7 +19,7 @@ from page4d_cli.pipelines.evaluate.choose import Choice, ChosenSequence
 from page4d_cli.pipelines.evaluate.find_run import find_run
 from page4d_cli.pipelines.evaluate.match import Matching, match_frames
 from page4d_cli.pipelines.evaluate.options import EvaluationOptions
-from page4d_cli.pipelines.evaluate.predict import Predictor
+from page4d_cli.pipelines.evaluate.predict import ONE_BY_ONE, Predictor
 from page4d_cli.pipelines.evaluate.results import SIM3, SequenceResult, write_json
 from page4d_cli.pipelines.evaluate.score_depth import DepthScoring
 from page4d_cli.pipelines.infer import Progress
@@ -72,7 +72,19 @@ class SequenceScorer:
         by_measure: Callable[[Run, Sequence, Matching], SequenceResult] = (
             self._poses if options.measure is Measure.POSE else self._depth
         )
-        return by_measure(run, sequence, matching)
+        result = by_measure(run, sequence, matching)
+        return replace(result, notes=(*sequence.notes, *self._departures(run), *result.notes))
+
+    def _departures(self, run: Run) -> list[str]:
+        """What was done otherwise in a run than the protocol asks; nothing for those made here."""
+        settings, count = run.manifest.settings, len(run.manifest.frames)
+        notes = []
+        if self.options.measure is Measure.MONO and count > 1 and not settings.get(ONE_BY_ONE):
+            notes.append(f"the network saw the run's {count} frames together, not one a pass")
+        protocol = self.options.protocol
+        if protocol.stretches and settings.get("protocol") != protocol.name.value:
+            notes.append(f"pictures were not stretched to a square, as in {protocol.name.value}")
+        return notes
 
     def _poses(self, run: Run, sequence: Sequence, matching: Matching) -> SequenceResult:
         from page4d_cli.pipelines.evaluate import score_pose  # evo: seconds to import

@@ -315,3 +315,20 @@ def test_the_network_is_run_and_its_runs_are_kept(measure, protocol, tmp_path, t
     (tmp_path / "out" / ".evaluation" / "sequence-0.json").unlink()
     assert evaluate(chosen, tmp_path / "out").averages == results.averages
     assert manifest.stat().st_mtime_ns == written
+
+
+def test_two_evaluations_into_one_place_are_refused(tmp_path, truth):
+    import multiprocessing
+
+    from page4d_cli.io.lock import locked
+
+    root, (sequence,) = tum(tmp_path, truth)
+    write_run_of(tmp_path / "preds" / "one", sequence)
+    chosen = options(Dataset.TUM, root, tmp_path / "preds")
+    evaluate(chosen, tmp_path / "out")
+    with (
+        locked(tmp_path / "out" / ".evaluation"),
+        multiprocessing.get_context("spawn").Pool(1) as pool,
+        pytest.raises(OutputError, match="another page4d is writing"),
+    ):
+        pool.apply(evaluate, (chosen, tmp_path / "out"))
