@@ -41,11 +41,11 @@ def _feistel(
     left, right = numbers >> bits, numbers & mask
     for key in keys:
         left, right = right, left ^ (_mixed(right ^ key) & mask)
-    return (left << bits) | right
+    return np.asarray((left << bits) | right, np.uint64)
 
 
 def _mixed(numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """Spread every bit over all (the finaliser of Murmur3, with one multiplier)."""
     for _ in range(2):
         numbers = (numbers ^ (numbers >> _HALF_WORD)) * _MULTIPLIER
-    return numbers ^ (numbers >> _HALF_WORD)
+    return np.asarray(numbers ^ (numbers >> _HALF_WORD), np.uint64)
