@@ -9,16 +9,11 @@ out/
 """
 
 import csv
-import json
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from page4d_cli.core.enums import Dataset, OnBad
-from page4d_cli.core.errors import OutputError
 from page4d_cli.data.sequence import Pinhole, Sequence
-from page4d_cli.io.staging import create_staging, remove_stale_staging
+from page4d_cli.io.staged_folder import staged_folder, write_summary
 from page4d_cli.io.strict_json import Json, encode
 from page4d_cli.io.writing import writing
 from page4d_cli.pipelines.check_data import DataReport, SequenceReport, check_data
@@ -54,7 +49,7 @@ def check_data_to(
         OutputError: the place holds something already, or cannot be written to.
         WriteError: the disk is full, or the like.
     """
-    with _staged(out.absolute(), overwrite=overwrite) as folder:
+    with staged_folder(out, SUMMARY_JSON, overwrite=overwrite) as folder:
 
         def draw(sequence: Sequence, report: SequenceReport) -> None:
             write_pictures(folder / report.name, sequence, report.frames)
@@ -64,9 +59,7 @@ def check_data_to(
         )
         with writing(folder / SUMMARY_CSV):
             _write_csv(folder / SUMMARY_CSV, report)
-        with writing(folder / SUMMARY_JSON):
-            text = json.dumps(as_json(report), indent=1, allow_nan=False)
-            (folder / SUMMARY_JSON).write_text(text + "\n", encoding="utf-8")
+        write_summary(folder / SUMMARY_JSON, as_json(report))
     return report
 
 
@@ -93,31 +86,3 @@ def _write_csv(path: Path, report: DataReport) -> None:
             failures = "; ".join(f"{each.check.value}: {each.message}" for each in one.failures)
             values = (one.valid_depth, one.depth_error, one.inlier_share, one.passed)
             table.writerow((one.name, len(one.frames), *values, failures, len(one.skipped)))
-
-
-@contextmanager
-def _staged(out: Path, *, overwrite: bool) -> Iterator[Path]:
-    """A folder beside the place, whose files are moved there if all went well."""
-    if out.exists() and not out.is_dir():
-        raise OutputError(f"{out} is a file; choose another --out")
-    if out.exists() and any(out.iterdir()) and not overwrite:
-        raise OutputError(
-            f"{out} is there already and not empty; --overwrite replaces the check's files and "
-            "leaves others, or choose another --out"
-        )
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        remove_stale_staging(out)
-        folder = create_staging(out)
-    except OSError as error:
-        raise OutputError(f"cannot write to {out}: {error.strerror}; choose another") from error
-    try:
-        yield folder
-        with writing(out):
-            (out / SUMMARY_JSON).unlink(missing_ok=True)
-            files = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
-            for file in sorted(files, key=lambda file: file == Path(SUMMARY_JSON)):
-                (out / file).parent.mkdir(parents=True, exist_ok=True)
-                (folder / file).replace(out / file)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

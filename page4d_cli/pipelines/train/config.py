@@ -23,6 +23,8 @@ from page4d_cli.train.sampling import BatchOptions
 from page4d_cli.train.schedules import MaskSchedule
 
 SHIPPED = "configs"
+FREE = frozenset({"keep_last", "log_every", "max_bad_steps", "on_bad", "workers"})
+"""Keys that may change while a run goes on: what is learned from clips that can be read stays."""
 
 
 @dataclass(frozen=True)
@@ -165,12 +167,12 @@ def config_to_json(config: TrainConfig) -> dict[str, Any]:
 
 
 def differences(before: TrainConfig, after: TrainConfig) -> list[str]:
-    """What differs between two configurations, key by key, in words."""
+    """What differs between two configurations, key by key, in words; `FREE` keys may."""
     old, new = _flat(config_to_json(before)), _flat(config_to_json(after))
     return [
         f"{key}: {old.get(key)} then, {new.get(key)} now"
         for key in sorted(old | new)
-        if old.get(key) != new.get(key)
+        if key not in FREE and old.get(key) != new.get(key)
     ]
 
 

@@ -83,7 +83,8 @@ class DiskData:
     def __str__(self) -> str:
         training, validation = len(self.training), len(self.validation)
         name = self.options.kind.value
-        return f"{name}: {training} sequences to train on, {validation} to validate on"
+        noun = "sequence" if training == 1 else "sequences"
+        return f"{name}: {training} {noun} to train on, {validation} to validate on"
 
 
 def open_disk_data(options: DatasetOptions, on_bad: OnBad) -> DiskData:

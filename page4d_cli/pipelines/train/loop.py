@@ -134,6 +134,7 @@ class _Run:
         self.accelerator = accelerator
         self.is_main: bool = accelerator.is_main_process
         self.observer = observer
+        self.told: set[str] = set()
         checkpoint, self.state = self._place(request)
         self.mixture = self._open_data()
         self.bare = self._network(checkpoint)
@@ -208,8 +209,8 @@ class _Run:
             else:
                 self._steps(None)
         except RuntimeError as error:
-            if "DataLoader worker" not in str(error):
-                raise
+            if not str(error).startswith("DataLoader worker (pid"):
+                raise  # an error inside a worker begins otherwise
             raise Page4DError(
                 f"a process that prepares batches died at step {self.state.step} ({error}); if the "
                 "machine ran out of memory, lower workers or batch.max_images; --resume goes on "
@@ -265,8 +266,10 @@ class _Run:
             raise loaded.error
         assert loaded.batch is not None
         self.state.replaced_clips += len(loaded.replaced)
-        for reason in loaded.replaced:
-            self.observer.on_problem(f"another clip takes the place of one: {reason}")
+        for reason in dict.fromkeys(loaded.replaced):
+            if reason not in self.told:
+                self.told.add(reason)
+                self.observer.on_problem(f"another clip takes the place of one: {reason}")
         return loaded.batch
 
     def _step(self, batch: Batch, step: int) -> dict[str, float]:

@@ -1,6 +1,6 @@
 """Losses and plain errors on fixed scenes that are not trained on."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor
@@ -26,12 +26,13 @@ def validate(
 
     Returns:
         Every loss term, and `abs_rel` and `delta_1.25` of the depth after median alignment per
-        clip, and `rotation_deg` of the frames after the first against the first.
+        clip, and `rotation_deg` of the frames after the first against the first. Clips without
+        depth do not count towards errors of depth, which are absent if there are no others.
     """
     was_training = model.training
     model.eval()
     sums: dict[str, float] = {}
-    scenes = 0
+    counts: dict[str, int] = {}
     with torch.inference_mode():
         for batch in batches:
             here = normalise(batch.to(device)).batch
@@ -41,27 +42,29 @@ def validate(
             )
             losses = compute_losses(Predictions.from_outputs(outputs), here, target, loss)
             terms = {name: float(term) for name, term in losses.terms.items()}
-            terms |= _depth_errors(outputs["depth"][..., 0], here)
             terms["rotation_deg"] = _rotation_error_deg(outputs["pose_enc"], target)
-            for name, value in terms.items():
-                sums[name] = sums.get(name, 0.0) + value * len(here)
-            scenes += len(here)
+            scored = [(terms, len(here))]
+            scored += [(errors, 1) for errors in _depth_errors(outputs["depth"][..., 0], here)]
+            for values, count in scored:
+                for name, value in values.items():
+                    sums[name] = sums.get(name, 0.0) + value * count
+                    counts[name] = counts.get(name, 0) + count
     model.train(was_training)
-    return {name: value / scenes for name, value in sums.items()}
+    return {name: value / counts[name] for name, value in sums.items()}
 
 
-def _depth_errors(depth: Tensor, batch: Batch) -> dict[str, float]:
-    abs_rel, inliers = [], []
+def _depth_errors(depth: Tensor, batch: Batch) -> Iterator[dict[str, float]]:
+    """The errors of each clip that has depth."""
     for predicted, true, valid in zip(depth, batch.depth, batch.usable, strict=True):
         p, g = predicted[valid], true[valid]
+        if not len(g):
+            continue
         p = p * (g.median() / p.median())
         ratio = torch.maximum(p / g, g / p)
-        abs_rel.append(float(((p - g).abs() / g).mean()))
-        inliers.append(float((ratio < 1.25).float().mean()))
-    return {
-        "abs_rel": sum(abs_rel) / len(abs_rel),
-        "delta_1.25": sum(inliers) / len(inliers),
-    }
+        yield {
+            "abs_rel": float(((p - g).abs() / g).mean()),
+            "delta_1.25": float((ratio < 1.25).float().mean()),
+        }
 
 
 def _rotation_error_deg(predicted: Tensor, target: Tensor) -> float:

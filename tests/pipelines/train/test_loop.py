@@ -78,7 +78,7 @@ def test_stopped_and_resumed_equals_uninterrupted(whole, tmp_path, workers):
     with pytest.raises(KeyboardInterrupt):
         run_until(out, 3)
     assert checkpoints.latest(out).name == "step_00000002"
-    train(out, f"workers={workers}", resume=True, allow_changes=True)
+    train(out, f"workers={workers}", resume=True)
     assert curve(out) == curve(whole)
     ends = [run / "checkpoints/step_00000006/model.safetensors" for run in (out, whole)]
     states = [load_model(path, device="cpu", precision="fp32").state_dict() for path in ends]
@@ -224,6 +224,17 @@ def test_a_worker_that_dies_ends_the_run_in_one_line(tmp_path, monkeypatch):
     with pytest.raises(Page4DError, match=r"prepares batches died at step \d.*--resume") as caught:
         train(tmp_path / "run", "workers=1")
     assert caught.value.exit_code == 1 and "\n" not in str(caught.value).strip()
+
+
+def test_an_error_inside_a_worker_is_not_taken_for_its_death(tmp_path, monkeypatch):
+    from page4d_cli.pipelines.train import batches
+
+    def fails(*_arguments, **_options):
+        raise RuntimeError("shapes do not fit")
+
+    monkeypatch.setattr(batches, "make_batch", fails)
+    with pytest.raises(RuntimeError, match="shapes do not fit"):
+        train(tmp_path / "run", "workers=1")
 
 
 def test_a_full_disk_leaves_the_previous_checkpoint_whole(tmp_path, monkeypatch):

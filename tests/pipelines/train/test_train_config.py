@@ -65,6 +65,11 @@ def test_differences_are_listed_key_by_key():
     ]
 
 
+def test_what_learning_does_not_depend_on_may_change_in_a_run():
+    before = load_config("smoke")
+    assert differences(before, load_config("smoke", ["workers=3", "on_bad=skip"])) == []
+
+
 def test_finetune_is_the_papers():
     """Which parameters learn, and how fast, at the points that the original was evaluated at."""
     import torch
