@@ -21,6 +21,7 @@ from page4d_cli.commands import (
     prepare_tum,
     synth,
     train,
+    view,
     visualize_features,
     weights,
 )
@@ -124,3 +125,4 @@ app.command("visualize-features", short_help="What every layer puts out, as pict
 )
 app.command(short_help="What moves in a run, pixel by pixel.")(motion.motion)
 app.command(short_help="A run, in formats of other programs.")(export.export)
+app.command(short_help="A run, in a browser.")(view.view)

@@ -96,6 +96,8 @@ def export(
             rich_help_panel=_CLOUD,
         ),
     ] = None,
+    static_only: shared.StaticOnly = False,
+    moving_only: shared.MovingOnly = False,
     overwrite: Annotated[
         bool,
         typer.Option("--overwrite", help="Replace what an earlier export of a format wrote."),
@@ -137,6 +139,7 @@ def export(
     if run is None or formats is None or out is None:
         raise short_usage(context, EXAMPLE)
     chosen, which = parse_formats(formats), parse_frames(frames)
+    part = shared.choose_part(static_only, moving_only)
 
     from page4d_cli.pipelines.export import ExportOptions, export_run
     from page4d_cli.pipelines.export_cloud import CloudOptions
@@ -147,7 +150,7 @@ def export(
         exported = export_run(
             run,
             out,
-            ExportOptions(chosen, which, cloud, overwrite=overwrite),
+            ExportOptions(chosen, which, cloud, part, overwrite=overwrite),
             progress=steps.step,
         )
     for note in exported.notes:

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from page4d_cli.core.enums import Dataset, Fit, Precision, Variant
+from page4d_cli.core.enums import Dataset, Fit, Part, Precision, Variant
+from page4d_cli.core.errors import InputError
 
 _MODEL = "Network"
 _FRAMES = "Frames"
@@ -111,6 +112,25 @@ DataRoot = Annotated[
         "PAGE4D_DATA names, else data/.",
     ),
 ]
+StaticOnly = Annotated[
+    bool,
+    typer.Option("--static-only", help="Points of what stands still, as `page4d motion` tells it."),
+]
+MovingOnly = Annotated[
+    bool,
+    typer.Option("--moving-only", help="Points of what moves, as `page4d motion` tells it."),
+]
+
+
+def choose_part(static_only: bool, moving_only: bool) -> Part | None:
+    """The part that the two options ask for, if any."""
+    if static_only and moving_only:
+        raise InputError("--static-only and --moving-only together leave nothing; give one of them")
+    if static_only:
+        return Part.STATIC
+    return Part.MOVING if moving_only else None
+
+
 Json = Annotated[
     bool, typer.Option("--json", help="Print one JSON object and nothing else to stdout.")
 ]

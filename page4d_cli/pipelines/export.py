@@ -1,14 +1,10 @@
 """Write a run in formats of other programs; needs neither the network nor a GPU."""
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
-from page4d_cli.core.enums import ExportFormat, Save
+from page4d_cli.core.enums import ExportFormat, Part, Save
 from page4d_cli.core.errors import OutputError
 from page4d_cli.io.export_folder import EXPORT_JSON, export_folder
 from page4d_cli.io.rerun_log import require_rerun
@@ -16,13 +12,11 @@ from page4d_cli.io.run_directory import Run, open_run
 from page4d_cli.io.strict_json import Json, encode
 from page4d_cli.pipelines.export_cloud import CloudOptions
 from page4d_cli.pipelines.export_formats import WRITERS, Job
+from page4d_cli.pipelines.motion import part_masks
 from page4d_cli.pipelines.run_clip import RunClip, read_clip
 
 if TYPE_CHECKING:  # it would load torch, which nothing here needs
     from page4d_cli.pipelines.infer import Progress
-
-Keep = Callable[[RunClip], Sequence[NDArray[np.bool_]]]
-"""Tells which pixels points may come from: a mask (H, W) for each frame of the clip."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +27,8 @@ class ExportOptions:
     frames: slice = field(default_factory=lambda: slice(None))
     """Of the run's frames."""
     cloud: CloudOptions = field(default_factory=CloudOptions)
+    part: Part | None = None
+    """Points of only what stands still or only what moves; None: of both."""
     overwrite: bool = False
 
 
@@ -53,7 +49,6 @@ def export_run(
     out: Path,
     options: ExportOptions,
     *,
-    keep: Keep | None = None,
     progress: "Progress | None" = None,
 ) -> Exported:
     """Write a run in other formats: all of those that are asked for, or nothing.
@@ -64,7 +59,6 @@ def export_run(
         directory: a run directory.
         out: folder of the exports; formats that are there already stay.
         options: what to write.
-        keep: leaves out pixels of the clouds, for instance the moving ones.
         progress: told about every format.
 
     Raises:
@@ -90,7 +84,8 @@ def export_run(
             frozenset[Save]().union(*(writer.needs for writer in writers.values())),
             with_pictures=any(writer.with_pictures for writer in writers.values()),
         )
-        job = Job(clip, folder, options.cloud, None if keep is None else keep(clip))
+        keep = None if options.part is None else part_masks(clip, options.part)
+        job = Job(clip, folder, options.cloud, keep)
         details: dict[str, dict[str, Json]] = {}
         for done, (chosen, writer) in enumerate(writers.items()):
             if progress is not None:
@@ -112,4 +107,5 @@ def _common(run: Run, clip: RunClip, options: ExportOptions) -> dict[str, Json]:
         "run": str(run.directory.absolute()),
         "stems": [info.stem for info in clip.infos],
         "cloud": encode(options.cloud),
+        "part": encode(options.part),
     }

@@ -20,7 +20,7 @@ from page4d_cli.io.motion_png import read_motion_png, write_motion_png
 from page4d_cli.io.run_addition import adding
 from page4d_cli.io.run_directory import Run, motion_file
 from page4d_cli.pipelines.motion_score import PosedDepth, motion_score, neighbours_of
-from page4d_cli.pipelines.run_clip import read_clip
+from page4d_cli.pipelines.run_clip import RunClip, read_clip
 
 if TYPE_CHECKING:  # it would load torch, which nothing here needs
     from page4d_cli.pipelines.infer import Progress
@@ -96,6 +96,17 @@ def motion_of(run: Run) -> "WrittenMotion | ComputedMotion":
     """
     files = {motion_file(frame.stem) for frame in run.manifest.frames}
     return WrittenMotion(run) if files <= set(run.manifest.files) else ComputedMotion(run)
+
+
+def part_masks(clip: RunClip, part: Part) -> list[NDArray[np.bool_]]:
+    """Pixels (H, W) of each frame of a clip that belong to a part of the scene.
+
+    Raises:
+        RunError: depth or cameras were not saved, or there is one frame only.
+        NothingLeftError: no two frames have a usable camera, or no pixel has a usable depth.
+    """
+    motion = motion_of(clip.run)
+    return [keep_mask(motion.score(index), part) for index in clip.indices]
 
 
 @dataclass(frozen=True)

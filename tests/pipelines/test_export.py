@@ -1,6 +1,7 @@
 """Every format, read again by a program that is not ours: points land on the pixels they are of."""
 
 import json
+import shutil
 
 import numpy as np
 import pycolmap
@@ -10,9 +11,12 @@ from evo.tools import file_interface
 from PIL import Image
 from synthetic_run import write_synthetic_run
 
-from page4d_cli.core.enums import ExportFormat
+from page4d_cli.core.enums import ExportFormat, Part
 from page4d_cli.core.errors import NothingLeftError, OutputError
 from page4d_cli.core.geometry import invert_rigid
+from page4d_cli.io.motion_png import write_motion_png
+from page4d_cli.io.run_addition import adding
+from page4d_cli.io.run_directory import open_run
 from page4d_cli.pipelines.export import ExportOptions, export_run
 from page4d_cli.pipelines.export_cloud import CloudOptions
 
@@ -28,11 +32,11 @@ def scene(tmp_path_factory):
 
 @pytest.fixture
 def export(scene, tmp_path):
-    def call(*formats, keep=None, cloud=None, **options):
+    def call(*formats, cloud=None, run=scene.run, **options):
         options = ExportOptions(
             tuple(map(ExportFormat, formats)), cloud=cloud or CloudOptions(), **options
         )
-        export_run(scene.run.directory, tmp_path / "out", options, keep=keep)
+        export_run(run.directory, tmp_path / "out", options)
         return tmp_path / "out"
 
     return call
@@ -239,22 +243,31 @@ def test_the_same_input_gives_the_same_bytes(export):
     assert contents(export(*DETERMINISTIC, cloud=cloud, overwrite=True)) == first
 
 
-def test_points_outside_of_the_mask_are_left_out(scene, export):
-    def moving(clip):
-        return [scene.moving[index] for index in clip.indices]
+def with_motion(scene, folder, moving):
+    """A copy of the run whose motion is as given, (S, H, W)."""
+    run = open_run(shutil.copytree(scene.run.directory, folder / "run"))
+    with adding(run, "motion", {}) as files:
+        for frame, mask in zip(run.manifest.frames, moving, strict=True):
+            write_motion_png(files / f"{frame.stem}.png", mask.astype(np.float32))
+    return open_run(run.directory)
 
-    options = CloudOptions(min_confidence_percentile=0)
-    cloud = trimesh.load(export("ply", keep=moving, cloud=options) / "cloud.ply")
-    assert len(cloud.vertices) == scene.moving.sum() > 0
+
+@pytest.mark.parametrize("part", Part)
+def test_points_of_the_other_part_are_left_out(scene, export, tmp_path, part):
+    run = with_motion(scene, tmp_path, scene.moving)
+    all_of_them = CloudOptions(min_confidence_percentile=0)
+    out = export("ply", part=part, cloud=all_of_them, run=run)
+    wanted = scene.moving if part is Part.MOVING else ~scene.moving
+    assert len(trimesh.load(out / "cloud.ply").vertices) == wanted.sum() > 0
+    listed = json.loads((out / "export.json").read_text())["formats"]
+    assert listed["ply"]["part"] == part.value
 
 
-def test_a_mask_that_keeps_nothing_says_so_and_writes_nothing(export, tmp_path):
-    def nothing(clip):
-        return [np.zeros(map_.shape, bool) for map_ in clip.depth]
-
+def test_a_part_that_is_empty_says_so_and_writes_nothing(scene, export, tmp_path):
+    run = with_motion(scene, tmp_path, np.zeros_like(scene.moving))
     with pytest.raises(NothingLeftError, match=r"of 9408 pixels in 4 frames 9408 have a usable.*0"):
-        export("ply", "tum", keep=nothing)
-    assert list(tmp_path.iterdir()) == []
+        export("ply", "tum", part=Part.MOVING, run=run)
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
 def test_formats_join_and_are_replaced_with_all_their_files(export):

@@ -1,0 +1,146 @@
+"""`page4d view`: look at a run in a browser."""
+
+import os
+import sys
+import webbrowser
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from page4d_cli.commands import options as shared
+from page4d_cli.commands.console import Steps, print_json, say, short_usage
+from page4d_cli.commands.export import parse_frames
+from page4d_cli.core.errors import InputError
+
+if TYPE_CHECKING:
+    from page4d_cli.io.view_scene import ViewScene
+
+EXAMPLE = "page4d view preds/"
+_SERVED = "Served page"
+
+
+def view(
+    context: typer.Context,
+    run: Annotated[
+        Path | None,
+        typer.Argument(metavar="RUN", help="A directory that `page4d infer` has written."),
+    ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option(help="Write one file that opens without server and network, and end."),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the file of --html if it is there.")
+    ] = False,
+    frames: Annotated[
+        str,
+        typer.Option(metavar="FIRST:END:STEP", help="Which frames of the run, as Python slices."),
+    ] = ":",
+    static_only: shared.StaticOnly = False,
+    moving_only: shared.MovingOnly = False,
+    max_points: Annotated[
+        int | None,
+        typer.Option(
+            help="Thin out evenly to so many, of all frames together; 300 000 if not given. A file "
+            "has 15 bytes for each."
+        ),
+    ] = None,
+    port: Annotated[
+        int, typer.Option(min=1, max=65535, help="To listen on.", rich_help_panel=_SERVED)
+    ] = 8080,
+    open_browser: Annotated[
+        bool,
+        typer.Option("--open/--no-open", help="Open a browser.", rich_help_panel=_SERVED),
+    ] = True,
+    as_json: shared.Json = False,
+    quiet: shared.Quiet = False,
+) -> None:
+    r"""Look at a run in a browser: points through time, cameras, pictures and depth.
+
+    Serves a page to this machine, prints its address and ends with Ctrl-C; needs the package viser
+    (pip install 'page4d\[view]'). With --html it writes a file instead, which needs a browser only.
+
+    Both have a time slider, frames one by one or all at once, the static background kept while
+    moving parts change, and sliders for confidence, motion and point size. Confidence is a rank: 30
+    leaves out the 30 % of the points that the network is least sure of.
+
+    [bold]Examples[/bold]
+
+      page4d view preds/
+
+      page4d view preds/ --html clip.html --max-points 500000
+    """
+    if run is None:
+        raise short_usage(context, EXAMPLE)
+    if overwrite and html is None:
+        raise InputError("--overwrite concerns the file of --html, which was not given")
+    part, which = shared.choose_part(static_only, moving_only), parse_frames(frames)
+
+    from page4d_cli.io.run_directory import open_run
+    from page4d_cli.io.viewer_html import require_free
+    from page4d_cli.pipelines.view_data import ViewOptions, view_scene
+    from page4d_cli.pipelines.view_server import require_viser
+
+    options = ViewOptions(which, part, max_points)
+    if html is None:
+        require_viser()
+    else:
+        require_free(html, overwrite=overwrite)
+    with Steps(hidden=quiet) as steps:
+        steps.title("view", 0, 1)
+        scene = view_scene(open_run(run), options, progress=steps.step)
+    for note in scene.notes:
+        say(note, quiet=quiet)
+    if html is None:
+        _serve(scene, port, open_browser=open_browser, as_json=as_json, quiet=quiet)
+    else:
+        _write(scene, html, overwrite=overwrite, as_json=as_json, quiet=quiet)
+
+
+def _write(scene: "ViewScene", path: Path, *, overwrite: bool, as_json: bool, quiet: bool) -> None:
+    from page4d_cli.io.viewer_html import write_viewer_html
+
+    write_viewer_html(path, scene, overwrite=overwrite)
+    size = path.stat().st_size
+    if as_json:
+        print_json({"html": str(path), "bytes": size, **_numbers(scene)})
+        return
+    say(
+        f"{len(scene.points)} points in {len(scene.cameras)} frames, {size / 1e6:.1f} MB",
+        quiet=quiet,
+    )
+    typer.echo(str(path))
+
+
+def _serve(
+    scene: "ViewScene", port: int, *, open_browser: bool, as_json: bool, quiet: bool
+) -> None:
+    from page4d_cli.pipelines.view_server import serving
+
+    with suppress(KeyboardInterrupt), serving(scene, port) as server:
+        if as_json:
+            print_json({"url": server.url, **_numbers(scene)})
+        else:
+            typer.echo(server.url)
+        sys.stdout.flush()
+        say(f"{len(scene.points)} points in {len(scene.cameras)} frames; Ctrl-C ends", quiet=quiet)
+        if open_browser and _has_display():
+            webbrowser.open(server.url)
+        server.run()
+
+
+def _numbers(scene: "ViewScene") -> dict[str, object]:
+    return {
+        "frames": len(scene.cameras),
+        "points": len(scene.points),
+        "notes": list(scene.notes),
+    }
+
+
+def _has_display() -> bool:
+    """Whether a browser has a place to open; else one for the terminal would take it over."""
+    if sys.platform in ("darwin", "win32"):
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
