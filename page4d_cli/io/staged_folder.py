@@ -34,14 +34,15 @@ def check_folder(out: Path, *, overwrite: bool = False) -> None:
         OutputError: `out` is a file, cannot be written to, or holds something already.
     """
     with _placing(out):
-        there = next(path for path in (out.absolute(), *out.absolute().parents) if path.exists())
+        place = out.resolve()
+        there = next(path for path in (place, *place.parents) if path.exists())
         if not there.is_dir():
             raise OutputError(f"cannot write to {out}: {there} is a file; choose another --out")
         if not os.access(there, os.W_OK | os.X_OK):
             raise OutputError(f"cannot write to {out}: {there} is read-only; choose another --out")
-        if there != out.absolute() or overwrite:
+        if there != place or overwrite:
             return
-        if not all(is_staging(entry, out.absolute()) for entry in out.iterdir()):
+        if not all(is_staging(entry, place) for entry in place.iterdir()):
             raise OutputError(
                 f"{out} is there already and not empty; --overwrite replaces the files of an "
                 "earlier call and leaves others, or choose another --out"
@@ -64,7 +65,7 @@ def staged_folder(out: Path, summary: str, *, overwrite: bool = False) -> Iterat
         WriteError: a file cannot be moved to its place.
     """
     check_folder(out, overwrite=overwrite)
-    place = out.absolute()
+    place = out.resolve()
     with ExitStack() as undo:
         with _placing(out):
             remove_stale_staging(place)
@@ -79,13 +80,16 @@ def staged_folder(out: Path, summary: str, *, overwrite: bool = False) -> Iterat
             undo.callback(shutil.rmtree, folder, ignore_errors=True)
         yield folder
         check_folder(out, overwrite=overwrite)
-        _require_way(place, _listed(folder / summary))
+        _require_way(place, [*_listed(folder / summary), summary])
         with writing(out), interrupts_deferred():
             _move(folder, place, summary)
 
 
-def write_summary(path: Path, about: Mapping[str, Json]) -> None:
+def write_summary(path: Path, about: Mapping[str, Json]) -> list[str]:
     """Write a summary into a staged folder, with the list `files` of all that lies beside it.
+
+    Returns:
+        That list: paths from the folder, sorted.
 
     Raises:
         WriteError: the disk is full, or the like.
@@ -95,6 +99,7 @@ def write_summary(path: Path, about: Mapping[str, Json]) -> None:
     with writing(path):
         text = json.dumps({**about, "files": files}, indent=1, allow_nan=False)
         path.write_text(text + "\n", encoding="utf-8")
+    return files
 
 
 def _move(folder: Path, place: Path, summary: str) -> None:
@@ -138,10 +143,9 @@ def _placing(out: Path) -> Iterator[None]:
     """Convert what the operating system says about a place into an `OutputError`."""
     try:
         yield
-    except OSError as error:
-        raise OutputError(
-            f"cannot write to {out}: {error.strerror}; choose another --out"
-        ) from error
+    except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links
+        reason = getattr(error, "strerror", None) or error
+        raise OutputError(f"cannot write to {out}: {reason}; choose another --out") from error
 
 
 def _remove_if_empty(directory: Path) -> None:

@@ -11,6 +11,7 @@ from page4d_cli.core.enums import FeatureKind, Reduction
 from page4d_cli.core.types import Float32Array, Frames, UInt8Array
 from page4d_cli.io.video import write_video
 from page4d_cli.io.writing import writing
+from page4d_cli.pipelines.clip_preview import playback_rate
 from page4d_cli.pipelines.features.colours import (
     MASK_CMAP,
     MASK_RANGE,
@@ -25,8 +26,6 @@ from page4d_cli.pipelines.features.sheets import Cell, Section, cell_size, draw_
 from page4d_cli.pipelines.features.statistics import write_statistics
 
 STATISTICS_FILE = "statistics.npz"
-VIDEO_RATE = 10.0
-"""Frames a second."""
 
 
 class FeatureFiles:
@@ -102,7 +101,8 @@ class FeatureFiles:
         if self._options.video:
             # By one scale: the other one flickers.
             drawn = (draw_map(map_, size, cmap, clip_ranges) for map_ in maps)
-            write_video(self._folder / f"{name}.mp4", drawn, VIDEO_RATE)
+            rate = playback_rate(self._frames.infos, self._frames.timestamp_source)
+            write_video(self._folder / f"{name}.mp4", drawn, rate)
 
     def _write_mask(self, maps: Float32Array) -> None:
         size = _size(maps, self._options.scale)

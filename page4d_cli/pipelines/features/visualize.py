@@ -45,7 +45,7 @@ class FeatureResult:
     name: str
     out: Path
     summary: dict[str, Json] | None = None
-    """What `features.json` says, without its list of files; None if the scene failed."""
+    """What `features.json` says; None if the scene failed."""
     error: str | None = None
 
 
@@ -149,8 +149,8 @@ def _write_scene(
         if len(drawn) > 1:
             write_sheets(folder, "comparison", drawn, frames, options, pool)
         summary = _summary(frames, options, about, time.perf_counter() - begin)
-        write_summary(folder / SUMMARY, summary)
-    return summary
+        files_written = write_summary(folder / SUMMARY, summary)
+    return {**summary, "files": files_written}
 
 
 def _about(model: LoadedModel, options: FeatureOptions) -> dict[str, Json]:

@@ -2,7 +2,10 @@
 
 import gc
 import json
+import weakref
+from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import torch
@@ -11,7 +14,6 @@ from PIL import Image
 from page4d_cli.core.enums import FeatureKind, Reduction, Variant
 from page4d_cli.core.errors import InputError, OutputError, WeightsError
 from page4d_cli.data.frames import load_frames
-from page4d_cli.model.aggregator import LayerTokens
 from page4d_cli.model.checkpoint import save_checkpoint
 from page4d_cli.model.config import (
     CameraHeadConfig,
@@ -21,10 +23,12 @@ from page4d_cli.model.config import (
     SpatialMaskConfig,
 )
 from page4d_cli.model.initialise import random_model
+from page4d_cli.model.weights import load_model
+from page4d_cli.pipelines.features import files, networks
 from page4d_cli.pipelines.features.layers import reduced_layers
 from page4d_cli.pipelines.features.options import FeatureOptions
 from page4d_cli.pipelines.features.visualize import visualize_features
-from page4d_cli.pipelines.scenes import ModelChoice
+from page4d_cli.pipelines.scenes import ModelChoice, Observer
 
 
 def config(depth=4, mask=True):
@@ -107,23 +111,126 @@ def test_the_maps_are_the_halves_of_the_layers(pictures, weights):
     assert set(reduced) == {0, 3}
 
 
-def model_on_cpu(weights):
-    from page4d_cli.model.weights import load_model
-
-    return load_model(weights["mask"], device="cpu", precision="fp32", variant="mask").eval()
+def model_on_cpu(weights, name="mask"):
+    return load_model(weights[name], device="cpu", precision="fp32")
 
 
-def test_no_two_layers_are_in_memory(pictures, weights):
+def held_memory(shape):
+    """Places of memory behind tensors of a shape. Not objects: a view would hold all of it."""
+    tensors = (each for each in gc.get_objects() if type(each) is torch.Tensor)
+    return {each.untyped_storage().data_ptr() for each in tensors if each.shape[-3:] == shape}
+
+
+def live_layers(model, frames, reduction):
+    """How many halves of a layer are held, each time a layer is given out."""
+    options = FeatureOptions(reduction=reduction, statistics=True)
+    shape = (len(frames), 5 + 3 * 4, model.config.width)
+    return [len(held_memory(shape)) for _ in reduced_layers(model, frames, options)]
+
+
+@pytest.mark.parametrize("reduction", Reduction)
+def test_no_two_layers_are_in_memory(pictures, weights, reduction):
     """Whatever the depth: each is let go before the next one is asked for."""
-    from page4d_cli.model.weights import load_model
-
-    model = load_model(weights["deep"], device="cpu", precision="fp32")
     frames = load_frames(pictures, size=56)
-    alive = []
-    for _ in reduced_layers(model, frames, FeatureOptions(reduction=Reduction.PCA)):
+    of_4 = live_layers(model_on_cpu(weights), frames, reduction)
+    of_12 = live_layers(model_on_cpu(weights, "deep"), frames, reduction)
+    assert len(of_4) == 4 and len(of_12) == 12
+    # The stream that runs through the network is all that is held.
+    assert max(of_12) == max(of_4) == 1
+
+
+def test_the_mask_is_that_of_the_head_whichever_layers_are_drawn(pictures, weights):
+    model, frames = model_on_cpu(weights), load_frames(pictures, size=56)
+    layers = list(reduced_layers(model, frames, FeatureOptions(layers=(0,), mask=True)))
+    assert [(one.index, set(one.maps), one.mask is None) for one in layers] == [
+        (0, set(FeatureKind), True),
+        (1, set(), False),  # the network stops here
+    ]
+    images = torch.from_numpy(frames.as_float())[None]
+    with torch.inference_mode():
+        source = list(model.aggregator.iterate(images))[1].frame_tokens
+        expected = model.aggregator.mask_values(source, (3, 4)).reshape(3, 3, 4)
+    np.testing.assert_allclose(layers[1].mask, expected, atol=1e-6)
+
+
+def test_the_network_stops_after_the_last_layer(pictures, weights):
+    model, frames = model_on_cpu(weights), load_frames(pictures, size=56)
+    ran = []
+    for index, block in enumerate(model.aggregator.frame_blocks):
+        block.register_forward_hook(lambda *_, index=index: ran.append(index))
+    steps = []
+    options = FeatureOptions(layers=(1,))
+    list(reduced_layers(model, frames, options, progress=lambda *step: steps.append(step)))
+    assert ran == [0, 1] and steps == [("layers", 1, 2), ("layers", 2, 2)]
+
+
+def test_the_two_networks_are_never_in_memory_together(pictures, weights, tmp_path, monkeypatch):
+    loaded = []
+
+    def load(*arguments, **options):
         gc.collect()
-        alive.append(sum(type(each) is LayerTokens for each in gc.get_objects()))
-    assert len(alive) == 12 and max(alive) <= 1
+        assert all(model() is None for model in loaded)
+        model = load_model(*arguments, **options)
+        loaded.append(weakref.ref(model))
+        return model
+
+    monkeypatch.setattr(networks, "load_model", load)
+    draw(pictures, tmp_path / "f", weights["mask"], weights["vggt"], layers=(1,))
+    assert len(loaded) == 2
+
+
+def test_a_page_shows_all_layers_of_both_networks(pictures, weights, tmp_path, monkeypatch):
+    """Every picture is drawn in a colour of its own, and all colours are on the page."""
+    colours = {}
+
+    def draw_flat(map_, size, *_):
+        key = map_.tobytes()
+        colours.setdefault(key, (255, 50 + 5 * len(colours), 255))
+        return np.full((size[1], size[0], 3), colours[key], np.uint8)
+
+    monkeypatch.setattr(files, "draw_map", draw_flat)
+    one = ModelChoice(weights["mask"], device="cpu")
+    other = ModelChoice(weights["vggt"], device="cpu")
+    options = FeatureOptions(sheet=True)
+    first = str(Path(pictures) / "0.png")
+    visualize_features([first], tmp_path / "f", model=one, compare=other, options=options)
+    with Image.open(tmp_path / "f" / "0_comparison.png") as page:
+        seen = {tuple(colour) for colour in np.asarray(page).reshape(-1, 3)}
+    assert len(colours) == 4 * 2 * 2 and set(colours.values()) <= seen
+    with Image.open(tmp_path / "f" / "0_sheet.png") as page:
+        seen = {tuple(colour) for colour in np.asarray(page).reshape(-1, 3)}
+    assert len(set(colours.values()) & seen) == 4 * 2
+
+
+def test_a_video_has_every_frame(pictures, weights, tmp_path):
+    draw(pictures, tmp_path / "f", weights["mask"], layers=(2,), video=True)
+    with av.open(str(tmp_path / "f" / "frame_feature_2.mp4")) as video:
+        frames = list(video.decode(video=0))
+    assert len(frames) == 3 and (frames[0].width, frames[0].height) == (4 * 12, 3 * 12)
+
+
+def test_a_clip_that_fails_among_several_is_told_and_leaves_nothing(pictures, weights, tmp_path):
+    bad = tmp_path / "bad"
+    bad.mkdir()
+    (bad / "0.png").write_bytes(b"")
+    model = ModelChoice(weights["mask"], device="cpu")
+    out = tmp_path / "out"
+    good, failed = visualize_features([pictures, str(bad)], out, model=model)
+    assert good.error is None and (good.out / "features.json").exists()
+    assert "0.png is empty" in failed.error and failed.summary is None
+    assert list(out.iterdir()) == [good.out]
+
+
+def test_ctrl_c_leaves_nothing(pictures, weights, tmp_path):
+    def interrupt(_what, done, _total):
+        if done == 3:
+            raise KeyboardInterrupt
+
+    model = ModelChoice(weights["mask"], device="cpu")
+    observer = Observer(progress=interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        visualize_features([pictures], tmp_path / "made" / "f", model=model, observer=observer)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_only_what_is_asked_for(pictures, weights, tmp_path):
@@ -187,8 +294,6 @@ def test_an_output_that_is_there_is_kept(pictures, weights, tmp_path):
 
 
 def test_a_failure_leaves_nothing(pictures, weights, tmp_path, monkeypatch):
-    from page4d_cli.pipelines.features import files
-
     def full(*_):
         raise OSError(28, "No space left on device")
 
