@@ -108,7 +108,7 @@ def _write(scene: "ViewScene", path: Path, *, overwrite: bool, as_json: bool, qu
         print_json({"html": str(path), "bytes": size, **_numbers(scene)})
         return
     say(
-        f"{len(scene.points)} points in {len(scene.cameras)} frames, {size / 1e6:.1f} MB",
+        f"{len(scene.points)} points in {len(scene.cameras)} frames, {size / 1e6:.2f} MB",
         quiet=quiet,
     )
     typer.echo(str(path))

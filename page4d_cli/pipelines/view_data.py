@@ -18,9 +18,9 @@ from page4d_cli.io.run_directory import Run
 from page4d_cli.io.view_scene import LEVELS, ViewCamera, ViewScene
 from page4d_cli.pipelines.clip_preview import playback_rate
 from page4d_cli.pipelines.cloud import Cloud
-from page4d_cli.pipelines.export_cloud import CloudOptions, cloud_of_clip
-from page4d_cli.pipelines.motion import keep_mask, motion_of
+from page4d_cli.pipelines.motion import motion_of
 from page4d_cli.pipelines.run_clip import RunClip, read_clip
+from page4d_cli.pipelines.view_cloud import choose_view_cloud
 
 if TYPE_CHECKING:  # it would load torch, which nothing here needs
     from page4d_cli.pipelines.infer import Progress
@@ -56,9 +56,6 @@ class ViewOptions:
 def view_scene(run: Run, options: ViewOptions, *, progress: "Progress | None" = None) -> ViewScene:
     """Gather what a viewer shows.
 
-    Pixels of every confidence take part, since viewers let the person choose; an even random choice
-    (always the same) is made of them.
-
     Args:
         run: with depth and cameras.
         options: what is shown.
@@ -71,15 +68,7 @@ def view_scene(run: Run, options: ViewOptions, *, progress: "Progress | None" = 
     """
     clip = read_clip(run, options.frames, _NEEDED, with_pictures=True)
     motion, notes = _scores(clip, options.part, progress)
-    keep = None
-    if motion and options.part is not None:
-        keep = [keep_mask(score, options.part) for score in motion]
-    cloud = cloud_of_clip(
-        clip,
-        CloudOptions(0.0 if Save.CONFIDENCE in run.manifest.saved else None),
-        max_points=options.max_points or MAX_POINTS,
-        keep=keep,
-    )
+    cloud = choose_view_cloud(clip, motion, options.part, options.max_points or MAX_POINTS)
     near, far = robust_range(_content(clip, index, map_) for index, map_ in enumerate(clip.depth))
     scale = depth_scale(near, far)
     starts = np.searchsorted(cloud.frame_indices, np.arange(len(clip) + 1))

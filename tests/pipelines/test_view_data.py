@@ -59,7 +59,14 @@ def test_points_have_the_motion_of_their_pixels(made, scene, index):
 
 def test_all_pixels_take_part_and_confidence_is_their_rank(made, scene):
     assert len(scene.points) == made.moving.size
-    order = np.argsort(np.concatenate([made.run.confidence(i).reshape(-1) for i in range(FRAMES)]))
+    confidence = np.concatenate(
+        [
+            made.run.confidence(index)[v, u]
+            for index in range(FRAMES)
+            for u, v in [scene.pixels[of_frame(scene, index)].T]
+        ]
+    )
+    order = np.argsort(confidence)
     assert (np.diff(scene.confidence[order].astype(int)) >= 0).all()
     below = (scene.confidence < 0.3 * 255).mean()
     assert below == pytest.approx(0.3, abs=0.005)
@@ -98,9 +105,18 @@ def test_parts_share_out_the_sure_points(scene):
     assert scene.motion[parts[Part.STATIC]].max() < 0.3 * 255
 
 
-def test_the_number_of_points_is_bounded_and_even(made):
+def test_half_of_few_points_are_of_what_moves(made):
     scene = view_scene(made.run, ViewOptions(max_points=600))
-    assert np.diff(scene.starts).tolist() == [200, 200, 200]
+    parts = split_points(scene, slice(None), 0, 0.5)
+    assert {part: len(chosen) for part, chosen in parts.items()} == dict.fromkeys(Part, 300)
+    frames = np.repeat(np.arange(FRAMES), np.diff(scene.starts))
+    seen = set(zip(frames.tolist(), map(tuple, scene.pixels.tolist()), strict=True))
+    assert len(seen) == 600 and len(set(frames[parts[Part.STATIC]])) == FRAMES
+
+
+@pytest.mark.parametrize("most", [1, 2, 3])
+def test_hardly_any_points(made, most):
+    assert len(view_scene(made.run, ViewOptions(max_points=most)).points) == most
 
 
 def test_frames_are_chosen(made):
