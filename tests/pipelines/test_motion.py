@@ -1,5 +1,6 @@
 import json
 import os
+from unittest.mock import Mock
 
 import numpy as np
 import pytest

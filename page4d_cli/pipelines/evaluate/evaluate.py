@@ -85,7 +85,8 @@ def evaluate(
     _require_place(out)
     with locked(board.folder):
         settings = options.as_settings(choice.root)
-        _prepare(board, settings, keep_parts=options.predictions is None)
+        names = [one.name for one in choice.sequences]
+        _prepare(board, settings, names, keep_parts=options.predictions is None)
         team.share(True)
         with board.explaining_deaths():
             _work(options, choice, out, board, command, observer)
@@ -116,7 +117,9 @@ def _require_place(out: Path) -> None:
         raise OutputError(f"{out} is not empty and holds no evaluation; choose another --out")
 
 
-def _prepare(board: Board, settings: dict[str, Json], *, keep_parts: bool) -> None:
+def _prepare(
+    board: Board, settings: dict[str, Json], names: Sequence[str], *, keep_parts: bool
+) -> None:
     """Make the place ready; refuse one where something else was measured."""
     path = board.folder / SETTINGS
     if path.is_file():
@@ -125,10 +128,13 @@ def _prepare(board: Board, settings: dict[str, Json], *, keep_parts: bool) -> No
     with writing(board.folder):
         for stale in board.folder.glob("process-*.json"):
             stale.unlink()
-        for part in board.folder.glob("sequence-*.json"):
-            kept = _read_part(part)
-            if not keep_parts or kept is None or kept.error is not None:
-                part.unlink()
+        # A data set that has grown moves its sequences to other numbers.
+        name_of = {board.part(index): name for index, name in enumerate(names)}
+        for path_of_part in board.folder.glob("sequence-*.json"):
+            part = _read_part(path_of_part)
+            scored = part.name if part is not None and part.error is None else None
+            if not keep_parts or scored is None or scored != name_of.get(path_of_part):
+                path_of_part.unlink()
     write_json(path, settings)
 
 

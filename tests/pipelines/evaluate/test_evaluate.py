@@ -317,6 +317,21 @@ def test_the_network_is_run_and_its_runs_are_kept(measure, protocol, tmp_path, t
     assert manifest.stat().st_mtime_ns == written
 
 
+def test_a_data_set_that_has_grown_is_scored_whole(tmp_path, truth):
+    root, _ = tum(tmp_path, truth, ("a", "c"))
+    chosen = EvaluationOptions(
+        dataset=Dataset.TUM,
+        measure=Measure.VIDEO,
+        root=root,
+        aligns=(Align.MEDIAN,),
+        model=ModelChoice("tiny", device="cpu"),
+    )
+    evaluate(chosen, tmp_path / "out")
+    tum(tmp_path, truth, ("b",))
+    results = evaluate(chosen, tmp_path / "out")
+    assert [one.name for one in results.sequences] == ["a", "b", "c"]
+
+
 def test_two_evaluations_into_one_place_are_refused(tmp_path, truth):
     import multiprocessing
 
