@@ -1,6 +1,5 @@
 import json
 import os
-from unittest.mock import Mock
 
 import numpy as np
 import pytest
