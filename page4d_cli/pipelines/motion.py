@@ -44,7 +44,7 @@ def keep_mask(score: Float32Array, part: Part, threshold: float = THRESHOLD) -> 
     """Pixels (H, W) that belong to a part of the scene.
 
     Args:
-        score: (H, W) of a frame, from `RunMotion.score`.
+        score: (H, W) of a frame, from `motion_of(run).score`.
         part: which.
         threshold: score from which a pixel counts as moving.
     """

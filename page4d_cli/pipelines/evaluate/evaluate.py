@@ -16,14 +16,20 @@ from datetime import datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
 
-from page4d_cli.core.errors import OutputError
+from page4d_cli.core.errors import DatasetError, OutputError
 from page4d_cli.io.lock import locked
 from page4d_cli.io.manifest import WeightsRecord
 from page4d_cli.io.strict_json import Json, MistypedError, decode, encode
 from page4d_cli.io.writing import writing
 from page4d_cli.model.weights import config_of
-from page4d_cli.pipelines.evaluate.choose import Choice, benchmark_list, choose_sequences
+from page4d_cli.pipelines.evaluate.choose import (
+    Choice,
+    ChosenSequence,
+    benchmark_list,
+    choose_sequences,
+)
 from page4d_cli.pipelines.evaluate.find_run import require_runs
+from page4d_cli.pipelines.evaluate.fingerprint import fingerprint
 from page4d_cli.pipelines.evaluate.options import SILENT, EvaluationObserver, EvaluationOptions
 from page4d_cli.pipelines.evaluate.predict import Network, Predictor
 from page4d_cli.pipelines.evaluate.processes import Board, Team
@@ -85,8 +91,7 @@ def evaluate(
     _require_place(out)
     with locked(board.folder):
         settings = options.as_settings(choice.root)
-        names = [one.name for one in choice.sequences]
-        _prepare(board, settings, names, keep_parts=options.predictions is None)
+        _prepare(board, settings, choice.sequences, keep_parts=options.predictions is None)
         team.share(True)
         with board.explaining_deaths():
             _work(options, choice, out, board, command, observer)
@@ -118,7 +123,11 @@ def _require_place(out: Path) -> None:
 
 
 def _prepare(
-    board: Board, settings: dict[str, Json], names: Sequence[str], *, keep_parts: bool
+    board: Board,
+    settings: dict[str, Json],
+    sequences: Sequence[ChosenSequence],
+    *,
+    keep_parts: bool,
 ) -> None:
     """Make the place ready; refuse one where something else was measured."""
     path = board.folder / SETTINGS
@@ -129,13 +138,22 @@ def _prepare(
         for stale in board.folder.glob("process-*.json"):
             stale.unlink()
         # A data set that has grown moves its sequences to other numbers.
-        name_of = {board.part(index): name for index, name in enumerate(names)}
+        chosen_at = {board.part(index): chosen for index, chosen in enumerate(sequences)}
         for path_of_part in board.folder.glob("sequence-*.json"):
-            part = _read_part(path_of_part)
-            scored = part.name if part is not None and part.error is None else None
-            if not keep_parts or scored is None or scored != name_of.get(path_of_part):
+            part, chosen = _read_part(path_of_part), chosen_at.get(path_of_part)
+            if not (keep_parts and part and chosen and _is_of(part, chosen)):
                 path_of_part.unlink()
     write_json(path, settings)
+
+
+def _is_of(part: SequenceResult, chosen: ChosenSequence) -> bool:
+    """Whether kept scores are of a sequence as it is now."""
+    if part.error is not None or part.name != chosen.name or chosen.found is None:
+        return False
+    try:
+        return part.data == fingerprint(chosen.found.read())
+    except DatasetError:
+        return False
 
 
 def _require_same(out: Path, there: dict[str, Json], asked: dict[str, Json]) -> None:

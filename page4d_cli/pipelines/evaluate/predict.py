@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from page4d_cli.core.enums import Fit, Head, Save, TimestampSource
-from page4d_cli.core.errors import OutOfMemoryError
+from page4d_cli.core.errors import OutOfMemoryError, OutputError
 from page4d_cli.core.types import FrameInfo, Frames, PixelTransform
 from page4d_cli.data.clips import count_as_seconds
 from page4d_cli.data.frames import load_frames
@@ -15,6 +15,7 @@ from page4d_cli.data.sequence import Sequence
 from page4d_cli.eval.protocol import Measure, ScoredDepth
 from page4d_cli.io.run_directory import Run, open_run
 from page4d_cli.model.weights import LoadedModel, image_size_of, load_model
+from page4d_cli.pipelines.evaluate.fingerprint import fingerprint_of_files
 from page4d_cli.pipelines.evaluate.options import (
     EvaluationObserver,
     EvaluationOptions,
@@ -77,10 +78,9 @@ class Predictor:
         Raises:
             FramesError: a picture cannot be read.
             OutOfMemoryError: the sequence is too long for the device.
-            OutputError: the place holds something else.
         """
         options = self._run_options(sequence, indices)
-        if kept_run(place, options) is None:
+        if not _is_kept(place, options):
             frames = self._load(sequence, indices)
             self._write(frames, place, replace(options, overwrite=True))
         return open_run(place)
@@ -97,6 +97,7 @@ class Predictor:
             command=self.command,
             settings={
                 "source": [str(sequence.frames[index].resolve()) for index in indices],
+                "pictures": fingerprint_of_files(sequence.frames[index] for index in indices),
                 "weights": identity_of(options.model.weights),
                 "protocol": options.protocol_name.value,
                 ONE_BY_ONE: options.measure is Measure.MONO,
@@ -147,6 +148,14 @@ def _fit_of(sequence: Sequence, index: int) -> Fit:
     """Padding for portraits: the network was trained on pictures of its full width."""
     height, width = sequence.read_image(index).shape[:2]
     return Fit.PAD if height > width else Fit.KEEP
+
+
+def _is_kept(place: Path, options: RunOptions) -> bool:
+    """Whether the run at a place can be taken; one of other pictures is made again."""
+    try:
+        return kept_run(place, options) is not None
+    except OutputError:
+        return False
 
 
 def write_depth_of_one(model: LoadedModel, frames: Frames, index: int, files: RunFiles) -> None:

@@ -42,6 +42,8 @@ class SequenceResult:
     """Scale and shift of each alignment, where there is one for the sequence."""
     error: str | None = None
     """Why there are no scores."""
+    data: str | None = None
+    """Fingerprint of the sequence's data, by which kept scores are recognised."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,6 +17,7 @@ from page4d_cli.io.run_directory import Run
 from page4d_cli.io.writing import writing
 from page4d_cli.pipelines.evaluate.choose import Choice, ChosenSequence
 from page4d_cli.pipelines.evaluate.find_run import find_run
+from page4d_cli.pipelines.evaluate.fingerprint import fingerprint
 from page4d_cli.pipelines.evaluate.match import Matching, match_frames
 from page4d_cli.pipelines.evaluate.options import EvaluationOptions
 from page4d_cli.pipelines.evaluate.predict import ONE_BY_ONE, Predictor
@@ -46,7 +47,6 @@ class SequenceScorer:
         Raises:
             WeightsError: the network's weights cannot be used.
             DeviceError: this machine lacks the device or the precision.
-            OutputError: the place of its run holds something else.
             WriteError: the disk is full, or the like.
         """
         try:
@@ -73,7 +73,8 @@ class SequenceScorer:
             self._poses if options.measure is Measure.POSE else self._depth
         )
         result = by_measure(run, sequence, matching)
-        return replace(result, notes=(*sequence.notes, *self._departures(run), *result.notes))
+        notes = (*sequence.notes, *self._departures(run), *result.notes)
+        return replace(result, notes=notes, data=fingerprint(sequence))
 
     def _departures(self, run: Run) -> list[str]:
         """What was done otherwise in a run than the protocol asks; nothing for those made here."""

@@ -347,3 +347,25 @@ def test_two_evaluations_into_one_place_are_refused(tmp_path, truth):
         pytest.raises(OutputError, match="another page4d is writing"),
     ):
         pool.apply(evaluate, (chosen, tmp_path / "out"))
+
+
+@pytest.mark.parametrize("measure", [Measure.VIDEO, Measure.POSE])
+def test_data_that_were_replaced_are_predicted_and_scored_again(measure, tmp_path):
+    import shutil
+
+    def score(seed, out):
+        shutil.rmtree(tmp_path / "data", ignore_errors=True)
+        root, _ = tum(tmp_path, exact_truth(seed=seed, frames=5))
+        chosen = EvaluationOptions(
+            dataset=Dataset.TUM,
+            measure=measure,
+            root=root,
+            aligns=() if measure is Measure.POSE else (Align.MEDIAN,),
+            model=ModelChoice("tiny", device="cpu"),
+        )
+        return evaluate(chosen, tmp_path / out).averages
+
+    first = score(0, "out")
+    assert score(0, "out") == first
+    again = score(3, "out")
+    assert again != first and again == score(3, "fresh")
