@@ -2,6 +2,7 @@
 
 import dataclasses
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -60,6 +61,16 @@ class Batch:
     def usable(self) -> Tensor:
         """(B, S, H, W) bool: valid, and really finite."""
         return self.valid & self.depth.isfinite() & self.world_points.isfinite().all(dim=-1)
+
+    def split(self, parts: int) -> "list[Batch]":
+        """Cut along the samples, as evenly as it goes; never an empty part."""
+        parts = min(parts, len(self))
+        bounds = [len(self) * k // parts for k in range(parts + 1)]
+        return [self._samples(slice(a, b)) for a, b in pairwise(bounds)]
+
+    def _samples(self, which: slice) -> "Batch":
+        fields = dataclasses.fields(self)
+        return Batch(**{field.name: getattr(self, field.name)[which] for field in fields})
 
     def to(self, device: torch.device | str, *, non_blocking: bool = False) -> "Batch":
         """The same batch on another device."""

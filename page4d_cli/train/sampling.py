@@ -16,7 +16,7 @@ from page4d_cli.core.errors import InputError
 from page4d_cli.train.permutation import permuted
 
 # Streams of random numbers that must never meet, each keyed by (seed, stream, …).
-_SHAPES, _PERMUTATIONS = 0, 1
+_SHAPES, _PERMUTATIONS, _NEIGHBOURS = 0, 1, 2
 
 
 class FrameOrder(str, Enum):
@@ -198,6 +198,20 @@ def plan_batch(
     plans = [SamplePlan(*both) for both in zip(chosen, seeds, strict=True)]
     per_rank = tuple(tuple(plans[rank * size : (rank + 1) * size]) for rank in range(ranks))
     return BatchPlan(epoch, index, images, aspect, per_rank)
+
+
+def draw_neighbours(frames: int, count: int, seed: int, step: int) -> slice:
+    """Neighbouring frames of a step's clips, any as likely.
+
+    Args:
+        frames: of each clip.
+        count: wanted; all of them if there are fewer.
+        seed: of the run.
+        step: optimiser step.
+    """
+    count = min(count, frames)
+    begin = int(_stream(seed, _NEIGHBOURS, step).integers(frames - count + 1))
+    return slice(begin, begin + count)
 
 
 def _stream(*key: int) -> np.random.Generator:

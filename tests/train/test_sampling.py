@@ -12,6 +12,7 @@ from page4d_cli.train.sampling import (
     FrameOrder,
     Placing,
     WindowOptions,
+    draw_neighbours,
     draw_window,
     grow_window,
     plan_batch,
@@ -199,3 +200,11 @@ def test_nonsense_is_refused() -> None:
         BatchOptions(max_images=0)
     with pytest.raises(InputError, match="aspect 0 to 1"):
         BatchOptions(aspect=(0.0, 1.0))
+
+
+def test_neighbours_are_as_many_as_wanted_anywhere_and_the_same_again() -> None:
+    drawn = [draw_neighbours(5, 2, seed=1, step=step) for step in range(200)]
+    assert {one.start for one in drawn} == {0, 1, 2, 3}
+    assert all(one.stop - one.start == 2 for one in drawn)
+    assert drawn == [draw_neighbours(5, 2, seed=1, step=step) for step in range(200)]
+    assert draw_neighbours(3, 9, seed=1, step=0) == slice(0, 3)

@@ -1,14 +1,11 @@
 """The training loop, on one process or several (`torchrun`, through accelerate)."""
 
-import dataclasses
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
@@ -16,13 +13,11 @@ from torch.utils.data import DataLoader
 from page4d_cli.core.enums import Precision
 from page4d_cli.core.errors import InputError, OutputError, Page4DError
 from page4d_cli.io.lock import LOCK, locked
-from page4d_cli.model.checkpoint import read_checkpoint, save_checkpoint
-from page4d_cli.model.fit import examine
+from page4d_cli.model.checkpoint import save_checkpoint
 from page4d_cli.model.initialise import random_model
 from page4d_cli.model.network import Page4D
 from page4d_cli.model.pose_encoding import extri_intri_to_pose_encoding
 from page4d_cli.model.runtime import Runtime, peak_memory_bytes, pick
-from page4d_cli.model.weights import locate
 from page4d_cli.pipelines.train import checkpoints
 from page4d_cli.pipelines.train.batches import Loaded, TrainingBatches, validation_batches
 from page4d_cli.pipelines.train.checkpoints import TrainState
@@ -35,6 +30,7 @@ from page4d_cli.pipelines.train.config import (
 from page4d_cli.pipelines.train.learner import Learner
 from page4d_cli.pipelines.train.mixture import Mixture, open_mixture
 from page4d_cli.pipelines.train.records import Records
+from page4d_cli.pipelines.train.start import initialise
 from page4d_cli.pipelines.train.validate import validate
 from page4d_cli.train.absolute_pose import absolute_pose_loss
 from page4d_cli.train.batch import Batch
@@ -49,10 +45,9 @@ from page4d_cli.train.parameters import (
     set_learning_rates,
     trainable_parameters,
 )
+from page4d_cli.train.sampling import draw_neighbours
 
 BEST = "best.safetensors"
-_DENSE_FRAMES = 2
-"""The stream of random numbers beside those of `train/sampling.py`."""
 UNUSED = "aggregator.patch_embed.mask_token"
 """In the checkpoints without a use: it never learns."""
 
@@ -186,7 +181,7 @@ class _Run:
         config = self.config
         model = random_model(config.model, config.seed, layer_scale=config.layer_scale)
         if config.init_from is not None and checkpoint is None:
-            self.observer.on_start(_initialise(model, config.init_from))
+            self.observer.on_start(initialise(model, config.init_from))
         model.aggregator.checkpoint_activations = config.checkpoint_activations
         return model.train()
 
@@ -278,7 +273,7 @@ class _Run:
         progress = step / config.steps
         set_learning_rates(self.optimizer.optimizer, config.groups, progress)
         self.optimizer.zero_grad(set_to_none=True)
-        parts = _split(batch, config.accumulate)
+        parts = batch.split(config.accumulate)
         terms: dict[str, Tensor] = {}
         for number, part in enumerate(parts, start=1):
             with _synchronised(accelerator, self.model, last=number == len(parts)):
@@ -308,7 +303,8 @@ class _Run:
         config = self.config
         part = part.to(self.accelerator.device)
         here = normalise(part).batch
-        frames = _dense_frames(config, here.images.shape[1], step)
+        count = here.images.shape[1]
+        frames = draw_neighbours(count, config.dense_frames or count, config.seed, step)
         outputs = self.model(here.images, mask_strength=config.mask(step), dense_frames=frames)
         target = extri_intri_to_pose_encoding(
             here.extrinsics, here.intrinsics, here.images.shape[-2:]
@@ -384,40 +380,6 @@ class _Run:
 
 def _mixed_precision(runtime: Runtime) -> str:
     return "no" if runtime.precision is Precision.FP32 else runtime.precision.value
-
-
-def _initialise(model: Page4D, name_or_path: str) -> str:
-    """Load weights into a network that has random ones; strict, but for a new mask head."""
-    checkpoint = read_checkpoint(locate(name_or_path))
-    fit = examine(dataclasses.replace(checkpoint, config=model.config))
-    mask_head = [name for name in fit.missing if ".spatial_mask_head." in name]
-    if fit.unexpected or fit.mismatched or len(fit.missing) > len(mask_head):
-        raise InputError(f"init_from: {name_or_path} {fit.problem()}")
-    known = {name: t for name, t in checkpoint.tensors.items() if name not in fit.ignored}
-    model.load_state_dict(known, strict=False)
-    new = f", {len(mask_head)} of the mask head stay random" if mask_head else ""
-    left = f", {len(fit.ignored)} of the track head ignored" if fit.ignored else ""
-    return f"took {len(known)} tensors from {name_or_path}{new}{left}"
-
-
-def _dense_frames(config: TrainConfig, frames: int, step: int) -> slice:
-    """Which frames of the clips the dense heads learn from in a step."""
-    count = min(config.dense_frames or frames, frames)
-    begin = int(
-        np.random.default_rng((config.seed, _DENSE_FRAMES, step)).integers(frames - count + 1)
-    )
-    return slice(begin, begin + count)
-
-
-def _split(batch: Batch, parts: int) -> list[Batch]:
-    """Cut a batch along its samples, as evenly as it goes; never an empty part."""
-    parts = min(parts, len(batch))
-    bounds = [len(batch) * k // parts for k in range(parts + 1)]
-    return [_samples(batch, slice(a, b)) for a, b in pairwise(bounds)]
-
-
-def _samples(batch: Batch, which: slice) -> Batch:
-    return Batch(**{f.name: getattr(batch, f.name)[which] for f in dataclasses.fields(batch)})
 
 
 def _synchronised(accelerator: Any, model: Any, *, last: bool) -> Any:  # noqa: ANN401

@@ -60,15 +60,8 @@ def compute_losses(
     terms: dict[str, Tensor] = {}
     weighted: list[Tensor] = []
     if predictions.pose_encodings:
-        validity = camera_validity(batch, options.quirks)
-        camera = camera_loss(
-            predictions.pose_encodings, target_pose_encoding, validity, options.camera
-        )
-        terms["loss_camera"] = camera.total
-        terms["loss_T"] = camera.translation
-        terms["loss_R"] = camera.rotation
-        terms["loss_FL"] = camera.focal
-        weighted.append(options.camera.weight * camera.total)
+        terms |= _camera_terms(predictions, batch, target_pose_encoding, options)
+        weighted.append(options.camera.weight * terms["loss_camera"])
     for name, prediction, target, of_map in (
         ("depth", predictions.depth, batch.depth[..., None], options.depth),
         ("point", predictions.points, batch.world_points, options.point),
@@ -95,6 +88,19 @@ def compute_losses(
         _count_non_finite_targets(batch, target_pose_encoding),
         predictions.count_non_finite(),
     )
+
+
+def _camera_terms(
+    predictions: Predictions, batch: Batch, target_pose_encoding: Tensor, options: LossOptions
+) -> dict[str, Tensor]:
+    validity = camera_validity(batch, options.quirks)
+    camera = camera_loss(predictions.pose_encodings, target_pose_encoding, validity, options.camera)
+    return {
+        "loss_camera": camera.total,
+        "loss_T": camera.translation,
+        "loss_R": camera.rotation,
+        "loss_FL": camera.focal,
+    }
 
 
 def _count_non_finite_targets(batch: Batch, target_pose_encoding: Tensor) -> Tensor:
