@@ -59,7 +59,10 @@ Sequences = Annotated[
     ),
 ]
 AllowFailures = Annotated[
-    bool, typer.Option("--allow-failures", help="Exit 0 although sequences failed.")
+    bool,
+    typer.Option(
+        "--allow-failures", help="Exit 0 although sequences failed or frames are missing."
+    ),
 ]
 Published = Annotated[
     bool,
@@ -122,7 +125,11 @@ def run_evaluation(
         _print(results, published)
     say(f"results in {place}", quiet=quiet)
     if not succeeded(results, options):
-        say(f"{len(results.failed)} of {len(results.sequences)} sequences failed")
+        partial = sum(1 for one in results.scored if one.missing)
+        say(
+            f"{len(results.failed)} of {len(results.sequences)} sequences failed, {partial} lack "
+            "predictions of frames; --allow-failures accepts this"
+        )
         raise typer.Exit(1)
 
 

@@ -210,12 +210,20 @@ class _Work:
         static = np.where(known, depth, np.float32(np.nan))
         self.consistency.add(View(index, static, intrinsics, poses[index]))
 
+    def _uncompared(self) -> Iterable[Problem]:
+        """A check that could not be made is none that was passed."""
+        if len(self.frames) > 1 and not self.consistency.frame_errors:
+            reason = _missing_part(self.sequence) or "no two frames have depth and a usable camera"
+            message = f"no depth could be carried between frames: {reason}"
+            yield Problem(Check.DEPTH_CONSISTENCY, None, message)
+
     def report(self, size: tuple[int, int]) -> SequenceReport:
         """Sum up."""
         problems = [
             *check_cameras(self.sequence, size, self.limits),
             *self.problems,
             *_inconsistent(self.consistency, self.limits),
+            *self._uncompared(),
         ]
         if self.sequence.tracks is not None:
             problems += check_tracks(self.sequence, self.sequence.tracks, size, self.limits)
@@ -231,6 +239,13 @@ class _Work:
             skipped=tuple(self.skipped),
             notes=self.sequence.notes,
         )
+
+
+def _missing_part(sequence: Sequence) -> str | None:
+    """What a comparison of frames needs and a sequence lacks, with what to do."""
+    if sequence.intrinsics is None:
+        return "its intrinsics are unknown; give --intrinsics"
+    return "it has no poses" if sequence.T_camera_world is None else None
 
 
 def _usable_cameras(sequence: Sequence, limits: Limits) -> NDArray[np.bool_]:

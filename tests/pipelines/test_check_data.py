@@ -295,3 +295,15 @@ def test_exact_data_of_every_layout_passes(name, tmp_path):
     report = check_data(dataset, tmp_path, pinhole=pinhole)
     assert report.passed, report.sequences[0].failures
     assert report.sequences[0].frames == tuple(range(6))
+
+
+@pytest.mark.parametrize(
+    ("lacking", "reason"),
+    [("intrinsics", "give --intrinsics"), ("T_camera_world", "it has no poses")],
+)
+def test_a_check_that_cannot_be_made_is_not_passed(lacking, reason, scenes):
+    sequence = read_scene_folder(sorted(scenes.iterdir())[0])
+    blind = dataclasses.replace(sequence, tracks=None, **{lacking: None})
+    report = check_sequence(blind, LIMITS[Dataset.SYNTHETIC])
+    (failure,) = report.failures
+    assert failure.check is Check.DEPTH_CONSISTENCY and reason in failure.message

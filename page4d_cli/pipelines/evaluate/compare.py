@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from page4d_cli.core.errors import InputError
-from page4d_cli.pipelines.evaluate.results import Results, Scores
+from page4d_cli.pipelines.evaluate.results import Results, Scores, SequenceResult
 from page4d_cli.pipelines.evaluate.tables import AVERAGE
 
 HIGHER_IS_BETTER = ("δ < 1.25", "δ < 1.25^2", "δ < 1.25^3")
@@ -38,7 +38,7 @@ class Comparison:
     differences: tuple[Difference, ...]
     """Of all numbers that both have, sequences first, averages last."""
     lost: tuple[str, ...]
-    """Sequences that had scores and have none now."""
+    """What had scores and has none now: sequences, alignments, frames."""
     notes: tuple[str, ...]
     """What else differs: protocol, sequences that are new."""
 
@@ -67,7 +67,7 @@ def compare(before: Results, after: Results) -> Comparison:
         if name in new
         for difference in _differences(name, one.scores, new[name].scores)
     ]
-    lost = tuple(name for name in old if name not in new)
+    lost = (*(name for name in old if name not in new), *_shrunk(old, new))
     notes = [
         f"protocol, {key}: {before.protocol.get(key)} before, {after.protocol.get(key)} after"
         for key in sorted(before.protocol | after.protocol)
@@ -76,6 +76,9 @@ def compare(before: Results, after: Results) -> Comparison:
     added = [name for name in new if name not in old]
     if added:
         notes.append(f"new sequences: {', '.join(added)}")
+    if [one.sha256 for one in before.weights] != [one.sha256 for one in after.weights]:
+        names = [", ".join(one.name for one in results.weights) for results in (before, after)]
+        notes.append(f"weights: {names[0]} before, {names[1]} after")
     if lost or added:
         notes.append("averages are over different sequences, and were not compared")
     else:
@@ -83,6 +86,18 @@ def compare(before: Results, after: Results) -> Comparison:
     if not differences and not lost:
         raise InputError("the two have no sequence with the same alignment in common")
     return Comparison(tuple(differences), lost, tuple(notes))
+
+
+def _shrunk(old: dict[str, SequenceResult], new: dict[str, SequenceResult]) -> list[str]:
+    """Alignments that are gone, and sequences of which less was scored."""
+    shrunk = []
+    for name, one in old.items():
+        if name not in new:
+            continue
+        shrunk += [f"{name} ({align})" for align in one.scores if align not in new[name].scores]
+        if new[name].frames < one.frames:
+            shrunk.append(f"{name} ({one.frames - new[name].frames} of {one.frames} frames)")
+    return shrunk
 
 
 def _differences(name: str, before: Scores, after: Scores) -> list[Difference]:

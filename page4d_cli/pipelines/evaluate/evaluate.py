@@ -21,7 +21,10 @@ from page4d_cli.io.lock import locked
 from page4d_cli.io.manifest import WeightsRecord
 from page4d_cli.io.strict_json import Json, MistypedError, decode, encode
 from page4d_cli.io.writing import writing
-from page4d_cli.model.weights import config_of
+from page4d_cli.model.checkpoint import read_checkpoint
+from page4d_cli.model.fit import examine
+from page4d_cli.model.weights import locate
+from page4d_cli.model.weights_table import WEIGHTS
 from page4d_cli.pipelines.evaluate.choose import (
     Choice,
     ChosenSequence,
@@ -80,7 +83,7 @@ def evaluate(
     if options.predictions is not None:
         require_runs(options.predictions, [one.name for one in choice.sequences])
     else:
-        config_of(options.model.weights)  # refuses what is no weights before any work
+        _require_weights(options.model.weights)
     team = Team.from_environment()
     board = Board(out / STATE, team)
     if not team.is_main:
@@ -112,6 +115,13 @@ def write_results(out: Path, results: Results) -> None:
     write_text(out / "results.csv", to_csv(results))
     write_text(out / "results.md", to_markdown(results))
     write_json(out / RESULTS, results.to_json())
+
+
+def _require_weights(weights: str) -> None:
+    """Refuse before any work what is no weights, or cannot be downloaded."""
+    entry = WEIGHTS.get(weights)
+    if entry is None or entry.source is not None:
+        examine(read_checkpoint(locate(weights)))
 
 
 def _require_place(out: Path) -> None:
@@ -246,6 +256,9 @@ def _protocol_in_words(options: EvaluationOptions, names: set[str]) -> dict[str,
 
 
 def succeeded(results: Results, options: EvaluationOptions) -> bool:
-    """Whether there are numbers, and no failure that is not allowed."""
-    allowed = options.allow_failures or options.protocol.drops_failures
-    return bool(results.scored) and (allowed or not results.failed)
+    """Whether there are numbers, of all frames, and no failure that is not allowed."""
+    if options.allow_failures:
+        return bool(results.scored)
+    whole = not any(one.missing for one in results.scored)
+    failed = results.failed and not options.protocol.drops_failures
+    return bool(results.scored) and whole and not failed

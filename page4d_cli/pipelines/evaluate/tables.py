@@ -67,6 +67,10 @@ def to_markdown(results: Results) -> str:
     if results.failed:
         lines += ["", f"{len(results.failed)} of {len(results.sequences)} sequences failed:", ""]
         lines += [f"- {one.name}: {one.error}" for one in results.failed]
+    partial = [one for one in results.scored if one.missing]
+    if partial:
+        lines += ["", "Frames without a prediction:", ""]
+        lines += [f"- {one.name}: {len(one.missing)}, {one.frames} scored" for one in partial]
     lines += ["", "Protocol:", ""]
     lines += [f"- {key}: {words}" for key, words in results.protocol.items()]
     lines += [

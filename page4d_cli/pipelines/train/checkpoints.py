@@ -15,6 +15,7 @@ import json
 import shutil
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -36,6 +37,8 @@ class TrainState:
     step: int = 0
     """Optimiser steps that are done, skipped ones included."""
     bad_steps: int = 0
+    processes: int = 1
+    """That shared each batch."""
     replaced_clips: int = 0
     """Clips that could not be read, as the main process has met them."""
     best_objective: float | None = None
@@ -100,21 +103,74 @@ def read_state(checkpoint: Path) -> TrainState:
         raise InputError(f"{path} cannot be read ({error}); resume from another run") from error
 
 
-def restore(checkpoint: Path, model: Page4D, device: torch.device) -> dict[str, Any]:
+def write_begun(path: Path, state: TrainState) -> None:
+    """Note with what configuration a run goes on.
+
+    Raises:
+        WriteError: the disk is full, or the like.
+    """
+    partial = path.with_name(f".{path.name}.partial")
+    with writing(path):
+        partial.write_text(json.dumps(state.config, indent=2) + "\n", encoding="utf-8")
+        partial.replace(path)
+
+
+def read_begun(path: Path) -> TrainState:
+    """The state of a run that has no checkpoint yet.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    try:
+        return TrainState(config=json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read ({error}); choose another --out") from error
+
+
+def restore(checkpoint: Path, model: Page4D) -> dict[str, Any]:
     """Put the weights of a checkpoint into the network.
 
     Returns:
-        The optimiser's state as `save` was given it.
+        The optimiser's state as `save` was given it, on the CPU.
 
     Raises:
-        WeightsError: the file is damaged.
-        RuntimeError: it is of another network.
+        WeightsError: the weights are damaged.
+        InputError: they are of another network, or the optimiser's state is damaged.
     """
-    model.load_state_dict(dict(read_checkpoint(checkpoint / MODEL).tensors))
-    optimizer: dict[str, Any] = torch.load(
-        checkpoint / OPTIMIZER, map_location=device, weights_only=True
-    )
+    try:
+        model.load_state_dict(dict(read_checkpoint(checkpoint / MODEL).tensors))
+    except RuntimeError as error:
+        raise InputError(
+            f"{checkpoint / MODEL} is of another network; {_begin(checkpoint)}"
+        ) from error
+    path = checkpoint / OPTIMIZER
+    try:
+        optimizer: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, KeyError, UnpicklingError) as error:
+        raise InputError(
+            f"{path} is missing or damaged; remove {checkpoint}, and --resume goes on from the "
+            "checkpoint before it"
+        ) from error
     return optimizer
+
+
+def restore_optimizer(checkpoint: Path, optimizer: Any, saved: dict[str, Any]) -> None:  # noqa: ANN401 - accelerate's
+    """Put the optimiser's state back.
+
+    Raises:
+        InputError: the configuration groups or freezes other parameters than it did.
+    """
+    try:
+        optimizer.load_state_dict(saved)
+    except ValueError as error:
+        raise InputError(
+            f"{checkpoint}: the groups or the frozen parameters are others now; "
+            f"{_begin(checkpoint)}"
+        ) from error
+
+
+def _begin(checkpoint: Path) -> str:
+    return f"begin a new run with --init-from {checkpoint / MODEL}"
 
 
 def _steps(run: Path) -> list[Path]:

@@ -48,6 +48,8 @@ from page4d_cli.train.parameters import (
 from page4d_cli.train.sampling import draw_neighbours
 
 BEST = "best.safetensors"
+BEGUN = "config.json"
+"""What tells a run's folder from others before its first checkpoint."""
 UNUSED = "aggregator.patch_embed.mask_token"
 """In the checkpoints without a use: it never learns."""
 
@@ -140,8 +142,8 @@ class _Run:
         optimizer = torch.optim.AdamW(groups, betas=config.betas)
         self.model, self.optimizer = accelerator.prepare(self.learner, optimizer)
         if checkpoint is not None:
-            saved = checkpoints.restore(checkpoint, self.bare, accelerator.device)
-            self.optimizer.load_state_dict(saved["optimizer"])
+            saved = checkpoints.restore(checkpoint, self.bare)
+            checkpoints.restore_optimizer(checkpoint, self.optimizer, saved["optimizer"])
             if self.learner.absolute_pose_head is not None:
                 self.learner.absolute_pose_head.load_state_dict(saved["absolute_pose_head"])
             if accelerator.scaler is not None:
@@ -149,24 +151,47 @@ class _Run:
 
     def _place(self, request: TrainRequest) -> tuple[Path | None, TrainState]:
         """Where to begin, after looking at what is there."""
-        checkpoint = checkpoints.latest(self.out)
-        if not request.resume:
-            if self.out.is_dir() and any(entry.name != LOCK for entry in self.out.iterdir()):
-                raise OutputError(
-                    f"{self.out} is not empty; --resume goes on with a run, or choose another --out"
-                )
-            return None, TrainState(config=config_to_json(self.config))
+        processes = self.accelerator.num_processes
+        checkpoint = checkpoints.latest(self.out) if request.resume else None
         if checkpoint is None:
-            return None, TrainState(config=config_to_json(self.config))
-        state = checkpoints.read_state(checkpoint)
+            state = self._new_state(request)
+        else:
+            state = checkpoints.read_state(checkpoint)
+        if state.step and state.processes != processes and not request.allow_changes:
+            raise InputError(
+                f"{self.out} was trained by {state.processes} processes, which are {processes} "
+                "now: batches would differ; take as many, or say --allow-changes"
+            )
+        if state.step > self.config.steps:
+            raise InputError(
+                f"{self.out} has done {state.step} steps; steps={self.config.steps} is less: give "
+                "more"
+            )
         changed = differences(config_from_json(state.config), self.config)
         if changed and not request.allow_changes:
             raise InputError(
                 f"{self.out} was trained with another configuration ({'; '.join(changed)}); "
                 "take the old one, or say --allow-changes"
             )
-        state.config = config_to_json(self.config)
+        state.config, state.processes = config_to_json(self.config), processes
         return checkpoint, state
+
+    def _new_state(self, request: TrainRequest) -> TrainState:
+        """That of a run without a checkpoint: begun and interrupted at once, or not begun."""
+        there = self.out.is_dir() and any(entry.name != LOCK for entry in self.out.iterdir())
+        if request.resume and (self.out / BEGUN).is_file():
+            return checkpoints.read_begun(self.out / BEGUN)
+        if there and request.resume:
+            raise OutputError(
+                f"{self.out} holds no run that could be resumed; choose another --out"
+            )
+        if there:
+            raise OutputError(
+                f"{self.out} is not empty; --resume goes on with a run, or choose another --out"
+            )
+        if request.resume and self.is_main:
+            self.observer.on_problem(f"nothing to resume in {self.out}: a new run begins")
+        return TrainState(config=config_to_json(self.config))
 
     def _open_data(self) -> Mixture:
         mixture = open_mixture(self.config.data, self.config.on_bad)
@@ -196,7 +221,9 @@ class _Run:
 
     def go(self) -> TrainState:
         """Train until the last step."""
-        self.accelerator.wait_for_everyone()
+        self.accelerator.wait_for_everyone()  # all have looked at the place
+        if self.is_main:
+            checkpoints.write_begun(self.out / BEGUN, self.state)
         try:
             if self.is_main:
                 with Records(self.out, self.state.step) as records:

@@ -46,7 +46,11 @@ class Records:
                 self._path.read_text(encoding="utf-8").splitlines() if self._path.exists() else []
             )
             kept = [line for line in lines if _step_of(line) < step]
-            self._path.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+            if len(kept) == len(lines):
+                return
+            partial = self._path.with_name(f".{self._path.name}.partial")
+            partial.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+            partial.replace(self._path)
 
 
 def _step_of(line: str) -> float:

@@ -93,3 +93,13 @@ def test_other_protocols_are_said_and_other_measures_refused():
     )
     with pytest.raises(InputError, match=r"first measured video on tum, .* video on bonn"):
         compare(results(BEFORE), results(BEFORE, dataset=Dataset.BONN))
+
+
+def test_what_is_scored_no_longer_is_lost():
+    before = results(BEFORE)
+    first, second = before.sequences
+    fewer = replace(before, sequences=(replace(first, frames=1), second))
+    assert compare(before, fewer).lost == ("one (2 of 3 frames)",)
+    scores = {"median": first.scores["scale"], **first.scores}
+    both = replace(before, sequences=(replace(first, scores=scores), second))
+    assert compare(both, before).lost == ("one (median)",)

@@ -369,3 +369,31 @@ def test_data_that_were_replaced_are_predicted_and_scored_again(measure, tmp_pat
     assert score(0, "out") == first
     again = score(3, "out")
     assert again != first and again == score(3, "fresh")
+
+
+def test_frames_without_a_prediction_are_no_success(tmp_path, truth):
+    root, (sequence,) = tum(tmp_path, truth)
+    half = {path.name for path in sequence.frames[:2]}
+    rename = lambda name: name if name in half else f"x{name}"  # noqa: E731
+    write_run_of(tmp_path / "preds" / "one", sequence, rename=rename)
+    chosen = options(Dataset.TUM, root, tmp_path / "preds")
+    results = evaluate(chosen, tmp_path / "out")
+    assert len(results.scored[0].missing) == 3 and not succeeded(results, chosen)
+    allowed = options(Dataset.TUM, root, tmp_path / "preds", allow_failures=True)
+    assert succeeded(results, allowed)
+    assert "- one: 3, 2 scored" in (tmp_path / "out" / "results.md").read_text()
+
+
+def test_weights_that_cannot_be_had_leave_the_place_free(tmp_path, truth, monkeypatch):
+    from page4d_cli.core.errors import WeightsError
+    from page4d_cli.model import weights
+
+    def offline(_):
+        raise WeightsError("the Hub cannot be reached")
+
+    monkeypatch.setattr(weights, "fetch", offline)
+    root, _ = tum(tmp_path, truth)
+    chosen = options(Dataset.TUM, root, None, model=ModelChoice("page4d", device="cpu"))
+    with pytest.raises(WeightsError, match="cannot be reached"):
+        evaluate(chosen, tmp_path / "out")
+    assert not (tmp_path / "out").exists()

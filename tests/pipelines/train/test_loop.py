@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -252,3 +253,65 @@ def test_a_full_disk_leaves_the_previous_checkpoint_whole(tmp_path, monkeypatch)
         train(tmp_path / "run")
     assert [p.name for p in (tmp_path / "run/checkpoints").iterdir()] == ["step_00000002"]
     assert checkpoints.read_state(checkpoints.latest(tmp_path / "run")).step == 2
+
+
+def test_resuming_in_a_folder_of_something_else_is_refused(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/log.jsonl").write_text('{"mine": 1}\n')
+    with pytest.raises(OutputError, match="holds no run that could be resumed"):
+        train(tmp_path / "run", resume=True)
+    assert (tmp_path / "run/log.jsonl").read_text() == '{"mine": 1}\n'
+
+
+def test_a_run_without_a_checkpoint_yet_is_resumed_with_its_configuration(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        run_until(tmp_path / "run", 1)
+    assert checkpoints.latest(tmp_path / "run") is None
+    with pytest.raises(InputError, match="seed: 42 then, 7 now"):
+        train(tmp_path / "run", "seed=7", resume=True)
+    assert train(tmp_path / "run", "steps=6", resume=True).step == 6
+
+
+def copy_of(whole, tmp_path):
+    return Path(shutil.copytree(whole, tmp_path / "copy"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (["steps=3"], "has done 6 steps; steps=3 is less"),
+        (["steps=9", "freeze=[camera_head.*]"], "frozen parameters are others now.*--init-from"),
+        (["steps=9", "model.camera_head.trunk_depth=2"], "of another network.*--init-from"),
+    ],
+)
+def test_changes_that_cannot_be_resumed_are_one_line(changes, message, whole, tmp_path):
+    with pytest.raises(InputError, match=message):
+        train(copy_of(whole, tmp_path), *changes, resume=True, allow_changes=True)
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda p: p.unlink(), lambda p: p.write_bytes(p.read_bytes()[:999])]
+)
+def test_a_damaged_optimiser_state_is_named(damage, whole, tmp_path):
+    run = copy_of(whole, tmp_path)
+    damage(run / "checkpoints/step_00000006/optimizer.pt")
+    with pytest.raises(InputError, match=r"optimizer.pt is missing or damaged; remove .*000006"):
+        train(run, resume=True)
+
+
+def test_a_full_disk_at_resuming_keeps_the_log(tmp_path, monkeypatch):
+    with pytest.raises(KeyboardInterrupt):
+        run_until(tmp_path / "run", 3)
+    before = (tmp_path / "run/log.jsonl").read_text()
+    original = Path.write_text
+
+    def full(path, *arguments, **options):
+        if "log.jsonl" in path.name:
+            original(path, "")
+            raise OSError(28, "No space left on device")
+        return original(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(WriteError, match="No space left"):
+        train(tmp_path / "run", resume=True)
+    assert (tmp_path / "run/log.jsonl").read_text() == before != ""

@@ -46,3 +46,15 @@ def test_two_processes_equal_one_with_the_doubled_batch(one, tmp_path):
         for name in ("objective", "loss_camera", "loss_reg_depth"):
             assert ours[name] == pytest.approx(expected[name], rel=1e-4), (ours["phase"], name)
     assert two[0]["grad_norm/all"] == pytest.approx(one[0]["grad_norm/all"], rel=1e-3)
+
+
+def test_two_processes_resume_and_another_number_is_refused(tmp_path):
+    small = ("batch.max_images=4", "save_every=1", "validate_every=9")
+    done, _ = run(tmp_path / "run", 2, *small)
+    assert done.returncode == 0, done.stderr
+    more = (*small, "steps=3", "--resume", "--allow-changes")
+    done, log = run(tmp_path / "run", 2, *more)
+    assert done.returncode == 0, done.stderr
+    assert [json.loads(line)["step"] for line in log.read_text().splitlines()][-1] == 2
+    done, _ = run(tmp_path / "run", 1, *small, "steps=3", "--resume")
+    assert done.returncode == 2 and "trained by 2 processes, which are 1 now" in done.stderr
