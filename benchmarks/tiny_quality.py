@@ -11,7 +11,8 @@ one second apart. Every number stands beside those of guesses that look at no pi
 
 Depth is scaled to the true median of its clip. Rotation and direction of translation are taken over
 all pairs of frames of a clip. ATE is the root mean square distance after a similarity alignment
-(Umeyama), over the length of the true path. The exit status is 1 if a gate is missed.
+(Umeyama), over the length of the true path; the length ratio is that of the predicted path, at the
+depth's scale, to the true one: what the alignment hides. The exit status is 1 if a gate is missed.
 """
 
 import argparse
@@ -141,6 +142,9 @@ def score(clip: Clip, guess: Guess) -> Row:
     if guess.T_camera_world is not None:
         row |= pair_errors(clip.T_camera_world, guess.T_camera_world)
         row["ate_over_length"] = path_error(clip.T_camera_world, guess.T_camera_world)
+    if guess.T_camera_world is not None and guess.depth is not None:
+        scale = np.median(clip.depth) / np.median(guess.depth)
+        row["length_ratio"] = scale * length(guess.T_camera_world) / length(clip.T_camera_world)
     if guess.fov_deg is not None:
         row["fov_error_deg"] = abs(guess.fov_deg - clip.fov_deg)
     return row
@@ -152,9 +156,9 @@ def pair_errors(true: Float64Array, guessed: Float64Array) -> Row:
     for first, second in combinations(range(len(true)), 2):
         (r, t), (rg, tg) = (between(cameras, first, second) for cameras in (true, guessed))
         rotation.append(np.degrees(np.arccos(np.clip((np.trace(r @ rg.T) - 1) / 2, -1, 1))))
-        length = np.linalg.norm(t) * np.linalg.norm(tg)
+        lengths = np.linalg.norm(t) * np.linalg.norm(tg)
         # Who says "no motion" names no direction: a right angle is what chance gives.
-        cosine = float(t @ tg) / length if length > 0 else 0.0
+        cosine = float(t @ tg) / lengths if lengths > 0 else 0.0
         direction.append(np.degrees(np.arccos(np.clip(cosine, -1, 1))))
     return {
         "rotation_deg": float(np.mean(rotation)),
@@ -169,10 +173,15 @@ def between(T_camera_world: Float64Array, first: int, second: int) -> tuple[Floa
     return rotation, b[:, 3] - rotation @ a[:, 3]
 
 
+def length(T_camera_world: Float64Array) -> float:
+    """Of a path."""
+    steps = np.diff(np.asarray(invert_rigid(T_camera_world))[..., 3], axis=0)
+    return float(np.linalg.norm(steps, axis=-1).sum())
+
+
 def path_error(true: Float64Array, guessed: Float64Array) -> float:
     """ATE over the length of the true path."""
     x, y = (np.asarray(invert_rigid(path))[..., 3] for path in (guessed, true))
-    length = np.linalg.norm(np.diff(y, axis=0), axis=-1).sum()
     centred = x - x.mean(0)
     spread = np.linalg.svd(centred, compute_uv=False)
     if spread[0] < 1e-9:
@@ -184,7 +193,7 @@ def path_error(true: Float64Array, guessed: Float64Array) -> float:
     else:
         rotation, offset, scale = umeyama_alignment(x.T, y.T, with_scale=True)
         left = y - (scale * x @ rotation.T + offset)
-    return float(np.sqrt((left**2).sum(-1).mean()) / length)
+    return float(np.sqrt((left**2).sum(-1).mean())) / length(true)
 
 
 def gates(rows: dict[str, Row]) -> dict[str, bool]:

@@ -7,7 +7,7 @@ import typer
 
 from page4d_cli.commands import evaluating
 from page4d_cli.commands import options as shared
-from page4d_cli.commands.console import print_json, say, short_usage
+from page4d_cli.commands.console import print_json, say, short_usage, warn
 from page4d_cli.commands.tables import print_table
 from page4d_cli.core.enums import Precision, ProtocolName
 from page4d_cli.core.errors import InputError
@@ -90,9 +90,16 @@ def eval_pose(
 def _score_files(
     estimate: Path, gt: Path, plot: Path | None, *, as_json: bool, quiet: bool
 ) -> None:
+    from page4d_cli.eval.pose import MAX_OFFSET_S
     from page4d_cli.pipelines.score_trajectory import score_tum_files
 
     score = score_tum_files(estimate, gt, plot=plot)
+    offset_s = float(abs(score.estimate.timestamps_s - score.ground_truth.timestamps_s).max())
+    if offset_s > MAX_OFFSET_S:
+        warn(
+            f"both have {len(score)} poses and were paired by their order, though time stamps "
+            f"differ by up to {offset_s:.3g} s"
+        )
     metrics = score.metrics.as_dict()
     say(
         f"{len(score)} of {score.estimated_poses} estimated and {score.true_poses} true poses, "

@@ -64,6 +64,15 @@ def test_two_files_are_scored_as_a_shell_user_expects(tmp_path):
     assert run(*words).stdout.split()[0] == "ATE"
 
 
+def test_equal_counts_with_other_clocks_are_paired_with_a_warning(tmp_path):
+    rows = [f"{{}} {i} {i * i} {i % 3} 0 0 0 1" for i in range(5)]
+    for name, step in (("a", 0.05), ("b", 0.1)):
+        text = "\n".join(row.format(i * step) for i, row in enumerate(rows))
+        (tmp_path / f"{name}.txt").write_text(text + "\n")
+    result = run("eval-pose", tmp_path / "a.txt", "--gt", tmp_path / "b.txt", "--quiet")
+    assert result.exit_code == 0 and "time stamps differ by up to 0.2 s" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

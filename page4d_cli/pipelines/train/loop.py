@@ -323,7 +323,8 @@ class _Run:
         values |= {f"grad_norm/{name}": float(norm) for name, norm in norms.items()}
         for group in self.optimizer.param_groups:
             values[f"lr/{group['name']}"] = group["lr"]
-        values["mask_strength"] = config.mask(step)
+            values[f"weight_decay/{group['name']}"] = group["weight_decay"]
+        values |= {"mask_strength": config.mask(step), "where": progress}
         return values
 
     def _forward(self, part: Batch, step: int) -> tuple[Tensor, dict[str, Tensor], bool]:

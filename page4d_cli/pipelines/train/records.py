@@ -32,9 +32,9 @@ class Records:
         self._board.close()
 
     def add(self, phase: str, step: int, values: dict[str, float]) -> None:
-        """Write scalars down as `Values/{phase}/{name}`."""
+        """Write scalars down, in TensorBoard by the original's names."""
         for name, value in values.items():
-            self._board.add_scalar(f"Values/{phase}/{name}", value, step)
+            self._board.add_scalar(_tag(phase, name), value, step)
         line = json.dumps({"phase": phase, "step": step, **values})
         with writing(self._path), self._path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
@@ -51,6 +51,16 @@ class Records:
             partial = self._path.with_name(f".{self._path.name}.partial")
             partial.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
             partial.replace(self._path)
+
+
+def _tag(phase: str, name: str) -> str:
+    """`Values/{phase}/…` for what is learned, `Optim/…` for how."""
+    what, _, group = name.partition("/")
+    if what in ("lr", "weight_decay"):
+        return f"Optim/{group}/{what}"
+    if name == "where":
+        return "Optim/where"
+    return f"Values/{phase}/{'loss_objective' if name == 'objective' else name}"
 
 
 def _step_of(line: str) -> float:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from page4d_cli.core.errors import InputError, OutputError, Page4DError, WriteError
 from page4d_cli.model.weights import load_model
@@ -63,7 +64,12 @@ def test_a_run_leaves_checkpoints_curves_and_the_best(whole):
         0
     ].keys()
     assert [line["mask_strength"] for line in curve(whole)] == [1, 1, 1, 0.5, 0, 0]
-    assert list((whole / "tensorboard").iterdir())
+    board = EventAccumulator(str(whole / "tensorboard")).Reload()
+    tags = set(board.Tags()["scalars"])
+    assert {"Values/train/loss_objective", "Values/train/loss_conf_depth", "Optim/all/lr"} <= tags
+    assert {"Optim/all/weight_decay", "Optim/where", "Values/val/synthetic/abs_rel"} <= tags
+    logged = [event.value for event in board.Scalars("Values/train/loss_objective")]
+    assert logged == pytest.approx([line["objective"] for line in curve(whole)], rel=1e-6)
 
 
 def test_checkpoints_load_as_weights(whole):
