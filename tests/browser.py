@@ -3,11 +3,14 @@
 import io
 import shutil
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+ARTIFACTS = Path(__file__).parent / ".artifacts"
+"""Ignored by git; screenshots of the last runs."""
 CHROMIUM = shutil.which("chromium")
 _FLAGS = [
     "--no-sandbox",
@@ -45,8 +48,11 @@ def _note_foreign(requested, url, complaints):
 
 
 def screenshot(page, path=None):
-    """What the page shows, (H, W, 3); kept at `path` for people."""
+    """What the page shows, (H, W, 3); kept at `path` and in `ARTIFACTS` for people."""
     shot = page.screenshot(path=path)
+    if path is not None:
+        ARTIFACTS.mkdir(exist_ok=True)
+        (ARTIFACTS / f"{path.parent.name}-{path.name}").write_bytes(shot)
     return np.asarray(Image.open(io.BytesIO(shot)).convert("RGB")).astype(int)
 
 

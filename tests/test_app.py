@@ -92,6 +92,23 @@ def test_no_command_shows_the_help():
     assert result.exit_code == 2 and "infer" in result.output
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["infer", "frames", "--out"],
+        ["export", "run", "--format", "tum", "--out"],
+        ["view", "run", "--html"],
+        ["visualize-features", "frames", "-o"],
+    ],
+)
+def test_an_empty_place_is_not_the_working_directory(arguments, tmp_path, monkeypatch):
+    """As from an unset variable of the shell."""
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(app, [*arguments, ""])
+    assert result.exit_code == 2 and "an empty path was given" in result.stderr
+    assert result.stdout == "" and list(tmp_path.iterdir()) == []
+
+
 def test_an_unknown_command_gets_a_proposal():
     result = CliRunner().invoke(app, ["infr"])
     assert result.exit_code == 2

@@ -37,7 +37,13 @@ def check_data(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="Write summary.json, summary.csv and pictures here."),
+        typer.Option(
+            "--out",
+            "-o",
+            parser=shared.parse_place,
+            metavar="PATH",
+            help="Write summary.json, summary.csv and pictures here.",
+        ),
     ] = None,
     intrinsics: Annotated[
         str | None,

@@ -42,6 +42,8 @@ Out = Annotated[
     typer.Option(
         "--out",
         "-o",
+        parser=shared.parse_place,
+        metavar="PATH",
         help="Where results are written; the same command goes on from what is there. "
         "By default eval/<dataset>_<what>.",
         rich_help_panel=_RESULT,

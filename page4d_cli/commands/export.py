@@ -10,6 +10,7 @@ from page4d_cli.commands import options as shared
 from page4d_cli.commands.console import Steps, print_json, say, short_usage
 from page4d_cli.core.enums import ExportFormat
 from page4d_cli.core.errors import InputError
+from page4d_cli.core.wording import counted
 
 if TYPE_CHECKING:
     from page4d_cli.pipelines.export import Exported
@@ -61,7 +62,13 @@ def export(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="A folder; other formats in it stay."),
+        typer.Option(
+            "--out",
+            "-o",
+            parser=shared.parse_place,
+            metavar="PATH",
+            help="A folder; other formats in it stay.",
+        ),
     ] = None,
     frames: Annotated[
         str,
@@ -160,7 +167,9 @@ def export(
         return
     for name, detail in exported.details.items():
         what = ", ".join(
-            f"{value} {key}" for key, value in detail.items() if isinstance(value, int)
+            counted(value, key.removesuffix("s"))
+            for key, value in detail.items()
+            if isinstance(value, int)
         )
         say(f"{name}: {what}" if what else name, quiet=quiet)
     for file in exported.files:

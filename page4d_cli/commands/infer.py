@@ -16,6 +16,7 @@ from page4d_cli.commands.console import (
 )
 from page4d_cli.core.enums import Fit, Precision, Resolution, Save
 from page4d_cli.core.errors import InputError
+from page4d_cli.core.wording import counted
 
 if TYPE_CHECKING:
     from page4d_cli.model.weights import LoadedModel
@@ -44,6 +45,8 @@ def infer(
         typer.Option(
             "--out",
             "-o",
+            parser=shared.parse_place,
+            metavar="PATH",
             help="The run directory; of several scenes, the folder of one each.",
             rich_help_panel=_OUTPUT,
         ),
@@ -162,12 +165,14 @@ def _tell(result: "SceneResult", quiet: bool) -> None:
     for problem in manifest.problems:
         warn(f"{result.name}: {problem}")
     if manifest.ignored:
-        ignored = f"{len(manifest.ignored)} files that are no usable images"
-        say(f"{result.name}: ignored {ignored}; the manifest lists them", quiet=quiet)
+        ignored = counted(len(manifest.ignored), "file")
+        say(
+            f"{result.name}: ignored {ignored} without a usable image; the manifest has a list",
+            quiet=quiet,
+        )
     did = "kept" if result.kept else f"done in {sum(manifest.timings_s.values()):.1f} s"
     height, width = manifest.network_size
-    count = len(manifest.frames)
-    size = f"{count} frame{'s' if count > 1 else ''} of {width}×{height}"
+    size = f"{counted(len(manifest.frames), 'frame')} of {width}×{height}"
     cloud = "" if manifest.cloud is None else f", {manifest.cloud['points']:.0f} points"
     say(f"{result.name}: {did}, {size}{cloud}", quiet=quiet)
 

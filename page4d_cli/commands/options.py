@@ -112,6 +112,15 @@ DataRoot = Annotated[
         "PAGE4D_DATA names, else data/.",
     ),
 ]
+
+
+def parse_place(text: str) -> Path:
+    """Turn what is typed for a place to write to into a path; empty it would be where one is."""
+    if not text.strip():
+        raise typer.BadParameter("an empty path was given; name a place, or . for where you are")
+    return Path(text)
+
+
 StaticOnly = Annotated[
     bool,
     typer.Option("--static-only", help="Points of what stands still, as `page4d motion` tells it."),

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from page4d_cli.commands import options as shared
 from page4d_cli.commands.console import Steps, fail, print_json, warn
 from page4d_cli.commands.tables import print_table
 from page4d_cli.core.enums import Link
@@ -26,6 +27,8 @@ Out = Annotated[
     typer.Option(
         "--out",
         "-o",
+        parser=shared.parse_place,
+        metavar="PATH",
         help="Make a folder for each sequence here; by default files are written into the raw "
         "folders.",
     ),

@@ -26,7 +26,13 @@ def synth(
     context: typer.Context,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="Where a folder for each scene is made."),
+        typer.Option(
+            "--out",
+            "-o",
+            parser=shared.parse_place,
+            metavar="PATH",
+            help="Where a folder for each scene is made.",
+        ),
     ] = None,
     scenes: Annotated[int, typer.Option(min=1, help="How many scenes.")] = 1,
     frames: Annotated[int, typer.Option(min=1, help="Frames of each scene.")] = 24,

@@ -36,7 +36,14 @@ def train(
         typer.Argument(metavar="[KEY=VALUE]...", help="Changes to it, e.g. batch.max_images=8."),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Where the run is written.")
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            parser=shared.parse_place,
+            metavar="PATH",
+            help="Where the run is written.",
+        ),
     ] = None,
     init_from: Annotated[
         str | None,

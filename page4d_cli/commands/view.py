@@ -13,6 +13,7 @@ from page4d_cli.commands import options as shared
 from page4d_cli.commands.console import Steps, print_json, say, short_usage
 from page4d_cli.commands.export import parse_frames
 from page4d_cli.core.errors import InputError
+from page4d_cli.core.wording import counted
 
 if TYPE_CHECKING:
     from page4d_cli.io.view_scene import ViewScene
@@ -29,7 +30,11 @@ def view(
     ] = None,
     html: Annotated[
         Path | None,
-        typer.Option(help="Write one file that opens without server and network, and end."),
+        typer.Option(
+            parser=shared.parse_place,
+            metavar="PATH",
+            help="Write one file that opens without server and network, and end.",
+        ),
     ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the file of --html if it is there.")
@@ -44,7 +49,7 @@ def view(
         int | None,
         typer.Option(
             help="Thin out evenly to so many, of all frames together; 300 000 if not given. A file "
-            "has 15 bytes for each."
+            "has 15 bytes for each, and at most 8 MB of pictures."
         ),
     ] = None,
     port: Annotated[
@@ -108,7 +113,7 @@ def _write(scene: "ViewScene", path: Path, *, overwrite: bool, as_json: bool, qu
         print_json({"html": str(path), "bytes": size, **_numbers(scene)})
         return
     say(
-        f"{len(scene.points)} points in {len(scene.cameras)} frames, {size / 1e6:.2f} MB",
+        f"{_contents(scene)}, {size / 1e6:.2f} MB",
         quiet=quiet,
     )
     typer.echo(str(path))
@@ -125,10 +130,14 @@ def _serve(
         else:
             typer.echo(server.url)
         sys.stdout.flush()
-        say(f"{len(scene.points)} points in {len(scene.cameras)} frames; Ctrl-C ends", quiet=quiet)
+        say(f"{_contents(scene)}; Ctrl-C ends", quiet=quiet)
         if open_browser and _has_display():
             webbrowser.open(server.url)
         server.run()
+
+
+def _contents(scene: "ViewScene") -> str:
+    return f"{counted(len(scene.points), 'point')} in {counted(len(scene.cameras), 'frame')}"
 
 
 def _numbers(scene: "ViewScene") -> dict[str, object]:

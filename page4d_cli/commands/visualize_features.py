@@ -11,6 +11,7 @@ from page4d_cli.commands.console import Steps, print_json, say, short_usage, war
 from page4d_cli.commands.infer import say_model
 from page4d_cli.core.enums import FeatureKind, Fit, Precision, Reduction, Variant
 from page4d_cli.core.errors import InputError
+from page4d_cli.core.wording import counted
 
 if TYPE_CHECKING:
     from page4d_cli.pipelines.features.visualize import FeatureResult
@@ -51,6 +52,8 @@ def visualize_features(
         typer.Option(
             "--out",
             "-o",
+            parser=shared.parse_place,
+            metavar="PATH",
             help="The folder of the pictures; of several scenes, the parent of one each.",
             rich_help_panel=_OUTPUT,
         ),
@@ -231,10 +234,10 @@ def _tell(result: "FeatureResult", quiet: bool) -> None:
         warn(f"{result.name} failed: {result.error}")
         return
     if summary["ignored"]:
-        ignored = f"{len(summary['ignored'])} files that are no usable images"
+        ignored = f"{counted(len(summary['ignored']), 'file')} without a usable image"
         say(f"{result.name}: ignored {ignored}; features.json lists them", quiet=quiet)
     frames, layers = len(summary["frames"]), len(summary["layers"])
-    size = f"{frames} frame{'s' if frames > 1 else ''}, {layers} layer{'s' if layers > 1 else ''}"
+    size = f"{counted(frames, 'frame')}, {counted(layers, 'layer')}"
     say(f"{result.name}: done in {summary['seconds']:.1f} s, {size}", quiet=quiet)
 
 

@@ -49,9 +49,10 @@ class ExportFolder:
         self._files.setdefault(group, []).append(relative)
         return path
 
-    def drop(self, group: str) -> None:
-        """Take back the files of a format."""
-        for file in self._files.pop(group, ()):
+    def drop(self, group: str, files: Collection[str]) -> None:
+        """Take back files of a format that `path` was asked for."""
+        self._files[group] = [file for file in self._files.get(group, ()) if file not in files]
+        for file in files:
             (self._staging / file).unlink(missing_ok=True)
 
     @property

@@ -1,5 +1,6 @@
 """Recordings for the Rerun viewer (rerun.io); needs the extra `rerun`."""
 
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -66,7 +67,10 @@ def write_rrd(path: Path, frames: Iterable[LoggedFrame], run: Path) -> None:
         WriteError: the file cannot be written.
     """
     require_rerun()
-    import rerun as rr
+    with warnings.catch_warnings():
+        # Versions for Python 3.10 announce that they are the last ones.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        import rerun as rr
 
     recording = rr.RecordingStream("page4d", recording_id=uuid5(NAMESPACE_URL, run.as_uri()))
     recording.send_recording_name(run.name)

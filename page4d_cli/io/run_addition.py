@@ -1,16 +1,18 @@
 """Adds a folder of files to a complete run, whole or not at all."""
 
 import json
+import os
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from errno import EACCES
 from pathlib import Path, PurePosixPath
-from tempfile import TemporaryDirectory
 
 from page4d_cli.core.errors import OutputError
 from page4d_cli.io.manifest import MANIFEST, Manifest
 from page4d_cli.io.run_directory import Run
-from page4d_cli.io.staging import interrupts_deferred
+from page4d_cli.io.staging import create_staging, interrupts_deferred, remove_stale_staging
 from page4d_cli.io.writing import writing
 
 
@@ -33,17 +35,11 @@ def adding(run: Run, folder: str, conventions: Mapping[str, str]) -> Iterator[Pa
         OutputError: the run is read-only, or holds something else of that name.
         WriteError: the files cannot be moved to their place.
     """
-    target = run.directory / folder
+    target = run.directory.absolute() / folder
     known = {file for file in run.manifest.files if PurePosixPath(file).parts[0] == folder}
     _require_own(target, known)
-    try:
-        staging = TemporaryDirectory(prefix=f".{folder}.", dir=run.directory)
-    except OSError as error:
-        raise OutputError(
-            f"cannot write to {run.directory}: {error.strerror}; copy the run to another place"
-        ) from error
-    with staging:
-        new, old = Path(staging.name) / "new", Path(staging.name) / "old"
+    with _staging(run, target) as staging:
+        new, old = staging / "new", staging / "old"
         new.mkdir()
         yield new
         added = {path.relative_to(new).as_posix() for path in new.rglob("*") if path.is_file()}
@@ -55,11 +51,29 @@ def adding(run: Run, folder: str, conventions: Mapping[str, str]) -> Iterator[Pa
             conventions={**run.manifest.conventions, **conventions},
         )
         with writing(target), interrupts_deferred():
-            _write_manifest(Path(staging.name) / MANIFEST, manifest)
+            _write_manifest(staging / MANIFEST, manifest)
             with suppress(FileNotFoundError):
                 target.replace(old)
             new.replace(target)
-            (Path(staging.name) / MANIFEST).replace(run.directory / MANIFEST)
+            (staging / MANIFEST).replace(run.directory / MANIFEST)
+
+
+@contextmanager
+def _staging(run: Run, target: Path) -> Iterator[Path]:
+    """A directory in the run, until the body ends; those of killed processes are removed."""
+    remove_stale_staging(target)
+    try:
+        if not os.access(run.directory, os.W_OK | os.X_OK):
+            raise PermissionError(EACCES, os.strerror(EACCES))
+        staging = create_staging(target)
+    except OSError as error:
+        raise OutputError(
+            f"cannot write to {run.directory}: {error.strerror}; copy the run to another place"
+        ) from error
+    try:
+        yield staging
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
 
 
 def _require_own(target: Path, known: set[str]) -> None:

@@ -45,6 +45,8 @@ PREVIEW = "preview.mp4"
 TRAJECTORY_PICTURE = "trajectory.png"
 """The path of the cameras, from above and from the side; of runs that save a preview."""
 CLOUD = "cloud.ply"
+_UNREADABLE = (OSError, ValueError, EOFError, BadZipFile, TypeError, AttributeError)
+"""The last two for a lone array in the place of an archive."""
 
 
 def depth_file(stem: str) -> str:
@@ -117,6 +119,11 @@ class Run:
 
     def _file(self, name: str, save: Save) -> Path:
         path = self.directory / name
+        if not path.is_file() and name in self.manifest.files:
+            raise RunError(
+                f"{path} is missing, the manifest lists it: the run is damaged; run `page4d infer` "
+                "again"
+            )
         if not path.is_file():
             raise RunError(
                 f"{path} is missing; `page4d infer --save {save.value}` writes it (this run has "
@@ -160,6 +167,13 @@ def _load(path: Path, member: str | None = None) -> Float32Array:
         else:
             with path.open("rb") as file, np.load(file) as archive:
                 array = archive[member]
-    except (OSError, ValueError, EOFError, KeyError, BadZipFile) as error:
-        raise RunError(f"{path} is damaged: {error}; run `page4d infer` again") from error
+    except KeyError as error:
+        raise _damaged(path, f"it has no {member}") from error
+    except _UNREADABLE as error:
+        reason = getattr(error, "strerror", None)
+        raise _damaged(path, reason or "it is cut short, or no file of NumPy's") from error
     return array
+
+
+def _damaged(path: Path, reason: str) -> RunError:
+    return RunError(f"{path} is damaged: {reason}; run `page4d infer` again")

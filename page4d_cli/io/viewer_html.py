@@ -2,7 +2,8 @@
 
 import base64
 import json
-import os
+import shutil
+from collections.abc import Sequence
 from importlib.resources import files
 from io import BytesIO
 from pathlib import Path
@@ -14,12 +15,14 @@ from PIL import Image
 from page4d_cli.core.errors import OutputError
 from page4d_cli.core.geometry import invert_rigid
 from page4d_cli.core.types import Float32Array, UInt8Array
+from page4d_cli.io.staging import create_staging, remove_stale_staging
 from page4d_cli.io.view_scene import ViewCamera, ViewScene
 from page4d_cli.io.writing import writing
 
 _PLACEHOLDER = "@SCENE@"
 _CODES = 2**16 - 1
 _JPEG_QUALITY = 80
+_PICTURE_BYTES = 8_000_000
 
 
 def write_viewer_html(path: Path, scene: ViewScene, *, overwrite: bool = False) -> None:
@@ -27,7 +30,8 @@ def write_viewer_html(path: Path, scene: ViewScene, *, overwrite: bool = False) 
 
     A point costs 11 bytes before base64: its pixel, the logarithm of its depth in 16 bits, so that
     near and far are equally exact, its colour, confidence and motion. The page puts it into the
-    world with the camera of its frame.
+    world with the camera of its frame. Pictures take 8 MB at most: of clips whose own take more,
+    every second frame has one, or every third, and so on. A camera takes less than 1 kB.
 
     Args:
         path: the file.
@@ -42,13 +46,14 @@ def write_viewer_html(path: Path, scene: ViewScene, *, overwrite: bool = False) 
     page = files("page4d_cli.assets").joinpath("viewer.html").read_text("utf-8")
     data = json.dumps(_data(scene), allow_nan=False, separators=(",", ":"))
     data = data.replace("<", "\\u003c")  # a name must not end the script element
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    remove_stale_staging(path.absolute())
     with writing(path):
+        staging = create_staging(path.absolute())
         try:
-            partial.write_text(page.replace(_PLACEHOLDER, data), "utf-8")
-            partial.replace(path)
+            (staging / path.name).write_text(page.replace(_PLACEHOLDER, data), "utf-8")
+            (staging / path.name).replace(path)
         finally:
-            partial.unlink(missing_ok=True)
+            shutil.rmtree(staging, ignore_errors=True)
 
 
 def require_free(path: Path, *, overwrite: bool = False) -> None:
@@ -73,6 +78,8 @@ def require_free(path: Path, *, overwrite: bool = False) -> None:
 
 def _data(scene: ViewScene) -> dict[str, object]:
     low, high = np.log([scene.depth.min(), scene.depth.max()]).tolist()
+    pictures = [(_jpeg(camera.image), _jpeg(camera.depth)) for camera in scene.cameras]
+    step = _picture_step([len(image) + len(depth) for image, depth in pictures])
     return {
         "title": scene.title,
         "starts": scene.starts.tolist(),
@@ -89,7 +96,15 @@ def _data(scene: ViewScene) -> dict[str, object]:
         "typical_depth": float(np.median(scene.depth)),
         "notes": list(scene.notes),
         "cameras": [_camera(camera) for camera in scene.cameras],
+        "pictures": pictures[::step],
+        "picture_step": step,
     }
+
+
+def _picture_step(sizes: Sequence[int]) -> int:
+    """The smallest step between frames with pictures at which these take few enough bytes."""
+    steps = range(1, len(sizes) + 1)
+    return next((step for step in steps if sum(sizes[::step]) <= _PICTURE_BYTES), len(sizes))
 
 
 def _codes(depth: Float32Array, low: float, high: float) -> NDArray[np.uint16]:
@@ -107,8 +122,6 @@ def _camera(camera: ViewCamera) -> dict[str, object]:
         "forward": R_world_camera[:, 2].tolist(),
         "ray_of_pixel": (R_world_camera @ np.linalg.inv(camera.intrinsics)).tolist(),
         "corner_rays": (camera.corner_rays @ R_world_camera.T).tolist(),
-        "image": _jpeg(camera.image),
-        "depth": _jpeg(camera.depth),
     }
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from page4d_cli.core.errors import NothingLeftError
+from page4d_cli.core.wording import counted
 from page4d_cli.io.colmap import ColmapModel, share_cameras
 from page4d_cli.pipelines.cloud import Cloud
 from page4d_cli.pipelines.run_clip import RunClip
@@ -37,9 +38,9 @@ def colmap_model(
     kept = seen_by(observations, len(cloud.points), min(2, len(clip)))
     if not kept.any():
         raise NothingLeftError(
-            f"colmap: of {len(cloud.points)} points none is seen in a second one of the "
-            f"{len(clip)} frames (their depths differ by more than {DEPTH_TOLERANCE:.0%}); "
-            "nothing was written"
+            f"colmap: of {counted(len(cloud.points), 'point')} none is seen in a second one of "
+            f"{counted(len(clip), 'frame')} (their depths differ by more than "
+            f"{DEPTH_TOLERANCE:.0%}); nothing was written"
         )
     cloud, observations = cloud.take(np.flatnonzero(kept)), restrict(observations, kept)
     sizes = np.array([info.transform.source_size for info in clip.infos], np.int64)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from page4d_cli.core.enums import ExportFormat, Part, Save
-from page4d_cli.core.errors import OutputError
+from page4d_cli.core.errors import InputError, OutputError
 from page4d_cli.io.export_folder import EXPORT_JSON, export_folder
 from page4d_cli.io.rerun_log import require_rerun
 from page4d_cli.io.run_directory import Run, open_run
@@ -62,13 +62,15 @@ def export_run(
         progress: told about every format.
 
     Raises:
-        InputError: a package is missing, or the run lacks what an option needs.
+        InputError: a package is missing, the run lacks what an option needs, or no format has the
+            points that an option concerns.
         RunError: the run cannot be read, or lacks files.
         OutputError: the place cannot be used, or holds one of the formats already.
         NothingLeftError: no frame or no point passes the filters.
         WriteError: the disk is full, or the like.
     """
     formats = tuple(dict.fromkeys(options.formats))
+    _require_points(options)
     if ExportFormat.RRD in formats:
         require_rerun()
     run = open_run(directory)
@@ -85,7 +87,7 @@ def export_run(
             with_pictures=any(writer.with_pictures for writer in writers.values()),
         )
         keep = None if options.part is None else part_masks(clip, options.part)
-        job = Job(clip, folder, options.cloud, keep)
+        job = Job(clip, folder, formats, options.cloud, keep, options.part)
         details: dict[str, dict[str, Json]] = {}
         for done, (chosen, writer) in enumerate(writers.items()):
             if progress is not None:
@@ -99,6 +101,20 @@ def export_run(
         details,
         len(clip),
         (*clip.notes, *job.notes),
+    )
+
+
+def _require_points(options: ExportOptions) -> None:
+    given = options.cloud.given
+    if options.part is not None:
+        given.append(f"--{options.part.value}-only")
+    if not given or any(WRITERS[each].has_points for each in options.formats):
+        return
+    chosen = ",".join(each.value for each in options.formats)
+    possible = ", ".join(each.value for each, writer in WRITERS.items() if writer.has_points)
+    raise InputError(
+        f"{', '.join(given)}: points are chosen so, and --format {chosen} has none; add one of "
+        f"{possible}, or leave the option out"
     )
 
 

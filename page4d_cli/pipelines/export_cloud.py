@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from page4d_cli.core.enums import Save
+from page4d_cli.core.enums import Part, Save
 from page4d_cli.core.errors import InputError, NothingLeftError
+from page4d_cli.core.wording import counted
 from page4d_cli.io.point_filter import statistical_inliers
 from page4d_cli.pipelines.cloud import (
     CONFIDENCE_PERCENTILE,
@@ -21,6 +22,11 @@ from page4d_cli.pipelines.run_clip import RunClip
 
 _CANDIDATES = 4 * MAX_POINTS
 """Points, evenly chosen, that the filters look at: they take minutes for more."""
+_AND_OF_PART = {
+    None: "",
+    Part.STATIC: " and of what stands still",
+    Part.MOVING: " and of what moves",
+}
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,17 @@ class CloudOptions:
         if self.max_points is not None and self.max_points < 1:
             raise InputError(f"--max-points {self.max_points}: give a number from 1")
 
+    @property
+    def given(self) -> list[str]:
+        """The options of the command line that were given."""
+        values = {
+            "--min-conf-percentile": self.min_confidence_percentile,
+            "--voxel": self.voxel,
+            "--outliers": self.outliers,
+            "--max-points": self.max_points,
+        }
+        return [name for name, value in values.items() if value is not None]
+
 
 def cloud_of_clip(
     clip: RunClip,
@@ -57,6 +74,7 @@ def cloud_of_clip(
     *,
     max_points: int = MAX_POINTS,
     keep: Sequence[NDArray[np.bool_]] | None = None,
+    part: Part | None = None,
 ) -> Cloud:
     """Choose the points of a clip.
 
@@ -65,6 +83,7 @@ def cloud_of_clip(
         options: the filters.
         max_points: where the options name no number.
         keep: S masks (H, W) of the pixels that may be taken.
+        part: which of the scene these are, for the message.
 
     Raises:
         InputError: a confidence is asked for that the run does not have.
@@ -87,7 +106,7 @@ def cloud_of_clip(
         cloud,
         clip,
         f"at confidence ≥ {cloud.confidence_threshold:.4g} "
-        f"(percentile {percentile:g}){'' if keep is None else ' and within the mask'}",
+        f"(percentile {percentile:g}){_AND_OF_PART[part]}",
     )
     if options.voxel is not None:
         cloud = one_per_voxel(cloud, options.voxel)
@@ -114,6 +133,6 @@ def _require_points(cloud: Cloud, clip: RunClip, condition: str) -> None:
         return
     pixels = sum(map_.size for map_ in clip.depth)
     raise NothingLeftError(
-        f"no point is left: of {pixels} pixels in {len(clip)} frames {cloud.candidates} have a "
-        f"usable depth and camera, 0 of them are {condition}; nothing was written"
+        f"no point is left: of {pixels} pixels in {counted(len(clip), 'frame')} {cloud.candidates} "
+        f"have a usable depth and camera, 0 of them are {condition}; nothing was written"
     )

@@ -8,11 +8,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from page4d_cli.core.enums import ExportFormat, Save
+from page4d_cli.core.enums import ExportFormat, Part, Save
 from page4d_cli.core.errors import InputError, NothingLeftError
 from page4d_cli.core.geometry import invert_rigid
 from page4d_cli.core.resample import to_source_pixels
 from page4d_cli.core.types import Float32Array
+from page4d_cli.core.wording import counted
 from page4d_cli.io.colmap import write_colmap_binary, write_colmap_text
 from page4d_cli.io.depth_png import scale_for, write_depth_png
 from page4d_cli.io.export_folder import ExportFolder
@@ -28,7 +29,7 @@ from page4d_cli.pipelines.clip_preview import write_clip_preview
 from page4d_cli.pipelines.cloud import MAX_POINTS, Cloud, at_most
 from page4d_cli.pipelines.colmap_model import colmap_model
 from page4d_cli.pipelines.export_cloud import CloudOptions, cloud_of_clip
-from page4d_cli.pipelines.export_images import ImageFiles, image_files
+from page4d_cli.pipelines.export_images import IMAGES, ImageFiles, image_files
 from page4d_cli.pipelines.run_clip import RunClip
 
 COLMAP_POINTS = 100_000
@@ -48,20 +49,27 @@ class Job:
 
     clip: RunClip
     folder: ExportFolder
+    formats: Sequence[ExportFormat]
+    """All that are to be written."""
     cloud_options: CloudOptions
     keep: Sequence[NDArray[np.bool_]] | None = None
     """S masks (H, W) of the pixels that points may come from."""
+    part: Part | None = None
+    """Which of the scene these are."""
     notes: list[str] = field(default_factory=list)
 
     @cached_property
     def cloud(self) -> Cloud:
         """Of every format that holds points."""
-        return cloud_of_clip(self.clip, self.cloud_options, max_points=MAX_POINTS, keep=self.keep)
+        return cloud_of_clip(
+            self.clip, self.cloud_options, max_points=MAX_POINTS, keep=self.keep, part=self.part
+        )
 
     @cached_property
     def images(self) -> ImageFiles:
         """The files that COLMAP and nerfstudio shall open."""
-        images = image_files(self.clip, self.folder)
+        groups = [each.value for each in self.formats if WRITERS[each].names_images]
+        images = image_files(self.clip, self.folder, groups)
         self.notes.append(images.note)
         return images
 
@@ -76,6 +84,9 @@ class FormatWriter:
     """File or folder in the export."""
     needs: frozenset[Save]
     with_pictures: bool = True
+    has_points: bool = False
+    names_images: bool = False
+    """Whether it names files of the source pictures."""
 
 
 def _write_ply(job: Job) -> dict[str, Json]:
@@ -101,7 +112,7 @@ def _write_colmap(job: Job) -> dict[str, Json]:
         ]
         write(paths[0].parent, model)
     return {
-        "images": str(job.images.folder or "images"),
+        "images": str(job.images.folder or f"colmap/{IMAGES}"),
         "cameras": len(model.sizes),
         "points": len(model.points),
         "observations": len(model.xy),
@@ -121,7 +132,7 @@ def _write_nerfstudio(job: Job) -> dict[str, Json]:
     )
     write_transforms(
         folder.path("nerfstudio", "nerfstudio/transforms.json"),
-        image_files=job.images.seen_from_subfolder(),
+        image_files=job.images.seen_from_format(),
         depth_files=depth_files,
         depth_scale=scale,
         points_file="points.ply",
@@ -218,20 +229,25 @@ def _depth_scale(maps: Sequence[Float32Array]) -> float:
     deepest = max(float(map_[np.isfinite(map_)].max(initial=0)) for map_ in maps)
     if deepest <= 0:
         raise NothingLeftError(
-            f"no pixel of the {len(maps)} chosen frames has a usable depth; nothing was written"
+            f"no pixel of {counted(len(maps), 'chosen frame')} has a usable depth; nothing was "
+            "written"
         )
     return scale_for(deepest)
 
 
 WRITERS = {
-    ExportFormat.PLY: FormatWriter(_write_ply, "cloud.ply", _FROM_DEPTH),
-    ExportFormat.GLB: FormatWriter(_write_glb, "scene.glb", _FROM_DEPTH),
-    ExportFormat.COLMAP: FormatWriter(_write_colmap, "colmap", _FROM_DEPTH),
-    ExportFormat.NERFSTUDIO: FormatWriter(_write_nerfstudio, "nerfstudio", _FROM_DEPTH),
+    ExportFormat.PLY: FormatWriter(_write_ply, "cloud.ply", _FROM_DEPTH, has_points=True),
+    ExportFormat.GLB: FormatWriter(_write_glb, "scene.glb", _FROM_DEPTH, has_points=True),
+    ExportFormat.COLMAP: FormatWriter(
+        _write_colmap, "colmap", _FROM_DEPTH, has_points=True, names_images=True
+    ),
+    ExportFormat.NERFSTUDIO: FormatWriter(
+        _write_nerfstudio, "nerfstudio", _FROM_DEPTH, has_points=True, names_images=True
+    ),
     ExportFormat.TUM: FormatWriter(_write_tum, "trajectory_tum.txt", _CAMERAS, False),
     ExportFormat.KITTI: FormatWriter(_write_kitti, "trajectory_kitti.txt", _CAMERAS, False),
     ExportFormat.NPZ: FormatWriter(_write_npz, "run.npz", _FROM_DEPTH, False),
     ExportFormat.DEPTH_PNG: FormatWriter(_write_depth_png, "depth", _DEPTH, False),
     ExportFormat.VIDEO: FormatWriter(_write_video, "depth.mp4", _DEPTH),
-    ExportFormat.RRD: FormatWriter(_write_rrd, "run.rrd", _FROM_DEPTH),
+    ExportFormat.RRD: FormatWriter(_write_rrd, "run.rrd", _FROM_DEPTH, has_points=True),
 }

@@ -1,5 +1,6 @@
 """The image files that an export names: those of the source, or copies where these will not do."""
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from os.path import commonpath
@@ -23,23 +24,29 @@ class ImageFiles:
     """Files of the frames' upright source pictures."""
 
     folder: Path | None
-    """Where they are; None: in `images/` of the export."""
+    """Where they are; None: in `images/` of each format."""
     names: tuple[str, ...]
     """S, relative to the folder, without white space."""
     note: str
     """One line for the person."""
 
-    def seen_from_subfolder(self) -> list[str]:
-        """Paths for a file in a subfolder of the export."""
+    def seen_from_format(self) -> list[str]:
+        """Paths for a file in the folder of a format."""
         if self.folder is None:
-            return [f"../{IMAGES}/{name}" for name in self.names]
+            return [f"{IMAGES}/{name}" for name in self.names]
         return [str(self.folder / name) for name in self.names]
 
 
-def image_files(clip: RunClip, folder: ExportFolder) -> ImageFiles:
-    """Name the sources where they can be used as they are; else write copies.
+def image_files(clip: RunClip, folder: ExportFolder, groups: Sequence[str]) -> ImageFiles:
+    """Name the sources where they can be used as they are; else write copies for each format.
 
-    Other programs neither open videos nor turn pictures upright as their EXIF data says.
+    Other programs neither open videos nor turn pictures upright as their EXIF data says. A format
+    has copies of its own, since a later export may replace it by other frames.
+
+    Args:
+        clip: whose pictures.
+        folder: of the export.
+        groups: the formats that name pictures, each with a folder of its own name.
 
     Raises:
         WriteError: the disk is full, or the like.
@@ -54,21 +61,28 @@ def image_files(clip: RunClip, folder: ExportFolder) -> ImageFiles:
     if any(map(_has_white_space, stems)):
         stems = [f"{index:06d}" for index in clip.indices]
     names = tuple(f"{stem}.png" for stem in stems)
+    places = " and ".join(f"{group}/{IMAGES}/" for group in groups)
     try:
-        _write(clip, folder, names)
+        _write(clip, folder, groups, names)
     except FramesError as error:
-        return ImageFiles(None, names, f"put the pictures into {IMAGES}/ yourself: {error}")
-    return ImageFiles(None, names, f"images: copies in {IMAGES}/")
+        return ImageFiles(None, names, f"put the pictures into {places} yourself: {error}")
+    return ImageFiles(None, names, f"images: copies in {places}")
 
 
-def _write(clip: RunClip, folder: ExportFolder, names: Sequence[str]) -> None:
+def _write(
+    clip: RunClip, folder: ExportFolder, groups: Sequence[str], names: Sequence[str]
+) -> None:
     try:
         for name, picture in zip(names, source_pictures(clip.run, clip.indices), strict=True):
-            path = folder.path(IMAGES, f"{IMAGES}/{name}")
-            with writing(path):
-                Image.fromarray(picture).save(path)
+            first, *others = (folder.path(group, f"{group}/{IMAGES}/{name}") for group in groups)
+            with writing(first):
+                Image.fromarray(picture).save(first)
+            for other in others:
+                with writing(other):
+                    shutil.copyfile(first, other)
     except FramesError:
-        folder.drop(IMAGES)
+        for group in groups:
+            folder.drop(group, [f"{group}/{IMAGES}/{name}" for name in names])
         raise
 
 

@@ -175,12 +175,12 @@ class ComputedMotion:
         place = self._clip.indices.index(index)
         others = (self._posed(other) for other in neighbours_of(place, len(self._clip)))
         score = motion_score(self._posed(place), others)
-        return score if score.shape == shape else _enlarge(score, shape)
+        return score if score.shape == shape else _enlarge(score, shape, _step_of(shape))
 
     def _read_posed(self, place: int) -> PosedDepth:
         """A frame of the clip as it is compared, thinned out if it is large."""
         depth = self._usable_depth(place)
-        step = ceil(sqrt(depth.size / _MAX_PIXELS))
+        step = _step_of(depth.shape)
         intrinsics = self._clip.intrinsics[place].copy()
         intrinsics[:2] /= step
         return PosedDepth(
@@ -224,6 +224,22 @@ class ComputedMotion:
         return np.asarray(np.clip(ratio, *_UNCERTAINTY_LIMITS), np.float32)
 
 
-def _enlarge(score: Float32Array, shape: tuple[int, ...]) -> Float32Array:
-    picture = Image.fromarray(score).resize((shape[1], shape[0]), Image.Resampling.BILINEAR)
+def _step_of(shape: tuple[int, ...]) -> int:
+    """How many pixels of a map (H, W) lie from one that is compared to the next."""
+    return ceil(sqrt(shape[0] * shape[1] / _MAX_PIXELS))
+
+
+def _enlarge(score: Float32Array, shape: tuple[int, ...], step: int) -> Float32Array:
+    """Interpolate scores of the pixels 0, step, 2 step, …; behind the last one its own holds.
+
+    Pillow counts from the corner of the first pixel, and fills with 0 what lies outside.
+    """
+    padded = Image.fromarray(np.pad(score, (0, 1), mode="edge"))
+    shift = (1 - 1 / step) / 2
+    picture = padded.transform(
+        (shape[1], shape[0]),
+        Image.Transform.AFFINE,
+        (1 / step, 0, shift, 0, 1 / step, shift),
+        Image.Resampling.BILINEAR,
+    )
     return np.array(picture, np.float32)

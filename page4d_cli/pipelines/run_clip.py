@@ -14,6 +14,7 @@ from page4d_cli.core.types import (
     PixelTransform,
     UInt8Array,
 )
+from page4d_cli.core.wording import counted
 from page4d_cli.io.run_directory import Run
 from page4d_cli.pipelines.cloud import has_usable_focal_length
 from page4d_cli.pipelines.run_pictures import map_pictures
@@ -84,7 +85,9 @@ def read_clip(
     count = len(run.manifest.frames)
     indices = list(range(count)[chosen])
     if not indices:
-        raise NothingLeftError(f"--frames chooses none of the {count} frames; nothing was written")
+        raise NothingLeftError(
+            f"--frames chooses none of {counted(count, 'frame')}; nothing was written"
+        )
     extrinsics, intrinsics = np.empty((0, 3, 4)), np.empty((0, 3, 3))
     notes: list[str] = []
     if Save.CAMERAS in needed:
@@ -121,13 +124,15 @@ def _cameras(
     ]
     if not usable:
         raise NothingLeftError(
-            f"none of the {len(indices)} chosen frames has a usable camera; nothing was written"
+            f"none of {counted(len(indices), 'chosen frame')} has a usable camera; nothing was "
+            "written"
         )
     lost = [run.manifest.frames[i].stem for i in sorted(set(indices) - set(usable))]
     if lost:
         more = f" and {len(lost) - _NAMES_IN_NOTE} more" if len(lost) > _NAMES_IN_NOTE else ""
         names = ", ".join(lost[:_NAMES_IN_NOTE])
-        notes.append(f"left out {len(lost)} frames without a usable camera: {names}{more}")
+        count = counted(len(lost), "frame")
+        notes.append(f"left out {count} without a usable camera: {names}{more}")
     return extrinsics[usable].astype(np.float64), intrinsics[usable].astype(np.float64), usable
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from glob import has_magic
 from pathlib import Path
 
 import numpy as np
@@ -28,11 +29,34 @@ def source_paths(run: Run) -> list[Path]:
         place = Path(given)
         if place.is_file() or is_from_video(run):
             return [place] * len(frames)
-        if place.is_dir():
-            return [place / Path(frame.source).name for frame in frames]
+        if _is_pattern(place):
+            return [_matched_by(place, Path(frame.source)) for frame in frames]
+        return [place / Path(frame.source).name for frame in frames]
     if isinstance(given, list):
         return [Path(given[frame.index]) for frame in frames]
     return [Path(frame.source).absolute() for frame in frames]
+
+
+def _is_pattern(place: Path) -> bool:
+    return has_magic(str(place)) and not place.exists()
+
+
+def _matched_by(pattern: Path, source: Path) -> Path:
+    """Where the image lies that an absolute pattern found as `source`, from wherever that was."""
+    if source.is_absolute():
+        return source
+    first = next(index for index, part in enumerate(pattern.parts) if has_magic(part))
+    folder = Path(*pattern.parts[:first])
+    if "**" not in pattern.parts:
+        return folder.joinpath(*source.parts[first - len(pattern.parts) :])
+    # Any number of folders: those that the folder ends with were typed, the others are below it.
+    shared = [
+        count
+        for count in range(len(source.parts))
+        if folder.parts[len(folder.parts) - count :] == source.parts[:count]
+    ]
+    places = [folder.joinpath(*source.parts[count:]) for count in reversed(shared)]
+    return next((place for place in places if place.is_file()), places[0])
 
 
 def is_from_video(run: Run) -> bool:

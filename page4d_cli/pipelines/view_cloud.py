@@ -34,7 +34,7 @@ def choose_view_cloud(
     options = CloudOptions(0.0 if Save.CONFIDENCE in clip.run.manifest.saved else None)
     masks = {each: [keep_mask(score, each) for score in motion] for each in Part}
     if part is not None:
-        return cloud_of_clip(clip, options, max_points=max_points, keep=masks[part])
+        return cloud_of_clip(clip, options, max_points=max_points, keep=masks[part], part=part)
     if any(mask.any() for mask in masks[Part.MOVING]):
         static_pixels = sum(int(mask.sum()) for mask in masks[Part.STATIC])
         share = max(max_points // 2, max_points - static_pixels)

@@ -92,7 +92,11 @@ class Controls:
 
     def advance(self) -> None:
         """Go to the next frame; from the last one to the first."""
-        self._frame.value = (self.current + 1) % len(self._scene.cameras)  # type: ignore[misc] # viser types it read-only
+        self.go_to((self.current + 1) % len(self._scene.cameras))
+
+    def go_to(self, frame: int) -> None:
+        """Make a frame the current one."""
+        self._frame.value = frame  # type: ignore[misc] # viser types it read-only
         self._changed = True
 
     def show_pictures(self) -> None:
@@ -102,6 +106,10 @@ class Controls:
         self._label.content = (
             f"**{camera.label}** ({self.current + 1} of {len(self._scene.cameras)})"
         )
+
+    def note_change(self, _: object = None) -> None:
+        """Have the page brought up to date."""
+        self._changed = True
 
     def take_change(self) -> bool:
         """Whether anything has changed since the last call."""
@@ -123,12 +131,9 @@ class Controls:
             self._size,
             self._cameras,
         ):
-            control.on_update(self._note_change)
+            control.on_update(self.note_change)
         for choice in (self._motion, self._confidence):
             choice.on_update(self._note_selection_change)
-
-    def _note_change(self, _: object) -> None:
-        self._changed = True
 
     def _note_selection_change(self, _: object) -> None:
         self._selection_changed = True

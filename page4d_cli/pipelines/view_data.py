@@ -118,6 +118,8 @@ def _scores(
     clip: RunClip, part: Part | None, progress: "Progress | None"
 ) -> tuple[list[Float32Array], tuple[str, ...]]:
     """Motion (H, W) of each frame; none, and a note, where it cannot be told and nobody asks."""
+    if part is None and len(clip.run.manifest.frames) == 1:
+        return [], ("the run has one frame, so what moves is not told apart",)
     try:
         motion = motion_of(clip.run)
     except (RunError, NothingLeftError) as error:

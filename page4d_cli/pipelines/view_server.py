@@ -2,7 +2,7 @@
 
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 """Nobody but this machine: a run may show what is nobody else's business."""
 _TICK_S = 1 / 60
+_ARRIVAL_S = 0.5
+"""The page may still report the eye's old place so long after it was moved."""
 _CAMERA_COLOR = (107, 140, 191)
 _CURRENT_COLOR = (255, 158, 66)
 
@@ -79,6 +81,7 @@ class ViewServer:
 
     def __init__(self, server: "viser.ViserServer", scene: ViewScene) -> None:
         self._scene_api = server.scene
+        self._open_pages = server.get_clients
         self._scene = scene
         self.url = f"http://{HOST}:{server.get_port()}"
         self._controls = Controls(server.gui, scene)
@@ -86,6 +89,7 @@ class ViewServer:
         self._scene_api.add_frame("/cameras", show_axes=False)
         self._frustums = [self._add_frustum(index) for index in range(len(scene.cameras))]
         self._clouds: list[_ShownCloud] = []
+        self._look: _Look | None = None
         self.update()
 
     def run(self) -> None:
@@ -102,6 +106,9 @@ class ViewServer:
         """Bring the scene up to date with the controls, in one thread: the last word counts."""
         if self._controls.take_selection_change():
             self._choose_points()
+        if self._look is not None and self._look.is_over(self._open_pages()):
+            self._look = None
+            self._controls.note_change()
         if self._controls.take_change():
             self._show()
 
@@ -112,7 +119,8 @@ class ViewServer:
             cloud.handle.visible = controls.shows(cloud.part, cloud.frame)
             cloud.handle.point_size = controls.point_size
         for frame, frustum in enumerate(self._frustums):
-            frustum.visible = controls.shows_cameras
+            # from within, a picture covers the points
+            frustum.visible = controls.shows_cameras and self._look is None
             frustum.color = _CURRENT_COLOR if frame == controls.current else _CAMERA_COLOR
         controls.show_pictures()
 
@@ -147,9 +155,10 @@ class ViewServer:
         T_world_camera = invert_rigid(camera.T_camera_world)
         width, height = _extent(camera)
         quat_wxyz = np.roll(quat_xyzw_from_matrix(T_world_camera[:, :3]), 1)
+        field_of_view = float(2 * np.arctan(height / 2))
         frustum = self._scene_api.add_camera_frustum(
             f"/cameras/{index}",
-            fov=float(2 * np.arctan(height / 2)),
+            fov=field_of_view,
             aspect=width / height,
             scale=self._scene.camera_size,
             thickness=1.5,
@@ -164,6 +173,10 @@ class ViewServer:
             with event.client.atomic():
                 event.client.camera.wxyz = quat_wxyz
                 event.client.camera.position = T_world_camera[:, 3]
+                event.client.camera.fov = field_of_view
+            near = 0.05 * self._scene.camera_size
+            self._look = _Look(event.client, T_world_camera[:, 3], near, time.monotonic())
+            self._controls.go_to(index)
 
         frustum.on_click(look_through)
         return frustum
@@ -176,6 +189,26 @@ class _ShownCloud:
     frame: int
     part: Part
     handle: "viser.PointCloudHandle"
+
+
+@dataclass(frozen=True)
+class _Look:
+    """A person's look through a camera, until the eye is moved elsewhere."""
+
+    client: "viser.ClientHandle"
+    center: NDArray[np.floating]
+    """(3,) of the camera, in the world."""
+    near: float
+    """Distance from the center at which the eye has left it."""
+    start_s: float
+
+    def is_over(self, open_pages: Container[int]) -> bool:
+        """Whether the eye has left the camera, or the person has closed the page."""
+        if self.client.client_id not in open_pages:
+            return True
+        if time.monotonic() < self.start_s + _ARRIVAL_S:
+            return False
+        return bool(np.linalg.norm(self.client.camera.position - self.center) > self.near)
 
 
 def _extent(camera: ViewCamera) -> tuple[float, float]:

@@ -91,7 +91,7 @@ def test_no_valid_depth_gives_numbers_and_no_file(run, tmp_path, each):
 
 def test_no_frame_and_no_camera(run, tmp_path):
     result = page4d(run, "-f", "tum", "-o", tmp_path / "out", "--frames", "5:")
-    assert result.exit_code == 1 and "none of the 2 frames" in result.stderr
+    assert result.exit_code == 1 and "none of 2 frames" in result.stderr
     with np.load(run / "cameras.npz") as cameras:
         np.savez(
             run / "cameras.npz",
@@ -99,7 +99,7 @@ def test_no_frame_and_no_camera(run, tmp_path):
             intrinsics=cameras["intrinsics"],
         )
     result = page4d(run, "-f", "tum", "-o", tmp_path / "out")
-    assert result.exit_code == 1 and "none of the 2 chosen frames has a usable" in result.stderr
+    assert result.exit_code == 1 and "none of 2 chosen frames has a usable" in result.stderr
 
 
 def test_frames_without_a_camera_are_left_out_and_named(run, tmp_path):
@@ -108,7 +108,8 @@ def test_frames_without_a_camera_are_left_out_and_named(run, tmp_path):
         intrinsics[1, 0, 0] = np.nan
         np.savez(run / "cameras.npz", extrinsics=cameras["extrinsics"], intrinsics=intrinsics)
     result = page4d(run, "-f", "tum", "-o", tmp_path / "out")
-    assert result.exit_code == 0 and "left out 1 frames without a usable" in result.stderr
+    assert "tum: 1 frame\n" in result.stderr
+    assert result.exit_code == 0 and "left out 1 frame without a usable" in result.stderr
     assert "000001" in result.stderr
 
 
@@ -143,6 +144,26 @@ def test_numbers_out_of_range(made, tmp_path, option, value, words):
     result = page4d(made, "-f", "ply", "-o", tmp_path / "out", option, value)
     assert result.exit_code == 2 and words in result.stderr and result.stdout == ""
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        ("--voxel", 0.1),
+        ("--outliers", 2),
+        ("--min-conf-percentile", 0),
+        ("--max-points", 9),
+        ("--static-only",),
+        ("--moving-only",),
+    ],
+)
+def test_options_of_points_need_a_format_with_points(made, tmp_path, option):
+    out = tmp_path / "out"
+    result = page4d(made, "-f", "tum,npz", "-o", out, *option)
+    assert result.exit_code == 2 and not out.exists() and result.stdout == ""
+    start = f"error: {option[0]}: points are chosen so, and --format tum,npz has none; add one of "
+    assert result.stderr.startswith(f"{start}ply, glb, colmap, nerfstudio, rrd")
+    assert result.stderr.count("\n") == 1
 
 
 def test_confidence_that_the_run_does_not_have(run, tmp_path):

@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 import signal
 import socket
@@ -8,10 +9,13 @@ import sys
 import numpy as np
 import pytest
 from browser import browser_page, changed_share, screenshot
+from PIL import Image
 from synthetic_run import write_synthetic_run
 from typer.testing import CliRunner
 
 from page4d_cli.app import app
+from page4d_cli.io.run_directory import open_run
+from page4d_cli.pipelines.view_data import ViewOptions, view_scene
 
 
 @pytest.fixture(scope="module")
@@ -151,6 +155,33 @@ def test_a_port_in_use_is_one_line(made, free_port):
     assert_one_line(result, 2, f"--port {free_port} cannot be used: Address already in use")
 
 
+def assert_click_looks_through_a_camera(page, made, folder):
+    """The frame becomes that camera's; the points lie where its picture has their colours."""
+    cameras = view_scene(open_run(made), ViewOptions()).cameras
+    page.mouse.click(390, 410)  # the cameras stand together there
+    page.get_by_text("(3 of 3)").wait_for(state="hidden")
+    page.wait_for_timeout(1500)
+    through = screenshot(page, folder / "through.png")
+    label = page.get_by_text(re.compile(r"\([12] of 3\)")).inner_text()
+    camera = cameras[int(label.split()[1].strip(","))]
+    height, width = 700, round(700 * camera.image.shape[1] / camera.image.shape[0])
+    picture = np.asarray(Image.fromarray(camera.image).resize((width, height))).astype(int)
+    left = (width - 900) // 2
+    inside = slice(200, 600), slice(20, 520)
+    differences = np.abs(through[:, :900] - picture[:, left : left + 900])[inside].max(-1)
+    assert np.median(differences) < 24
+    assert frustum_share(through) == 0
+    page.mouse.move(300, 400)
+    page.mouse.wheel(0, 1500)
+    page.wait_for_timeout(1500)
+    assert frustum_share(screenshot(page, folder / "away.png")) > 2e-5
+
+
+def frustum_share(shot):
+    """Share of the pixels left of the controls that have the orange of the current camera."""
+    return float((np.abs(shot[160:, :520] - (255, 158, 66)).max(-1) < 45).mean())
+
+
 def test_the_served_page_in_a_browser(made, tmp_path, free_port):
     """It shows the points, follows its slider, and Ctrl-C ends it."""
     pytest.importorskip("viser")
@@ -170,12 +201,14 @@ def test_the_served_page_in_a_browser(made, tmp_path, free_port):
             page.wait_for_timeout(2000)
             scene = (slice(160, 700), slice(0, 520))  # left of the controls, below the notice
             first = screenshot(page, tmp_path / "first.png")
+            assert frustum_share(first) > 2e-5
             assert len(np.unique(first[scene].reshape(-1, 3), axis=0)) > 1000
             page.locator("input[type=text]:not([role])").nth(0).fill("2")
             page.get_by_text("(3 of 3)").wait_for()
             page.wait_for_timeout(700)
             last = screenshot(page, tmp_path / "last.png")
             assert changed_share(first[scene], last[scene]) > 0.01
+            assert_click_looks_through_a_camera(page, made, tmp_path)
     finally:
         server.send_signal(signal.SIGINT)
         stdout, stderr = server.communicate(timeout=30)

@@ -55,24 +55,24 @@ def test_maps_stay_on_the_disk(out):
 
 
 @pytest.mark.parametrize(
-    ("file", "read", "save"),
+    ("file", "read"),
     [
-        (CAMERAS, lambda run: run.extrinsics(), "cameras"),
-        (CAMERAS, lambda run: run.intrinsics(), "cameras"),
-        (depth_file("000001"), lambda run: run.depth(1), "depth"),
-        (confidence_file("000001"), lambda run: run.confidence(1), "confidence"),
-        (points_file("000001"), lambda run: run.points(1), "points"),
+        (CAMERAS, lambda run: run.extrinsics()),
+        (CAMERAS, lambda run: run.intrinsics()),
+        (depth_file("000001"), lambda run: run.depth(1)),
+        (confidence_file("000001"), lambda run: run.confidence(1)),
+        (points_file("000001"), lambda run: run.points(1)),
     ],
 )
 @pytest.mark.parametrize("content", [None, b"", b"\x93NUMPY\x01\x00", b"PK\x03\x04 cut", b"words"])
-def test_files_that_are_missing_or_damaged(out, file, read, save, content):
+def test_files_that_are_missing_or_damaged(out, file, read, content):
     run = open_run(out)
     if content is None:
         (out / file).unlink()
-        words = rf"{file} is missing; `page4d infer --save {save}` writes it"
+        words = rf"{file} is missing, the manifest lists it: .* run `page4d infer` again"
     else:
         (out / file).write_bytes(content)
-        words = rf"{file} is damaged: "
+        words = rf"{file} is damaged: it is cut short, or no file of NumPy's; run `page4d infer`"
     with pytest.raises(RunError, match=words) as caught:
         read(run)
     assert "\n" not in str(caught.value)
@@ -89,8 +89,24 @@ def test_cameras_of_another_clip(out):
     np.savez(out / CAMERAS, extrinsics=EXTRINSICS[:1])
     with pytest.raises(RunError, match=r"extrinsics has shape \(1, 3, 4\), expected \(2, 3, 4\)"):
         open_run(out).extrinsics()
-    with pytest.raises(RunError, match="damaged"):
+    with pytest.raises(RunError, match="is damaged: it has no intrinsics; run"):
         open_run(out).intrinsics()
+
+
+def test_what_was_not_saved_is_asked_for(tmp_path):
+    with RunWriter(tmp_path / "preds") as writer:
+        np.savez(writer.path(CAMERAS), extrinsics=EXTRINSICS, intrinsics=INTRINSICS)
+        writer.commit(manifest(saved=(Save.CAMERAS,)))
+    words = r"npy is missing; `page4d infer --save depth` writes it \(this run has cameras\)"
+    with pytest.raises(RunError, match=words):
+        open_run(tmp_path / "preds").depth(0)
+
+
+def test_an_array_is_no_archive(out):
+    with (out / CAMERAS).open("wb") as file:
+        np.save(file, EXTRINSICS)
+    with pytest.raises(RunError, match="is damaged: it is cut short, or no file of NumPy's"):
+        open_run(out).extrinsics()
 
 
 def test_a_directory_without_a_manifest_is_no_run(out):

@@ -1,10 +1,14 @@
 import dataclasses
 import json
 import re
+import socket
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 from browser import browser_page, changed_share, screenshot
+from PIL import Image
 from synthetic_run import write_synthetic_run
 
 from page4d_cli.core.errors import OutputError, WriteError
@@ -18,6 +22,11 @@ def scene(tmp_path_factory):
         tmp_path_factory.mktemp("made"), seed=103, frames=4, size=(112, 84)
     ).run
     return view_scene(run, ViewOptions())
+
+
+def written(folder, scene):
+    write_viewer_html(folder / "clip.html", scene, overwrite=True)
+    return folder / "clip.html"
 
 
 def data_of(path):
@@ -36,6 +45,31 @@ def test_the_size_is_bounded_by_the_points(scene, tmp_path):
     write_viewer_html(tmp_path / "clip.html", scene)
     rest = 40_000 + 20_000 * len(scene.cameras)  # the page and its pictures
     assert (tmp_path / "clip.html").stat().st_size < 15 * len(scene.points) + rest
+
+
+def test_pictures_of_a_long_clip_are_thinned_out(scene, tmp_path, monkeypatch):
+    """What is left stays below the bound, and a frame shows the last picture before it."""
+    one = sum(len(picture) for picture in data_of(written(tmp_path, scene))["pictures"][0])
+    monkeypatch.setattr("page4d_cli.io.viewer_html._PICTURE_BYTES", round(2.5 * one))
+    path = written(tmp_path, scene)
+    data = data_of(path)
+    assert (data["picture_step"], len(data["pictures"]), len(data["cameras"])) == (2, 2, 4)
+    with browser_page(path.as_uri()) as page:
+        page.locator("#slider").fill("3")
+        page.wait_for_timeout(300)
+        assert page.get_attribute("#image", "src") == data["pictures"][1][0]
+        assert page.evaluate("pictured") == 2
+        assert "pictures of 1 frame in 2" in page.inner_text("#range")
+
+
+def test_what_a_killed_process_has_left_is_removed(scene, tmp_path):
+    with subprocess.Popen([sys.executable, "-c", ""]) as dead:
+        pass
+    leftover = tmp_path / f".clip.html.{socket.gethostname()}-{dead.pid}.partial"
+    leftover.mkdir()
+    (leftover / "clip.html").write_text("half")
+    written(tmp_path, scene)
+    assert [path.name for path in tmp_path.iterdir()] == ["clip.html"]
 
 
 def test_a_name_cannot_end_the_script(scene, tmp_path):
@@ -140,3 +174,73 @@ def test_mouse_and_play_change_the_view(scene, tmp_path):
         page.click("#play")
         assert page.input_value("#slider") != "0"
         assert page.inner_text("#play") == "play"
+
+
+def test_a_rolled_camera_is_looked_through_as_it_stands(scene, tmp_path):
+    """The points lie where its picture has their colours, so nothing else may cover them."""
+    rotation, _ = np.linalg.qr(np.random.default_rng(5).normal(size=(3, 3)))
+    T_new_world = np.column_stack([rotation * np.linalg.det(rotation), [0.3, -0.2, 0.5]])
+    write_viewer_html(tmp_path / "clip.html", moved(scene, T_new_world))
+    with browser_page((tmp_path / "clip.html").as_uri(), size=(1200, 700)) as page:
+        page.locator("#confidence").fill("0")
+        page.locator("#size").fill("8")
+        page.click("#through")
+        page.wait_for_timeout(500)
+        seen = screenshot(page, tmp_path / "rolled.png")
+        page.click("#reset")
+        assert page.evaluate("eye.origin.up") == [0, -1, 0]
+    picture = scene.cameras[0].image
+    width = round(700 * picture.shape[1] / picture.shape[0])
+    expected = np.asarray(Image.fromarray(picture).resize((width, 700))).astype(int)
+    left = (1200 - width) // 2
+    inside = slice(20, 600), slice(300, 900)  # between the panels
+    differences = np.abs(seen[inside] - expected[:, 300 - left : 900 - left][inside[0]]).max(-1)
+    assert np.median(differences) < 16
+
+
+def test_the_current_camera_shows_its_picture(scene, tmp_path):
+    write_viewer_html(tmp_path / "clip.html", painted(scene))
+    with browser_page((tmp_path / "clip.html").as_uri()) as page:
+
+        def shares(path=None):
+            """Of green and blue pixels, below the panels."""
+            page.wait_for_timeout(400)
+            shot = screenshot(page, path)[465:635]
+            colours = ([0, 255, 0], [0, 0, 255])
+            return [float((np.abs(shot - colour).max(-1) < 24).mean()) for colour in colours]
+
+        green, blue = shares(tmp_path / "picture.png")
+        assert 0.01 < green < 0.2 and blue == 0
+        page.locator("#slider").fill("1")
+        green, blue = shares()
+        assert green == 0 and 0.01 < blue < 0.2
+        page.click("#through")
+        assert shares() == [0, 0]
+        page.click("#reset")
+        assert shares()[1] > 0.01
+        page.uncheck("#cameras")
+        assert shares() == [0, 0]
+
+
+def moved(scene, T_new_world):
+    """The scene in another world."""
+    R, t = T_new_world[:, :3], T_new_world[:, 3]
+    cameras = []
+    for camera in scene.cameras:
+        R_camera_new = camera.T_camera_world[:, :3] @ R.T
+        t_camera_new = camera.T_camera_world[:, 3] - R_camera_new @ t
+        T_camera_new = np.column_stack([R_camera_new, t_camera_new])
+        cameras.append(dataclasses.replace(camera, T_camera_world=T_camera_new))
+    points = (scene.points @ R.T + t).astype(np.float32)
+    return dataclasses.replace(scene, cameras=tuple(cameras), points=points)
+
+
+def painted(scene):
+    """The scene with a green picture in the first frame, a blue one in the others."""
+    cameras = [
+        dataclasses.replace(camera, image=np.full_like(camera.image, (0, 0, 255)))
+        for camera in scene.cameras
+    ]
+    green = np.full_like(scene.cameras[0].image, (0, 255, 0))
+    cameras[0] = dataclasses.replace(cameras[0], image=green)
+    return dataclasses.replace(scene, cameras=tuple(cameras))

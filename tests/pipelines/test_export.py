@@ -263,10 +263,15 @@ def test_points_of_the_other_part_are_left_out(scene, export, tmp_path, part):
     assert listed["ply"]["part"] == part.value
 
 
-def test_a_part_that_is_empty_says_so_and_writes_nothing(scene, export, tmp_path):
-    run = with_motion(scene, tmp_path, np.zeros_like(scene.moving))
-    with pytest.raises(NothingLeftError, match=r"of 9408 pixels in 4 frames 9408 have a usable.*0"):
-        export("ply", "tum", part=Part.MOVING, run=run)
+@pytest.mark.parametrize(
+    ("part", "words"), [(Part.MOVING, "of what moves"), (Part.STATIC, "of what stands still")]
+)
+def test_a_part_that_is_empty_says_so_and_writes_nothing(scene, export, tmp_path, part, words):
+    everything = np.full_like(scene.moving, part is Part.STATIC)
+    run = with_motion(scene, tmp_path, everything)
+    counts = r"of 9408 pixels in 4 frames 9408 have a usable.* 0 of them are at confidence .* and "
+    with pytest.raises(NothingLeftError, match=counts + words):
+        export("ply", "tum", part=part, run=run)
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 

@@ -8,6 +8,7 @@ from synthetic_run import write_synthetic_run
 
 from page4d_cli.core.enums import Part
 from page4d_cli.core.errors import NothingLeftError, OutputError, RunError
+from page4d_cli.core.geometry import world_points_from_depth
 from page4d_cli.io.run_directory import CAMERAS, depth_file, is_complete, motion_file, open_run
 from page4d_cli.pipelines.motion import ComputedMotion, keep_mask, motion_of, write_motion
 
@@ -126,6 +127,40 @@ def test_large_maps_are_thinned_out_to_the_same_verdict(scene, monkeypatch):
     thin = ComputedMotion(scene.run).score(0)
     assert thin.shape == full.shape
     assert ((thin >= 0.5) == (full >= 0.5)).mean() > 0.97
+
+
+@pytest.mark.parametrize("step", [2, 3, 4])
+def test_thinning_out_moves_nothing(scene, monkeypatch, step):
+    """What is linear in the pixels of a map is the same, read with and without thinning out."""
+    for frame in scene.run.manifest.frames:
+        np.save(scene.run.directory / depth_file(frame.stem), np.full((84, 112), 2, np.float32))
+
+    def place(frame, _others):
+        return (
+            world_points_from_depth(frame.depth, frame.intrinsics, np.eye(3, 4))
+            .sum(-1)
+            .astype(np.float32)
+        )
+
+    monkeypatch.setattr("page4d_cli.pipelines.motion.motion_score", place)
+    full = ComputedMotion(scene.run).score(0)
+    monkeypatch.setattr("page4d_cli.pipelines.motion._MAX_PIXELS", 84 * 112 / step**2)
+    thin = ComputedMotion(scene.run).score(0)
+    inside = (slice(0, 1 - step), slice(0, 1 - step))
+    np.testing.assert_allclose(thin[inside], full[inside], atol=1e-5)
+    assert np.ptp(full) > 1 and thin[-1, -1] == thin[step * (83 // step), step * (111 // step)]
+
+
+def test_an_edge_stays_where_it_is(scene, monkeypatch):
+    """Pixels from column 40 on move; every fourth is compared."""
+
+    def moving_behind_the_edge(frame, _others):
+        return np.broadcast_to(np.arange(28) * 4 >= 40, frame.depth.shape).astype(np.float32)
+
+    monkeypatch.setattr("page4d_cli.pipelines.motion.motion_score", moving_behind_the_edge)
+    monkeypatch.setattr("page4d_cli.pipelines.motion._MAX_PIXELS", 84 * 112 // 16)
+    row = ComputedMotion(scene.run).score(0)[50]
+    np.testing.assert_allclose(row[34:43], [0, 0, 0, 0.25, 0.5, 0.75, 1, 1, 1])
 
 
 def test_padding_takes_no_part(scene):

@@ -24,7 +24,7 @@ def test_only_what_is_needed_is_read(made):
     assert clip.indices == (2, 1, 0) and len(clip) == 3
     np.testing.assert_array_equal(clip.depth[0], made.run.depth(2))
     assert clip.extrinsics.shape == (0, 3, 4) and clip.confidence == clip.images == ()
-    with pytest.raises(RunError, match=r"cameras\.npz is missing; `page4d infer --save cameras`"):
+    with pytest.raises(RunError, match=r"cameras\.npz is missing, the manifest lists it"):
         read_clip(made.run, slice(None), [Save.CAMERAS])
 
 
@@ -49,5 +49,5 @@ def test_maps_of_source_size_need_no_transform(made):
 
 
 def test_an_empty_choice_says_what_there_is(made):
-    with pytest.raises(NothingLeftError, match="--frames chooses none of the 3 frames"):
+    with pytest.raises(NothingLeftError, match="--frames chooses none of 3 frames"):
         read_clip(made.run, slice(3, None), [Save.DEPTH])

@@ -72,6 +72,36 @@ def test_relative_sources_are_found_from_anywhere(made, tmp_path, monkeypatch):
     assert source_paths(Run(made.run.directory, as_list))[1] == tmp_path / "frames" / "000000.png"
 
 
+@pytest.mark.parametrize(
+    ("typed", "start"),
+    [
+        ("frames/*.png", ""),
+        ("*.png", "frames"),
+        ("../frames/*.png", "elsewhere"),
+        ("f*s/0*.png", ""),
+        ("frames/**/*.png", ""),
+        ("**/0*.png", "elsewhere/../frames"),
+    ],
+)
+def test_relative_patterns_are_found_from_anywhere(made, tmp_path, monkeypatch, typed, start):
+    decoy = tmp_path / "elsewhere"
+    shutil.copytree(tmp_path / "frames", decoy / "frames")
+    for path in (decoy / "frames").iterdir():
+        shutil.copy(path, decoy)
+    monkeypatch.chdir(tmp_path / start)
+    run = as_run(made, load_frames(typed), str(Path(typed).resolve()))
+    monkeypatch.chdir(decoy)
+    expected = sorted((tmp_path / "frames").iterdir())
+    assert source_paths(run) == expected and len(expected) == 2
+
+
+def test_namesakes_here_are_never_taken_for_a_folder_that_is_gone(made, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for typed in ("frames", "frames/*.png"):
+        run = as_run(made, load_frames(typed), str(tmp_path / "gone" / typed))
+        assert source_paths(run) == [tmp_path / "gone/frames" / f"00000{i}.png" for i in range(2)]
+
+
 def test_maps_of_source_size_have_the_sources_colours(made):
     manifest = replace(made.run.manifest, resolution=Resolution.SOURCE)
     pictures, _ = map_pictures(Run(made.run.directory, manifest), [1])
