@@ -73,7 +73,8 @@ class SequenceScorer:
             self._poses if options.measure is Measure.POSE else self._depth
         )
         result = by_measure(run, sequence, matching)
-        notes = (*sequence.notes, *self._departures(run), *result.notes)
+        layout = f"layout: {chosen.found.layout}"
+        notes = (layout, *sequence.notes, *self._departures(run), *result.notes)
         return replace(result, notes=notes, data=fingerprint(sequence))
 
     def _departures(self, run: Run) -> list[str]:

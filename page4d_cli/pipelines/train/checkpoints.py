@@ -39,6 +39,8 @@ class TrainState:
     bad_steps: int = 0
     processes: int = 1
     """That shared each batch."""
+    sequences: list[str] = field(default_factory=list)
+    """Data on disk that it is trained on."""
     replaced_clips: int = 0
     """Clips that could not be read, as the main process has met them."""
     best_objective: float | None = None

@@ -134,6 +134,7 @@ class _Run:
         self.told: set[str] = set()
         checkpoint, self.state = self._place(request)
         self.mixture = self._open_data()
+        self._require_same_data(request)
         self.bare = self._network(checkpoint)
         self.learner = Learner(self.bare, config.absolute_pose, config.seed)
         self._freeze()
@@ -200,6 +201,17 @@ class _Run:
             for reason in source.skipped if self.is_main else ():
                 self.observer.on_problem(f"left out: {reason}")
         return mixture
+
+    def _require_same_data(self, request: TrainRequest) -> None:
+        """A resumed run goes on with the samples that it would have seen."""
+        before, now = self.state.sequences, self.mixture.sequences
+        if self.state.step and before != now and not request.allow_changes:
+            changed = sorted(set(before) ^ set(now)) or ["their order"]
+            raise InputError(
+                f"{self.out} was trained on other sequences ({', '.join(changed[:3])}"
+                f"{', …' if len(changed) > 3 else ''}); bring them back, or say --allow-changes"
+            )
+        self.state.sequences = now
 
     def _network(self, checkpoint: Path | None) -> Page4D:
         """The network on the CPU; its weights are those of `init_from`, or random."""

@@ -37,6 +37,15 @@ class Mixture:
     def __len__(self) -> int:
         return sum(self._lengths())
 
+    @property
+    def sequences(self) -> list[str]:
+        """What is trained on from disk, in the order that samples are numbered in."""
+        return [
+            f"{source.options.kind.value}/{folder.name}"
+            for source in self.datasets
+            for folder in source.training
+        ]
+
     def training_clip(self, sample: SamplePlan) -> ClipPlan:
         """Whose clip a sample is."""
         ends = list(accumulate(self._lengths()))

@@ -1,6 +1,7 @@
 """Training from data sets on disk: what is read, what is refused, and the same curve again."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -221,3 +222,14 @@ def train_elsewhere(configuration, out):
 
 def _train_there(configuration, out):
     run_training(TrainRequest(configuration, out, device="cpu"))
+
+
+def test_resuming_on_other_sequences_is_refused(tmp_path):
+    write_scenes(tmp_path / "data", SynthOptions(scenes=3, frames=5, size=(64, 48), fps=3.0))
+    configuration = config(tmp_path / "data", "steps=2")
+    train(configuration, tmp_path / "run")
+    shutil.rmtree(tmp_path / "data" / "scene_000001")
+    with pytest.raises(InputError, match=r"other sequences \(synthetic/scene_000001\)"):
+        train(configuration, tmp_path / "run", resume=True)
+    state, *_ = train(configuration, tmp_path / "run", resume=True, allow_changes=True)
+    assert state.sequences == ["synthetic/scene_000000"]
