@@ -105,30 +105,6 @@ def read_state(checkpoint: Path) -> TrainState:
         raise InputError(f"{path} cannot be read ({error}); resume from another run") from error
 
 
-def write_begun(path: Path, state: TrainState) -> None:
-    """Note with what configuration a run goes on.
-
-    Raises:
-        WriteError: the disk is full, or the like.
-    """
-    partial = path.with_name(f".{path.name}.partial")
-    with writing(path):
-        partial.write_text(json.dumps(state.config, indent=2) + "\n", encoding="utf-8")
-        partial.replace(path)
-
-
-def read_begun(path: Path) -> TrainState:
-    """The state of a run that has no checkpoint yet.
-
-    Raises:
-        InputError: the file is damaged.
-    """
-    try:
-        return TrainState(config=json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read ({error}); choose another --out") from error
-
-
 def restore(checkpoint: Path, model: Page4D) -> dict[str, Any]:
     """Put the weights of a checkpoint into the network.
 

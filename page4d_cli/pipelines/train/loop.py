@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from page4d_cli.core.enums import Precision
-from page4d_cli.core.errors import InputError, OutputError, Page4DError
-from page4d_cli.io.lock import LOCK, locked
+from page4d_cli.core.errors import Page4DError
+from page4d_cli.io.lock import locked
 from page4d_cli.model.checkpoint import save_checkpoint
 from page4d_cli.model.initialise import random_model
 from page4d_cli.model.network import Page4D
@@ -20,12 +20,10 @@ from page4d_cli.model.pose_encoding import extri_intri_to_pose_encoding
 from page4d_cli.model.runtime import Runtime, peak_memory_bytes, pick
 from page4d_cli.pipelines.train import checkpoints
 from page4d_cli.pipelines.train.batches import Loaded, TrainingBatches, validation_batches
+from page4d_cli.pipelines.train.beginning import Beginning, write_begun
 from page4d_cli.pipelines.train.checkpoints import TrainState
 from page4d_cli.pipelines.train.config import (
     TrainConfig,
-    config_from_json,
-    config_to_json,
-    differences,
 )
 from page4d_cli.pipelines.train.learner import Learner
 from page4d_cli.pipelines.train.mixture import Mixture, open_mixture
@@ -48,8 +46,6 @@ from page4d_cli.train.parameters import (
 from page4d_cli.train.sampling import draw_neighbours
 
 BEST = "best.safetensors"
-BEGUN = "config.json"
-"""What tells a run's folder from others before its first checkpoint."""
 UNUSED = "aggregator.patch_embed.mask_token"
 """In the checkpoints without a use: it never learns."""
 
@@ -132,9 +128,13 @@ class _Run:
         self.is_main: bool = accelerator.is_main_process
         self.observer = observer
         self.told: set[str] = set()
-        checkpoint, self.state = self._place(request)
+        tell = observer.on_problem if self.is_main else SILENT.on_problem
+        beginning = Beginning(
+            self.out, config, accelerator.num_processes, request.resume, request.allow_changes, tell
+        )
+        checkpoint, self.state = beginning.find()
         self.mixture = self._open_data()
-        self._require_same_data(request)
+        beginning.require_same_data(self.state, self.mixture.sequences)
         self.bare = self._network(checkpoint)
         self.learner = Learner(self.bare, config.absolute_pose, config.seed)
         self._freeze()
@@ -150,50 +150,6 @@ class _Run:
             if accelerator.scaler is not None:
                 accelerator.scaler.load_state_dict(saved["scaler"])
 
-    def _place(self, request: TrainRequest) -> tuple[Path | None, TrainState]:
-        """Where to begin, after looking at what is there."""
-        processes = self.accelerator.num_processes
-        checkpoint = checkpoints.latest(self.out) if request.resume else None
-        if checkpoint is None:
-            state = self._new_state(request)
-        else:
-            state = checkpoints.read_state(checkpoint)
-        if state.step and state.processes != processes and not request.allow_changes:
-            raise InputError(
-                f"{self.out} was trained by {state.processes} processes, which are {processes} "
-                "now: batches would differ; take as many, or say --allow-changes"
-            )
-        if state.step > self.config.steps:
-            raise InputError(
-                f"{self.out} has done {state.step} steps; steps={self.config.steps} is less: give "
-                "more"
-            )
-        changed = differences(config_from_json(state.config), self.config)
-        if changed and not request.allow_changes:
-            raise InputError(
-                f"{self.out} was trained with another configuration ({'; '.join(changed)}); "
-                "take the old one, or say --allow-changes"
-            )
-        state.config, state.processes = config_to_json(self.config), processes
-        return checkpoint, state
-
-    def _new_state(self, request: TrainRequest) -> TrainState:
-        """That of a run without a checkpoint: begun and interrupted at once, or not begun."""
-        there = self.out.is_dir() and any(entry.name != LOCK for entry in self.out.iterdir())
-        if request.resume and (self.out / BEGUN).is_file():
-            return checkpoints.read_begun(self.out / BEGUN)
-        if there and request.resume:
-            raise OutputError(
-                f"{self.out} holds no run that could be resumed; choose another --out"
-            )
-        if there:
-            raise OutputError(
-                f"{self.out} is not empty; --resume goes on with a run, or choose another --out"
-            )
-        if request.resume and self.is_main:
-            self.observer.on_problem(f"nothing to resume in {self.out}: a new run begins")
-        return TrainState(config=config_to_json(self.config))
-
     def _open_data(self) -> Mixture:
         mixture = open_mixture(self.config.data, self.config.on_bad)
         for source in mixture.datasets:
@@ -201,17 +157,6 @@ class _Run:
             for reason in source.skipped if self.is_main else ():
                 self.observer.on_problem(f"left out: {reason}")
         return mixture
-
-    def _require_same_data(self, request: TrainRequest) -> None:
-        """A resumed run goes on with the samples that it would have seen."""
-        before, now = self.state.sequences, self.mixture.sequences
-        if self.state.step and before != now and not request.allow_changes:
-            changed = sorted(set(before) ^ set(now)) or ["their order"]
-            raise InputError(
-                f"{self.out} was trained on other sequences ({', '.join(changed[:3])}"
-                f"{', …' if len(changed) > 3 else ''}); bring them back, or say --allow-changes"
-            )
-        self.state.sequences = now
 
     def _network(self, checkpoint: Path | None) -> Page4D:
         """The network on the CPU; its weights are those of `init_from`, or random."""
@@ -235,7 +180,7 @@ class _Run:
         """Train until the last step."""
         self.accelerator.wait_for_everyone()  # all have looked at the place
         if self.is_main:
-            checkpoints.write_begun(self.out / BEGUN, self.state)
+            write_begun(self.out, self.state)
         try:
             if self.is_main:
                 with Records(self.out, self.state.step) as records:
