@@ -20,17 +20,6 @@ _CLOUD = "Points (ply, glb, colmap, nerfstudio, rrd)"
 _INTEGER = r"(-?\d+)?"
 
 
-def parse_formats(text: str) -> tuple[ExportFormat, ...]:
-    """Split `ply,glb` into its members."""
-    words = [word.strip() for word in text.split(",") if word.strip()]
-    allowed = [each.value for each in ExportFormat]
-    unknown = [word for word in words if word not in allowed]
-    if unknown or not words:
-        given = ", ".join(unknown) or "nothing"
-        raise InputError(f"--format {given}: choose among {', '.join(allowed)}, commas between")
-    return tuple(ExportFormat(word) for word in words)
-
-
 def parse_frames(text: str) -> slice:
     """Turn `0:30:2` or `7` into a slice, as Python does."""
     match = re.fullmatch(rf"{_INTEGER}(:{_INTEGER}(?::{_INTEGER})?)?", text.strip())
@@ -145,7 +134,7 @@ def export(
     """
     if run is None or formats is None or out is None:
         raise short_usage(context, EXAMPLE)
-    chosen, which = parse_formats(formats), parse_frames(frames)
+    chosen, which = shared.parse_members("--format", formats, ExportFormat), parse_frames(frames)
     part = shared.choose_part(static_only, moving_only)
 
     from page4d_cli.pipelines.export import ExportOptions, export_run

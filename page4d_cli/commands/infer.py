@@ -26,17 +26,6 @@ EXAMPLE = "page4d infer clip.mp4 --out preds/"
 _OUTPUT = "Output"
 
 
-def parse_save(text: str) -> frozenset[Save]:
-    """Split `depth,cloud` into its members."""
-    words = [word.strip() for word in text.split(",") if word.strip()]
-    allowed = [save.value for save in Save]
-    unknown = [word for word in words if word not in allowed]
-    if unknown or not words:
-        given = ", ".join(unknown) or "nothing"
-        raise InputError(f"--save {given}: choose among {', '.join(allowed)}, with commas between")
-    return frozenset(Save(word) for word in words)
-
-
 def infer(
     context: typer.Context,
     inputs: shared.Inputs = None,
@@ -112,7 +101,7 @@ def infer(
         raise short_usage(context, EXAMPLE)
     if overwrite and resume:
         raise InputError("--overwrite and --resume exclude each other; choose one")
-    chosen = parse_save(save)
+    chosen = frozenset(shared.parse_members("--save", save, Save))
 
     from page4d_cli.pipelines.run import RunOptions
     from page4d_cli.pipelines.scenes import FrameChoice, ModelChoice, Observer, infer_scenes

@@ -1,7 +1,8 @@
 """Options shared by several commands, declared once."""
 
+from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
@@ -112,6 +113,22 @@ DataRoot = Annotated[
         "PAGE4D_DATA names, else data/.",
     ),
 ]
+
+
+_Member = TypeVar("_Member", bound=Enum)
+
+
+def parse_members(option: str, text: str, kind: type[_Member]) -> tuple[_Member, ...]:
+    """Split `depth,cloud` into members of a closed choice, in the choice's own order."""
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    allowed = [member.value for member in kind]
+    unknown = [word for word in words if word not in allowed]
+    if unknown or not words:
+        given = ", ".join(unknown) or "nothing"
+        raise InputError(
+            f"{option} {given}: choose among {', '.join(allowed)}, with commas between"
+        )
+    return tuple(member for member in kind if member.value in words)
 
 
 def parse_place(text: str) -> Path:

@@ -33,17 +33,6 @@ def parse_layers(text: str) -> tuple[int, ...] | None:
     return tuple(int(word) for word in words)
 
 
-def parse_kinds(text: str) -> tuple[FeatureKind, ...]:
-    """Split `frame,global` into its members, in the order of the network."""
-    words = [word.strip() for word in text.split(",") if word.strip()]
-    allowed = [kind.value for kind in FeatureKind]
-    unknown = [word for word in words if word not in allowed]
-    if unknown or not words:
-        given = ", ".join(unknown) or "nothing"
-        raise InputError(f"--kind {given}: choose among {', '.join(allowed)}, with commas between")
-    return tuple(kind for kind in FeatureKind if kind.value in words)
-
-
 def visualize_features(
     context: typer.Context,
     inputs: shared.Inputs = None,
@@ -178,7 +167,7 @@ def visualize_features(
         raise short_usage(context, EXAMPLE)
     if compare_variant is not None and compare is None:
         raise InputError("--compare-variant belongs to --compare, which was not given")
-    chosen, kinds = parse_layers(layers), parse_kinds(kind)
+    chosen, kinds = parse_layers(layers), shared.parse_members("--kind", kind, FeatureKind)
 
     from page4d_cli.pipelines.features.options import FeatureOptions
     from page4d_cli.pipelines.features.visualize import visualize_features as draw

@@ -1,6 +1,7 @@
 """Turns the operating system's refusals during writing into one line."""
 
 import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,3 +32,22 @@ def writing(path: Path) -> Iterator[None]:
         else:
             advice = "check the place and its permissions, or choose another place"
         raise WriteError(f"cannot write {path}: {reason}; {advice}") from error
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a file beside `path` to write, which takes its place if the body ends well.
+
+    Args:
+        path: replaced if it is there, and left as it is if the body fails.
+
+    Raises:
+        WriteError: the body raised an OSError.
+    """
+    staged = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    with writing(path):
+        try:
+            yield staged
+            staged.replace(path)
+        finally:
+            staged.unlink(missing_ok=True)

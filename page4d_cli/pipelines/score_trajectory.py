@@ -1,6 +1,5 @@
 """Score a camera path in a file against the true one in another, both in TUM format."""
 
-import os
 from pathlib import Path
 
 from PIL import Image
@@ -9,7 +8,7 @@ from page4d_cli.core.errors import EvaluationError
 from page4d_cli.eval.pose import PoseScore, Trajectory, score_poses
 from page4d_cli.eval.trajectory_plot import draw_trajectory
 from page4d_cli.io.trajectory import read_tum
-from page4d_cli.io.writing import writing
+from page4d_cli.io.writing import replacing
 
 
 def score_tum_files(estimate: Path, ground_truth: Path, *, plot: Path | None = None) -> PoseScore:
@@ -42,10 +41,5 @@ def save_trajectory_plot(path: Path, score: PoseScore, title: str) -> None:
         WriteError: it cannot be written.
     """
     picture = Image.fromarray(draw_trajectory(score, title))
-    staged = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    with writing(path):
-        try:
-            picture.save(staged, format="PNG")
-            staged.replace(path)
-        finally:
-            staged.unlink(missing_ok=True)
+    with replacing(path) as staged:
+        picture.save(staged, format="PNG")

@@ -8,7 +8,8 @@ from synthetic_run import write_synthetic_run
 from typer.testing import CliRunner
 
 from page4d_cli.app import app
-from page4d_cli.commands.export import parse_formats, parse_frames
+from page4d_cli.commands.export import parse_frames
+from page4d_cli.commands.options import parse_members
 from page4d_cli.core.enums import ExportFormat
 from page4d_cli.core.errors import InputError
 
@@ -191,9 +192,10 @@ def test_frames_are_slices():
 
 
 def test_formats_are_words_with_commas():
-    assert parse_formats("ply, glb") == (ExportFormat.PLY, ExportFormat.GLB)
+    chosen = parse_members("--format", "ply, glb", ExportFormat)
+    assert chosen == (ExportFormat.PLY, ExportFormat.GLB)
     with pytest.raises(InputError, match="--format nothing"):
-        parse_formats(" , ")
+        parse_members("--format", " , ", ExportFormat)
 
 
 def test_without_what_it_needs_it_says_how_it_is_called(made):

@@ -8,7 +8,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from page4d_cli.app import app
-from page4d_cli.commands.infer import parse_save
+from page4d_cli.commands.options import parse_members
 from page4d_cli.core.enums import Save
 from page4d_cli.core.errors import InputError
 from page4d_cli.io.run_directory import is_complete
@@ -102,6 +102,6 @@ def test_without_its_arguments_it_says_how_it_is_called(arguments):
 
 
 def test_save_takes_a_list_with_commas():
-    assert parse_save("depth, cloud") == {Save.DEPTH, Save.CLOUD}
+    assert set(parse_members("--save", "depth, cloud", Save)) == {Save.DEPTH, Save.CLOUD}
     with pytest.raises(InputError, match="nothing"):
-        parse_save(",")
+        parse_members("--save", ",", Save)

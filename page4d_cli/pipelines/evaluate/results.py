@@ -1,7 +1,6 @@
 """`results.json`: what an evaluation found, sequence by sequence, and how it was done."""
 
 import json
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +12,7 @@ from page4d_cli.eval.depth import METRIC_KEYS, DepthMetrics, average_metrics
 from page4d_cli.eval.protocol import Measure
 from page4d_cli.io.manifest import WeightsRecord
 from page4d_cli.io.strict_json import Json, MistypedError, decode, encode
-from page4d_cli.io.writing import writing
+from page4d_cli.io.writing import replacing
 
 RESULTS = "results.json"
 SCHEMA = 1
@@ -168,10 +167,5 @@ def write_text(path: Path, text: str) -> None:
     Raises:
         WriteError: it cannot be written.
     """
-    staged = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    with writing(path):
-        try:
-            staged.write_text(text, encoding="utf-8")
-            staged.replace(path)
-        finally:
-            staged.unlink(missing_ok=True)
+    with replacing(path) as staged:
+        staged.write_text(text, encoding="utf-8")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from page4d_cli.core.errors import InputError, OutputError
 from page4d_cli.io.lock import LOCK
-from page4d_cli.io.writing import writing
+from page4d_cli.io.writing import replacing
 from page4d_cli.pipelines.train import checkpoints
 from page4d_cli.pipelines.train.checkpoints import TrainState
 from page4d_cli.pipelines.train.config import (
@@ -101,10 +101,8 @@ def write_begun(out: Path, state: TrainState) -> None:
     Raises:
         WriteError: the disk is full, or the like.
     """
-    partial = out / f".{BEGUN}.partial"
-    with writing(out / BEGUN):
-        partial.write_text(json.dumps(state.config, indent=2) + "\n", encoding="utf-8")
-        partial.replace(out / BEGUN)
+    with replacing(out / BEGUN) as staged:
+        staged.write_text(json.dumps(state.config, indent=2) + "\n", encoding="utf-8")
 
 
 def _read_begun(path: Path) -> TrainState:

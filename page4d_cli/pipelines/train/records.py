@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from types import TracebackType
 
-from page4d_cli.io.writing import writing
+from page4d_cli.io.writing import replacing, writing
 
 LOG = "log.jsonl"
 TENSORBOARD = "tensorboard"
@@ -41,16 +41,14 @@ class Records:
 
     def _drop_lines_from(self, step: int) -> None:
         """Forget what an interrupted run did after its last checkpoint; it will be done again."""
+        if not self._path.exists():
+            return
         with writing(self._path):
-            lines = (
-                self._path.read_text(encoding="utf-8").splitlines() if self._path.exists() else []
-            )
-            kept = [line for line in lines if _step_of(line) < step]
-            if len(kept) == len(lines):
-                return
-            partial = self._path.with_name(f".{self._path.name}.partial")
-            partial.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
-            partial.replace(self._path)
+            lines = self._path.read_text(encoding="utf-8").splitlines()
+        kept = [line for line in lines if _step_of(line) < step]
+        if len(kept) < len(lines):
+            with replacing(self._path) as staged:
+                staged.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
 
 
 def _tag(phase: str, name: str) -> str:
