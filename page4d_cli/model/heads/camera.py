@@ -47,20 +47,22 @@ class CameraHead(nn.Module):
         """Pose encodings (B, S, 9) of every round, from the last layer's camera tokens (B, S, 2C).
 
         Each round starts again from the tokens, told only the previous encoding. Translation and
-        quaternion are linear in the running sum; the fields of view are its positive part.
+        quaternion are linear in the running sum; the fields of view are its positive part. A round
+        teaches only what it adds: no gradient flows from it into the rounds before.
         """
         with full_precision(camera_tokens):
             return self._rounds(self.token_norm(camera_tokens))
 
     def _rounds(self, tokens: Tensor) -> list[Tensor]:
-        raw: Tensor | None = None
+        previous: Tensor | None = None
         encodings = []
         for _ in range(self.num_iterations):
-            previous = self.empty_pose_tokens if raw is None else raw.detach()
-            modulation = self.poseLN_modulation(self.embed_pose(previous))
+            told = self.empty_pose_tokens if previous is None else previous
+            modulation = self.poseLN_modulation(self.embed_pose(told))
             shift, scale, gate = modulation.chunk(3, dim=-1)
             x = tokens + gate * (self.adaln_norm(tokens) * (1 + scale) + shift)
             delta = self.pose_branch(self.trunk_norm(self.trunk(x)))
-            raw = delta if raw is None else raw + delta
+            raw = delta if previous is None else previous + delta
+            previous = raw.detach()
             encodings.append(torch.cat((raw[..., :7], functional.relu(raw[..., 7:])), dim=-1))
         return encodings
