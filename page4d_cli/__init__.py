@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from page4d_cli.core.enums import Fit, Head, Precision, Variant
     from page4d_cli.core.errors import Page4DError
     from page4d_cli.core.types import Frames, Prediction
-    from page4d_cli.data.frames import load_frames
-    from page4d_cli.io.run_directory import Run, open_run
+    from page4d_cli.data.clip.frames import load_frames
+    from page4d_cli.io.run.directory import Run, open_run
     from page4d_cli.model.network import Page4D
     from page4d_cli.model.pose_encoding import (
         extri_intri_to_pose_encoding,
         pose_encoding_to_extri_intri,
     )
     from page4d_cli.model.weights import load_model
-    from page4d_cli.pipelines.infer import infer
+    from page4d_cli.pipelines.infer.predict import infer
 
 _HOMES = {
     "Fit": "core.enums",
@@ -38,13 +38,13 @@ _HOMES = {
     "Page4DError": "core.errors",
     "Precision": "core.enums",
     "Prediction": "core.types",
-    "Run": "io.run_directory",
+    "Run": "io.run.directory",
     "Variant": "core.enums",
     "extri_intri_to_pose_encoding": "model.pose_encoding",
-    "infer": "pipelines.infer",
-    "load_frames": "data.frames",
+    "infer": "pipelines.infer.predict",
+    "load_frames": "data.clip.frames",
     "load_model": "model.weights",
-    "open_run": "io.run_directory",
+    "open_run": "io.run.directory",
     "pose_encoding_to_extri_intri": "model.pose_encoding",
 }
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from page4d_cli.data.scene_folder import read_scene_folder
-from page4d_cli.pipelines.synth import SynthOptions, write_scenes
+from page4d_cli.data.sets.scene_folder import read_scene_folder
+from page4d_cli.pipelines.synth.synth import SynthOptions, write_scenes
 from page4d_cli.pipelines.train.config import load_config
 
 CLIPS = Path(__file__).parents[1] / "examples" / "clips"

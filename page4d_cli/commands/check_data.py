@@ -12,7 +12,7 @@ from page4d_cli.core.enums import OnBad
 from page4d_cli.core.errors import InputError
 
 if TYPE_CHECKING:
-    from page4d_cli.pipelines.check_data import DataReport
+    from page4d_cli.pipelines.check_data.check import DataReport
 
 EXAMPLE = "page4d check-data tum --root raw/rgbd_dataset_freiburg3_walking_xyz"
 
@@ -73,8 +73,8 @@ def check_data(
         raise short_usage(context, EXAMPLE)
     pinhole = None if intrinsics is None else parse_pinhole(intrinsics)
 
-    from page4d_cli.pipelines import check_data as checks
-    from page4d_cli.pipelines import check_data_files as files
+    from page4d_cli.pipelines.check_data import check as checks
+    from page4d_cli.pipelines.check_data import files
 
     with Steps(hidden=quiet) as steps:
         if out is None:

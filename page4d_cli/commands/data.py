@@ -9,7 +9,7 @@ from page4d_cli.commands.console import Steps, print_json, say, short_usage
 from page4d_cli.commands.tables import print_table
 
 if TYPE_CHECKING:
-    from page4d_cli.pipelines.data_inventory import Inventory
+    from page4d_cli.pipelines.check_data.inventory import Inventory
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -28,11 +28,11 @@ def list_command(as_json: shared.Json = False) -> None:
 
       page4d data list --json | jq '.datasets[] | select(.dataset == "sintel") | .layouts'
     """
-    from page4d_cli.pipelines.data_inventory import list_datasets
+    from page4d_cli.pipelines.check_data.inventory import list_datasets
 
     known = list_datasets()
     if as_json:
-        from page4d_cli.io.strict_json import encode
+        from page4d_cli.core.strict_json import encode
 
         print_json(
             {
@@ -82,12 +82,12 @@ def check(
     if dataset is None:
         raise short_usage(context, "page4d data check sintel --root data/sintel")
 
-    from page4d_cli.pipelines.data_inventory import take_inventory
+    from page4d_cli.pipelines.check_data.inventory import take_inventory
 
     with Steps(hidden=quiet) as steps:
         inventory = take_inventory(dataset, root, progress=steps.step)
     if as_json:
-        from page4d_cli.io.strict_json import encode
+        from page4d_cli.core.strict_json import encode
 
         result = {**encode(inventory), "root": str(inventory.root)}
         print_json({**result, "complete": inventory.complete})

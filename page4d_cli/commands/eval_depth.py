@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from page4d_cli.commands import evaluating
+from page4d_cli.commands import _evaluate
 from page4d_cli.commands import options as shared
 from page4d_cli.commands.console import short_usage
 from page4d_cli.core.enums import Align, DepthTask, Precision, ProtocolName
@@ -14,7 +14,7 @@ EXAMPLE = "page4d eval-depth --dataset bonn --task video --align scale"
 
 def eval_depth(
     context: typer.Context,
-    dataset: evaluating.DatasetOption = None,
+    dataset: _evaluate.DatasetOption = None,
     task: Annotated[
         DepthTask,
         typer.Option(
@@ -30,14 +30,14 @@ def eval_depth(
             show_default="scale; median for mono",
         ),
     ] = None,
-    preds: evaluating.Preds = None,
+    preds: _evaluate.Preds = None,
     root: shared.DataRoot = None,
-    sequences: evaluating.Sequences = None,
-    protocol: evaluating.Protocol = ProtocolName.STANDARD,
+    sequences: _evaluate.Sequences = None,
+    protocol: _evaluate.Protocol = ProtocolName.STANDARD,
     max_frames: shared.MaxFrames = None,
-    allow_failures: evaluating.AllowFailures = False,
-    out: evaluating.Out = None,
-    published: evaluating.Published = False,
+    allow_failures: _evaluate.AllowFailures = False,
+    out: _evaluate.Out = None,
+    published: _evaluate.Published = False,
     weights: shared.Weights = "page4d",
     variant: shared.VariantOption = None,
     device: shared.Device = "auto",
@@ -62,7 +62,7 @@ def eval_depth(
 
     from page4d_cli.eval.protocol import Measure
     from page4d_cli.pipelines.evaluate.options import EvaluationOptions
-    from page4d_cli.pipelines.scenes import ModelChoice
+    from page4d_cli.pipelines.infer.scenes import ModelChoice
 
     default = Align.MEDIAN if task is DepthTask.MONO else Align.SCALE
     options = EvaluationOptions(
@@ -71,10 +71,10 @@ def eval_depth(
         root=root,
         aligns=tuple(dict.fromkeys(align or [default])),
         protocol_name=protocol,
-        sequences=evaluating.names_of(sequences),
+        sequences=_evaluate.names_of(sequences),
         predictions=preds,
         max_frames=max_frames,
         allow_failures=allow_failures,
         model=ModelChoice(weights, variant, device, dtype),
     )
-    evaluating.run_evaluation(options, out, published=published, as_json=as_json, quiet=quiet)
+    _evaluate.run_evaluation(options, out, published=published, as_json=as_json, quiet=quiet)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from page4d_cli.commands import evaluating
+from page4d_cli.commands import _evaluate
 from page4d_cli.commands import options as shared
 from page4d_cli.commands.console import print_json, say, short_usage, warn
 from page4d_cli.commands.tables import print_table
@@ -28,15 +28,15 @@ def eval_pose(
         Path | None,
         typer.Option(metavar="PNG", help="Draw EST.txt, aligned, against GT.txt."),
     ] = None,
-    dataset: evaluating.DatasetOption = None,
-    preds: evaluating.Preds = None,
+    dataset: _evaluate.DatasetOption = None,
+    preds: _evaluate.Preds = None,
     root: shared.DataRoot = None,
-    sequences: evaluating.Sequences = None,
-    protocol: evaluating.Protocol = ProtocolName.STANDARD,
+    sequences: _evaluate.Sequences = None,
+    protocol: _evaluate.Protocol = ProtocolName.STANDARD,
     max_frames: shared.MaxFrames = None,
-    allow_failures: evaluating.AllowFailures = False,
-    out: evaluating.Out = None,
-    published: evaluating.Published = False,
+    allow_failures: _evaluate.AllowFailures = False,
+    out: _evaluate.Out = None,
+    published: _evaluate.Published = False,
     weights: shared.Weights = "page4d",
     variant: shared.VariantOption = None,
     device: shared.Device = "auto",
@@ -71,27 +71,27 @@ def eval_pose(
 
     from page4d_cli.eval.protocol import Measure
     from page4d_cli.pipelines.evaluate.options import EvaluationOptions
-    from page4d_cli.pipelines.scenes import ModelChoice
+    from page4d_cli.pipelines.infer.scenes import ModelChoice
 
     options = EvaluationOptions(
         dataset=dataset,
         measure=Measure.POSE,
         root=root,
         protocol_name=protocol,
-        sequences=evaluating.names_of(sequences),
+        sequences=_evaluate.names_of(sequences),
         predictions=preds,
         max_frames=max_frames,
         allow_failures=allow_failures,
         model=ModelChoice(weights, variant, device, dtype),
     )
-    evaluating.run_evaluation(options, out, published=published, as_json=as_json, quiet=quiet)
+    _evaluate.run_evaluation(options, out, published=published, as_json=as_json, quiet=quiet)
 
 
 def _score_files(
     estimate: Path, gt: Path, plot: Path | None, *, as_json: bool, quiet: bool
 ) -> None:
     from page4d_cli.eval.pose import MAX_OFFSET_S
-    from page4d_cli.pipelines.score_trajectory import score_tum_files
+    from page4d_cli.pipelines.evaluate.score_trajectory import score_tum_files
 
     score = score_tum_files(estimate, gt, plot=plot)
     offset_s = float(abs(score.estimate.timestamps_s - score.ground_truth.timestamps_s).max())

@@ -13,7 +13,7 @@ from page4d_cli.core.errors import InputError
 from page4d_cli.core.wording import counted
 
 if TYPE_CHECKING:
-    from page4d_cli.pipelines.export import Exported
+    from page4d_cli.pipelines.export.export import Exported
 
 EXAMPLE = "page4d export preds/ --format ply,colmap --out exported/"
 _CLOUD = "Points (ply, glb, colmap, nerfstudio, rrd)"
@@ -137,8 +137,8 @@ def export(
     chosen, which = shared.parse_members("--format", formats, ExportFormat), parse_frames(frames)
     part = shared.choose_part(static_only, moving_only)
 
-    from page4d_cli.pipelines.export import ExportOptions, export_run
-    from page4d_cli.pipelines.export_cloud import CloudOptions
+    from page4d_cli.pipelines.export.cloud import CloudOptions
+    from page4d_cli.pipelines.export.export import ExportOptions, export_run
 
     cloud = CloudOptions(min_conf_percentile, voxel, outliers, max_points)
     with Steps(hidden=quiet) as steps:

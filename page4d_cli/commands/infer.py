@@ -20,7 +20,7 @@ from page4d_cli.core.wording import counted
 
 if TYPE_CHECKING:
     from page4d_cli.model.weights import LoadedModel
-    from page4d_cli.pipelines.scenes import SceneResult
+    from page4d_cli.pipelines.infer.scenes import SceneResult
 
 EXAMPLE = "page4d infer clip.mp4 --out preds/"
 _OUTPUT = "Output"
@@ -103,8 +103,8 @@ def infer(
         raise InputError("--overwrite and --resume exclude each other; choose one")
     chosen = frozenset(shared.parse_members("--save", save, Save))
 
-    from page4d_cli.pipelines.run import RunOptions
-    from page4d_cli.pipelines.scenes import FrameChoice, ModelChoice, Observer, infer_scenes
+    from page4d_cli.pipelines.infer.run import RunOptions
+    from page4d_cli.pipelines.infer.scenes import FrameChoice, ModelChoice, Observer, infer_scenes
 
     with Steps(hidden=quiet) as steps:
 

@@ -34,8 +34,8 @@ def motion(
     if run is None:
         raise short_usage(context, EXAMPLE)
 
-    from page4d_cli.io.run_directory import open_run
-    from page4d_cli.pipelines.motion import THRESHOLD, write_motion
+    from page4d_cli.io.run.directory import open_run
+    from page4d_cli.pipelines.motion.motion import THRESHOLD, write_motion
 
     with Steps(hidden=quiet) as steps:
         steps.title("motion", 0, 1)

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
+from page4d_cli.commands import _prepare
 from page4d_cli.commands import options as shared
-from page4d_cli.commands import preparing
 from page4d_cli.commands.console import short_usage
 from page4d_cli.core.enums import Dataset, Link, Pairing
 
@@ -14,8 +14,8 @@ EXAMPLE = "page4d prepare-bonn raw/rgbd_bonn_balloon2"
 
 def prepare_bonn(
     context: typer.Context,
-    raws: preparing.Raws = None,
-    out: preparing.Out = None,
+    raws: _prepare.Raws = None,
+    out: _prepare.Out = None,
     pairing: Annotated[
         Pairing,
         typer.Option(
@@ -23,13 +23,13 @@ def prepare_bonn(
             "as for published numbers; they drift apart in time."
         ),
     ] = Pairing.TIMESTAMP,
-    frames: preparing.Frames = 110,
+    frames: _prepare.Frames = 110,
     start: Annotated[
         int, typer.Option(min=0, help="The first to take, counted in rgb.txt from 0.")
     ] = 30,
-    stride: preparing.Stride = 1,
-    link: preparing.LinkOption = Link.COPY,
-    overwrite: preparing.Overwrite = False,
+    stride: _prepare.Stride = 1,
+    link: _prepare.LinkOption = Link.COPY,
+    overwrite: _prepare.Overwrite = False,
     as_json: shared.Json = False,
     quiet: shared.Quiet = False,
 ) -> None:
@@ -48,9 +48,9 @@ def prepare_bonn(
     if not raws:
         raise short_usage(context, EXAMPLE)
 
-    from page4d_cli.pipelines.prepare_plan import PrepareOptions
+    from page4d_cli.pipelines.prepare.plan import PrepareOptions
 
     options = PrepareOptions(
         Dataset.BONN, frames, start, stride, pairing=pairing, link=link, overwrite=overwrite
     )
-    preparing.prepare_and_tell(raws, options, out=out, as_json=as_json, quiet=quiet)
+    _prepare.prepare_and_tell(raws, options, out=out, as_json=as_json, quiet=quiet)

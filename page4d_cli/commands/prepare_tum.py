@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
+from page4d_cli.commands import _prepare
 from page4d_cli.commands import options as shared
-from page4d_cli.commands import preparing
 from page4d_cli.commands.console import short_usage
 from page4d_cli.core.enums import Dataset, Link
 
@@ -14,15 +14,15 @@ EXAMPLE = "page4d prepare-tum raw/rgbd_dataset_freiburg3_walking_xyz"
 
 def prepare_tum(
     context: typer.Context,
-    raws: preparing.Raws = None,
-    out: preparing.Out = None,
-    frames: preparing.Frames = 90,
+    raws: _prepare.Raws = None,
+    out: _prepare.Out = None,
+    frames: _prepare.Frames = 90,
     start: Annotated[
         int, typer.Option(min=0, help="The first to take, among frames with depth and pose.")
     ] = 0,
-    stride: preparing.Stride = 3,
-    link: preparing.LinkOption = Link.COPY,
-    overwrite: preparing.Overwrite = False,
+    stride: _prepare.Stride = 3,
+    link: _prepare.LinkOption = Link.COPY,
+    overwrite: _prepare.Overwrite = False,
     as_json: shared.Json = False,
     quiet: shared.Quiet = False,
 ) -> None:
@@ -41,7 +41,7 @@ def prepare_tum(
     if not raws:
         raise short_usage(context, EXAMPLE)
 
-    from page4d_cli.pipelines.prepare_plan import PrepareOptions
+    from page4d_cli.pipelines.prepare.plan import PrepareOptions
 
     options = PrepareOptions(Dataset.TUM, frames, start, stride, link=link, overwrite=overwrite)
-    preparing.prepare_and_tell(raws, options, out=out, as_json=as_json, quiet=quiet)
+    _prepare.prepare_and_tell(raws, options, out=out, as_json=as_json, quiet=quiet)

@@ -83,7 +83,7 @@ def synth(
     pixels = parse_size(size)
 
     from page4d_cli.data.synthetic import SceneRecipe
-    from page4d_cli.pipelines.synth import SynthOptions, write_scenes
+    from page4d_cli.pipelines.synth.synth import SynthOptions, write_scenes
     from page4d_cli.pipelines.train.config import load_config
 
     recipe = SceneRecipe() if family is None else load_config(family).data.recipe

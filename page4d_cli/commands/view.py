@@ -16,7 +16,7 @@ from page4d_cli.core.errors import InputError
 from page4d_cli.core.wording import counted
 
 if TYPE_CHECKING:
-    from page4d_cli.io.view_scene import ViewScene
+    from page4d_cli.io.formats.view_scene import ViewScene
 
 EXAMPLE = "page4d view preds/"
 _SERVED = "Served page"
@@ -83,10 +83,10 @@ def view(
         raise InputError("--overwrite concerns the file of --html, which was not given")
     part, which = shared.choose_part(static_only, moving_only), parse_frames(frames)
 
-    from page4d_cli.io.run_directory import open_run
-    from page4d_cli.io.viewer_html import require_free
-    from page4d_cli.pipelines.view_data import ViewOptions, view_scene
-    from page4d_cli.pipelines.view_server import require_viser
+    from page4d_cli.io.formats.html import require_free
+    from page4d_cli.io.run.directory import open_run
+    from page4d_cli.pipelines.view.data import ViewOptions, view_scene
+    from page4d_cli.pipelines.view.server import require_viser
 
     options = ViewOptions(which, part, max_points)
     if html is None:
@@ -105,7 +105,7 @@ def view(
 
 
 def _write(scene: "ViewScene", path: Path, *, overwrite: bool, as_json: bool, quiet: bool) -> None:
-    from page4d_cli.io.viewer_html import write_viewer_html
+    from page4d_cli.io.formats.html import write_viewer_html
 
     write_viewer_html(path, scene, overwrite=overwrite)
     size = path.stat().st_size
@@ -122,7 +122,7 @@ def _write(scene: "ViewScene", path: Path, *, overwrite: bool, as_json: bool, qu
 def _serve(
     scene: "ViewScene", port: int, *, open_browser: bool, as_json: bool, quiet: bool
 ) -> None:
-    from page4d_cli.pipelines.view_server import serving
+    from page4d_cli.pipelines.view.server import serving
 
     with suppress(KeyboardInterrupt), serving(scene, port) as server:
         if as_json:

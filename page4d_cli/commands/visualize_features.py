@@ -171,7 +171,7 @@ def visualize_features(
 
     from page4d_cli.pipelines.features.options import FeatureOptions
     from page4d_cli.pipelines.features.visualize import visualize_features as draw
-    from page4d_cli.pipelines.scenes import FrameChoice, ModelChoice, Observer
+    from page4d_cli.pipelines.infer.scenes import FrameChoice, ModelChoice, Observer
 
     other = None if compare is None else ModelChoice(compare, compare_variant, device, dtype)
     with Steps(hidden=quiet) as steps:

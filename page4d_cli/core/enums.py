@@ -7,7 +7,7 @@ from enum import Enum
 
 
 class Fit(str, Enum):
-    """How a picture is brought to the network's size (`data/preprocess.py`)."""
+    """How a picture is brought to the network's size (`data/clip/preprocess.py`)."""
 
     CROP = "crop"
     """Width 518; rows above 518 are cut off at top and bottom. The original's first mode."""
@@ -86,7 +86,7 @@ class Reduction(str, Enum):
 
 
 class ExportFormat(str, Enum):
-    """What `export` makes of a run (`pipelines/export_formats.py`).
+    """What `export` makes of a run (`pipelines/export/formats.py`).
 
     Unless a member says otherwise: OpenCV axes (x right, y down, z forward), the world is the first
     camera of the run, and units are relative.
@@ -115,7 +115,7 @@ class ExportFormat(str, Enum):
 
 
 class Part(str, Enum):
-    """Parts of a scene that `motion` tells apart (`pipelines/motion.py`)."""
+    """Parts of a scene that `motion` tells apart (`pipelines/motion/motion.py`)."""
 
     STATIC = "static"
     """What stands still, and what no other frame has seen."""
@@ -142,7 +142,7 @@ class TimestampSource(str, Enum):
 
 
 class SynthLayout(str, Enum):
-    """Files that `synth` writes (`pipelines/synth_files.py`)."""
+    """Files that `synth` writes (`pipelines/synth/files.py`)."""
 
     PAGE4D = "page4d"
     """Everything, exactly: depth in float32, cameras, moving pixels, point tracks."""
@@ -151,7 +151,7 @@ class SynthLayout(str, Enum):
 
 
 class Dataset(str, Enum):
-    """Kinds of data sets that can be read (`data/catalogue.py`)."""
+    """Kinds of data sets that can be read (`data/sets/catalogue.py`)."""
 
     SYNTHETIC = "synthetic"
     """Scenes of `page4d synth --layout page4d`."""
@@ -207,7 +207,7 @@ class OnBad(str, Enum):
 
 
 class Align(str, Enum):
-    """How a prediction's unit is brought to the ground truth's (`eval/alignment.py`)."""
+    """How a prediction's unit is brought to the ground truth's (`eval/alignment/fit.py`)."""
 
     MEDIAN = "median"
     """Ratio of the medians."""

@@ -10,8 +10,8 @@ from page4d_cli.core.enums import Align
 from page4d_cli.core.errors import EvaluationError
 from page4d_cli.core.geometry import FloatArray
 from page4d_cli.core.types import Float32Array, Float64Array
-from page4d_cli.eval.absolute_sum import blocks
-from page4d_cli.eval.alignment import Alignment, fit_alignment
+from page4d_cli.eval.alignment.absolute_sum import blocks
+from page4d_cli.eval.alignment.fit import Alignment, fit_alignment
 from page4d_cli.eval.depth_pixels import DepthPair, valid_pixels
 
 MIN_DEPTH = 1e-5

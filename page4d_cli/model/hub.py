@@ -4,7 +4,7 @@ from pathlib import Path
 
 from page4d_cli.core.errors import WeightsError
 from page4d_cli.model.checkpoint import sha256_of
-from page4d_cli.model.weights_table import TINY, HubFile
+from page4d_cli.model.named_weights import TINY, HubFile
 
 PROBE_TIMEOUT_S = 5.0
 

@@ -12,13 +12,13 @@ from torch import Tensor, nn
 from page4d_cli.core.enums import Precision, Variant
 from page4d_cli.core.errors import WeightsError
 from page4d_cli.model.checkpoint import read_checkpoint, sha256_of
+from page4d_cli.model.compatibility import examine, resolve_variant
 from page4d_cli.model.config import ModelConfig
-from page4d_cli.model.fit import examine, resolve_variant
 from page4d_cli.model.hub import fetch
 from page4d_cli.model.initialise import RANDOM_CONFIG, random_model
+from page4d_cli.model.named_weights import RANDOM, WEIGHTS, BundledFile
 from page4d_cli.model.network import Page4D
 from page4d_cli.model.runtime import Runtime, pick
-from page4d_cli.model.weights_table import RANDOM, WEIGHTS, BundledFile
 
 RANDOM_SEED = 0
 MASK_STRENGTH: Mapping[Variant, float] = MappingProxyType(

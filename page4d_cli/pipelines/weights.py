@@ -7,11 +7,11 @@ from pathlib import Path
 from page4d_cli.core.enums import Precision, Variant
 from page4d_cli.core.errors import OutputError, WeightsError
 from page4d_cli.model.checkpoint import read_checkpoint, save_checkpoint, sha256_of
-from page4d_cli.model.fit import examine, resolve_variant, skeleton
+from page4d_cli.model.compatibility import examine, resolve_variant, skeleton
 from page4d_cli.model.hub import cached_path, fetch
+from page4d_cli.model.named_weights import WEIGHTS, BundledFile, HubFile
 from page4d_cli.model.runtime import DTYPES
 from page4d_cli.model.weights import locate, tensor_dtypes
-from page4d_cli.model.weights_table import WEIGHTS, BundledFile, HubFile
 
 
 @dataclass(frozen=True)

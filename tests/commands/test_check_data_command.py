@@ -5,7 +5,7 @@ import pytest
 from typer.testing import CliRunner
 
 from page4d_cli.app import app
-from page4d_cli.pipelines.synth import SynthOptions, write_scenes
+from page4d_cli.pipelines.synth.synth import SynthOptions, write_scenes
 
 
 def check_data(*arguments):

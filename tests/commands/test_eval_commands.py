@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from page4d_cli.app import app
 from page4d_cli.core.enums import Dataset
-from page4d_cli.data.registry import find_sequences
+from page4d_cli.data.sets.find import find_sequences
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from page4d_cli.app import app
 from page4d_cli.commands.options import parse_members
 from page4d_cli.core.enums import Save
 from page4d_cli.core.errors import InputError
-from page4d_cli.io.run_directory import is_complete
+from page4d_cli.io.run.directory import is_complete
 
 RANDOM = ["--weights", "random", "--device", "cpu", "--dtype", "fp32", "--save", "cameras"]
 

@@ -14,8 +14,8 @@ from synthetic_run import write_synthetic_run
 from typer.testing import CliRunner
 
 from page4d_cli.app import app
-from page4d_cli.io.run_directory import open_run
-from page4d_cli.pipelines.view_data import ViewOptions, view_scene
+from page4d_cli.io.run.directory import open_run
+from page4d_cli.pipelines.view.data import ViewOptions, view_scene
 
 
 @pytest.fixture(scope="module")

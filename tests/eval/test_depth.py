@@ -10,7 +10,7 @@ from support import ORACLE
 
 from page4d_cli.core.enums import Align
 from page4d_cli.core.errors import EvaluationError
-from page4d_cli.eval.alignment import Alignment
+from page4d_cli.eval.alignment.fit import Alignment
 from page4d_cli.eval.depth import (
     METRIC_KEYS,
     DepthMetrics,

@@ -15,7 +15,7 @@ from huggingface_hub.errors import (
 
 from page4d_cli.core.errors import WeightsError
 from page4d_cli.model import hub
-from page4d_cli.model.weights_table import HubFile
+from page4d_cli.model.named_weights import HubFile
 
 FILE = HubFile("someone/PAGE", "dataset", "weights.pt")
 

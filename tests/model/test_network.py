@@ -111,7 +111,9 @@ def trainable(oracle_model):
 def gradients(model, images, **autocast):
     with torch.autocast("cpu", torch.bfloat16, enabled=bool(autocast)):
         result = model(images, mask_strength=1.0)
-    sum(result[name].mean() for name in ("pose_enc", "depth", "world_points")).backward()
+    rounds = result["pose_enc_list"]  # each teaches only what it adds, so all are asked
+    maps = [result[name] for name in ("depth", "world_points")]
+    sum(output.mean() for output in (*rounds, *maps)).backward()
     return {name: parameter.grad for name, parameter in model.named_parameters()}
 
 

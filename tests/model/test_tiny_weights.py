@@ -8,12 +8,12 @@ from page4d_cli.core.enums import Variant
 from page4d_cli.data.synthetic.recipe import SceneRecipe
 from page4d_cli.data.synthetic.render import render
 from page4d_cli.data.synthetic.sample import sample_scene
+from page4d_cli.model.named_weights import TINY, WEIGHTS
 from page4d_cli.model.pose_encoding import (
     extri_intri_to_pose_encoding,
     quat_xyzw_to_matrix,
 )
 from page4d_cli.model.weights import config_of, load_model
-from page4d_cli.model.weights_table import TINY, WEIGHTS
 
 FAMILY = SceneRecipe(
     room_seed=0,

@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from page4d_cli.core.enums import Precision
-from page4d_cli.data.frames import load_frames
+from page4d_cli.data.clip.frames import load_frames
 from page4d_cli.model.weights import load_model
 
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from page4d_cli.core.errors import DatasetError
-from page4d_cli.data.catalogue import DATASETS
-from page4d_cli.data.registry import FoundSequence, find_sequences, resolve_root
+from page4d_cli.data.sets.catalogue import DATASETS
+from page4d_cli.data.sets.find import FoundSequence, find_sequences, resolve_root
 from page4d_cli.eval.protocol import Measure
 from page4d_cli.pipelines.evaluate.options import EvaluationOptions
 

@@ -17,14 +17,14 @@ from importlib.metadata import version
 from pathlib import Path
 
 from page4d_cli.core.errors import DatasetError, OutputError
-from page4d_cli.io.lock import locked
-from page4d_cli.io.manifest import WeightsRecord
-from page4d_cli.io.strict_json import Json, MistypedError, decode, encode
-from page4d_cli.io.writing import writing
+from page4d_cli.core.strict_json import Json, MistypedError, decode, encode
+from page4d_cli.io.run.manifest import WeightsRecord
+from page4d_cli.io.whole.lock import locked
+from page4d_cli.io.whole.writing import writing
 from page4d_cli.model.checkpoint import read_checkpoint
-from page4d_cli.model.fit import examine
+from page4d_cli.model.compatibility import examine
+from page4d_cli.model.named_weights import WEIGHTS
 from page4d_cli.model.weights import locate
-from page4d_cli.model.weights_table import WEIGHTS
 from page4d_cli.pipelines.evaluate.choose import (
     Choice,
     ChosenSequence,

@@ -4,7 +4,7 @@ from collections.abc import Sequence as Listed
 from pathlib import Path
 
 from page4d_cli.core.errors import EvaluationError, RunError
-from page4d_cli.io.run_directory import MANIFEST, Run, open_run
+from page4d_cli.io.run.directory import MANIFEST, Run, open_run
 
 
 def require_runs(folder: Path, names: Listed[str]) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from page4d_cli.core.errors import DatasetError
-from page4d_cli.data.sequence import Sequence
+from page4d_cli.data.sets.recorded import Sequence
 
 
 def fingerprint_of_files(paths: Iterable[Path]) -> str:

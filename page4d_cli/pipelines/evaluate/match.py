@@ -8,9 +8,9 @@ import numpy as np
 
 from page4d_cli.core.enums import TimestampSource
 from page4d_cli.core.errors import EvaluationError
-from page4d_cli.data.clips import count_as_seconds
-from page4d_cli.data.sequence import Sequence
-from page4d_cli.io.run_directory import Run
+from page4d_cli.data.sets.files import count_as_seconds
+from page4d_cli.data.sets.recorded import Sequence
+from page4d_cli.io.run.directory import Run
 
 STAMP_TOLERANCE_S = 1e-3
 """Stamps of one frame differ by less: by what names and videos round off."""

@@ -9,11 +9,11 @@ from PIL import Image
 from page4d_cli.core.enums import Fit, Head, Save, TimestampSource
 from page4d_cli.core.errors import OutOfMemoryError, OutputError
 from page4d_cli.core.types import FrameInfo, Frames, PixelTransform
-from page4d_cli.data.clips import count_as_seconds
-from page4d_cli.data.frames import load_frames
-from page4d_cli.data.sequence import Sequence
+from page4d_cli.data.clip.frames import load_frames
+from page4d_cli.data.sets.files import count_as_seconds
+from page4d_cli.data.sets.recorded import Sequence
 from page4d_cli.eval.protocol import Measure, ScoredDepth
-from page4d_cli.io.run_directory import Run, open_run
+from page4d_cli.io.run.directory import Run, open_run
 from page4d_cli.model.weights import LoadedModel, image_size_of, load_model
 from page4d_cli.pipelines.evaluate.fingerprint import fingerprint_of_files
 from page4d_cli.pipelines.evaluate.options import (
@@ -21,11 +21,11 @@ from page4d_cli.pipelines.evaluate.options import (
     EvaluationOptions,
     identity_of,
 )
-from page4d_cli.pipelines.infer import Progress, dense_chunks, encode_clip
-from page4d_cli.pipelines.resume import kept_run
-from page4d_cli.pipelines.run import RunOptions, write_run, write_run_by
-from page4d_cli.pipelines.run_files import RunFiles
-from page4d_cli.pipelines.scenes import ModelChoice
+from page4d_cli.pipelines.infer.predict import Progress, dense_chunks, encode_clip
+from page4d_cli.pipelines.infer.resume import kept_run
+from page4d_cli.pipelines.infer.run import RunOptions, write_run, write_run_by
+from page4d_cli.pipelines.infer.run_files import RunFiles
+from page4d_cli.pipelines.infer.scenes import ModelChoice
 
 ONE_BY_ONE = "one_frame_a_pass"
 """Setting of a run whose frames never met in the network."""

@@ -8,11 +8,11 @@ from pathlib import Path
 from page4d_cli._version import __version__
 from page4d_cli.core.enums import Dataset
 from page4d_cli.core.errors import InputError
+from page4d_cli.core.strict_json import Json, MistypedError, decode, encode
 from page4d_cli.eval.depth import METRIC_KEYS, DepthMetrics, average_metrics
 from page4d_cli.eval.protocol import Measure
-from page4d_cli.io.manifest import WeightsRecord
-from page4d_cli.io.strict_json import Json, MistypedError, decode, encode
-from page4d_cli.io.writing import replacing
+from page4d_cli.io.run.manifest import WeightsRecord
+from page4d_cli.io.whole.writing import replacing
 
 RESULTS = "results.json"
 SCHEMA = 1

@@ -12,18 +12,18 @@ from page4d_cli.core.enums import Align, Resolution
 from page4d_cli.core.errors import EvaluationError
 from page4d_cli.core.geometry import FloatArray, world_points_from_depth
 from page4d_cli.core.types import Float32Array, UInt8Array
-from page4d_cli.data.sequence import Sequence
+from page4d_cli.data.sets.recorded import Sequence
+from page4d_cli.draw.colormaps import colourise, robust_range
 from page4d_cli.eval.depth import DepthMetrics, average_metrics, score_depth
 from page4d_cli.eval.depth_pixels import DepthPair, is_valid
 from page4d_cli.eval.protocol import Measure, ScoredDepth, depth_limits
-from page4d_cli.io.colour import colourise, robust_range
-from page4d_cli.io.manifest import FrameRecord
-from page4d_cli.io.run_directory import Run
-from page4d_cli.io.writing import writing
+from page4d_cli.io.run.directory import Run
+from page4d_cli.io.run.manifest import FrameRecord
+from page4d_cli.io.whole.writing import writing
 from page4d_cli.pipelines.evaluate.match import Matching
 from page4d_cli.pipelines.evaluate.options import EvaluationOptions
 from page4d_cli.pipelines.evaluate.results import Scores
-from page4d_cli.pipelines.infer import Progress
+from page4d_cli.pipelines.infer.predict import Progress
 
 _NEAREST_SHARE = 1e-3
 """The near end of a picture's colours is at least this share of the far end."""

@@ -8,14 +8,14 @@ from page4d_cli.core.enums import Resolution
 from page4d_cli.core.errors import EvaluationError
 from page4d_cli.core.geometry import invert_rigid
 from page4d_cli.core.types import Float64Array
-from page4d_cli.data.sequence import Sequence
+from page4d_cli.data.sets.recorded import Sequence
 from page4d_cli.eval.pose import PoseScore, Trajectory, score_poses
 from page4d_cli.eval.protocol import Protocol
-from page4d_cli.io.run_directory import Run
-from page4d_cli.io.trajectory import write_tum
-from page4d_cli.io.writing import writing
+from page4d_cli.io.formats.trajectory import write_tum
+from page4d_cli.io.run.directory import Run
+from page4d_cli.io.whole.writing import writing
 from page4d_cli.pipelines.evaluate.match import Matching
-from page4d_cli.pipelines.score_trajectory import save_trajectory_plot
+from page4d_cli.pipelines.evaluate.score_trajectory import save_trajectory_plot
 
 
 def score_run_poses(

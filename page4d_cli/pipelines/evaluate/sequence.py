@@ -11,10 +11,10 @@ from page4d_cli.core.errors import (
     OutOfMemoryError,
     RunError,
 )
-from page4d_cli.data.sequence import Sequence
+from page4d_cli.data.sets.recorded import Sequence
 from page4d_cli.eval.protocol import Measure
-from page4d_cli.io.run_directory import Run
-from page4d_cli.io.writing import writing
+from page4d_cli.io.run.directory import Run
+from page4d_cli.io.whole.writing import writing
 from page4d_cli.pipelines.evaluate.choose import Choice, ChosenSequence
 from page4d_cli.pipelines.evaluate.find_run import find_run
 from page4d_cli.pipelines.evaluate.fingerprint import fingerprint
@@ -23,7 +23,7 @@ from page4d_cli.pipelines.evaluate.options import EvaluationOptions
 from page4d_cli.pipelines.evaluate.predict import ONE_BY_ONE, Predictor
 from page4d_cli.pipelines.evaluate.results import SIM3, SequenceResult, write_json
 from page4d_cli.pipelines.evaluate.score_depth import DepthScoring
-from page4d_cli.pipelines.infer import Progress
+from page4d_cli.pipelines.infer.predict import Progress
 
 OWN_FAULTS = (DatasetError, EvaluationError, FramesError, OutOfMemoryError, RunError)
 """What makes one sequence fail; anything else ends the evaluation."""

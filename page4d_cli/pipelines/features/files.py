@@ -9,10 +9,7 @@ from PIL import Image
 
 from page4d_cli.core.enums import FeatureKind, Reduction
 from page4d_cli.core.types import Float32Array, Frames, UInt8Array
-from page4d_cli.io.video import write_video
-from page4d_cli.io.writing import writing
-from page4d_cli.pipelines.clip_preview import playback_rate
-from page4d_cli.pipelines.features.colours import (
+from page4d_cli.draw.heat_map import (
     MASK_CMAP,
     MASK_RANGE,
     Range,
@@ -20,10 +17,13 @@ from page4d_cli.pipelines.features.colours import (
     overlay,
     ranges_of_clip,
 )
+from page4d_cli.draw.sheet import Cell, Section, cell_size, draw_sheet
+from page4d_cli.io.formats.video import write_video
+from page4d_cli.io.whole.writing import writing
 from page4d_cli.pipelines.features.layers import ReducedLayer
 from page4d_cli.pipelines.features.options import FeatureOptions
-from page4d_cli.pipelines.features.sheets import Cell, Section, cell_size, draw_sheet
 from page4d_cli.pipelines.features.statistics import write_statistics
+from page4d_cli.pipelines.infer.clip_preview import playback_rate
 
 STATISTICS_FILE = "statistics.npz"
 

@@ -13,7 +13,7 @@ from page4d_cli.model.network import Page4D
 from page4d_cli.pipelines.features.options import FeatureOptions
 from page4d_cli.pipelines.features.reduction import reduce_patches
 from page4d_cli.pipelines.features.statistics import frame_statistics
-from page4d_cli.pipelines.infer import FRAMES_AT_ONCE, Progress, explained_memory, on_device
+from page4d_cli.pipelines.infer.predict import FRAMES_AT_ONCE, Progress, explained_memory, on_device
 
 
 @dataclass(frozen=True)

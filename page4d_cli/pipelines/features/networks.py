@@ -5,7 +5,7 @@ from collections.abc import Callable
 from page4d_cli.model.config import ModelConfig
 from page4d_cli.model.weights import LoadedModel, config_of, load_model
 from page4d_cli.pipelines.features.options import FeatureOptions, require_comparable
-from page4d_cli.pipelines.scenes import ModelChoice
+from page4d_cli.pipelines.infer.scenes import ModelChoice
 
 
 class Networks:

@@ -24,7 +24,7 @@ from torch import Tensor
 
 from page4d_cli.core.enums import FeatureKind
 from page4d_cli.core.types import Float32Array
-from page4d_cli.io.writing import writing
+from page4d_cli.io.whole.writing import writing
 
 STATISTICS = ("mean", "std", "skewness", "energy", "entropy")
 _CONSTANT = 1e-6

@@ -10,19 +10,19 @@ from pathlib import Path
 from page4d_cli._version import __version__
 from page4d_cli.core.enums import Reduction
 from page4d_cli.core.errors import DeviceError, OutputError, Page4DError, WeightsError
+from page4d_cli.core.strict_json import Json
 from page4d_cli.core.types import Frames
-from page4d_cli.data.frames import load_frames
-from page4d_cli.data.sources import Scene, find_scenes
-from page4d_cli.io.staged_folder import check_folder, staged_folder, write_summary
-from page4d_cli.io.strict_json import Json
+from page4d_cli.data.clip.frames import load_frames
+from page4d_cli.data.clip.inputs import Scene, find_scenes
+from page4d_cli.io.whole.staged_folder import check_folder, staged_folder, write_summary
 from page4d_cli.model.runtime import describe_device, pick
 from page4d_cli.model.weights import LoadedModel
 from page4d_cli.pipelines.features.files import FeatureFiles, write_sheets
 from page4d_cli.pipelines.features.layers import reduced_layers
 from page4d_cli.pipelines.features.networks import Networks, require_networks
 from page4d_cli.pipelines.features.options import FeatureOptions
-from page4d_cli.pipelines.infer import Progress
-from page4d_cli.pipelines.scenes import (
+from page4d_cli.pipelines.infer.predict import Progress
+from page4d_cli.pipelines.infer.scenes import (
     DEFAULT_FRAMES,
     DEFAULT_MODEL,
     SILENT,

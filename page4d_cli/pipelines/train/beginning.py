@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from page4d_cli.core.errors import InputError, OutputError
-from page4d_cli.io.lock import LOCK
-from page4d_cli.io.writing import replacing
+from page4d_cli.io.whole.lock import LOCK
+from page4d_cli.io.whole.writing import replacing
 from page4d_cli.pipelines.train import checkpoints
 from page4d_cli.pipelines.train.checkpoints import TrainState
 from page4d_cli.pipelines.train.config import (

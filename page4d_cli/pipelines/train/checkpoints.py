@@ -22,7 +22,7 @@ import torch
 
 from page4d_cli.core.enums import Variant
 from page4d_cli.core.errors import InputError
-from page4d_cli.io.writing import writing
+from page4d_cli.io.whole.writing import writing
 from page4d_cli.model.checkpoint import read_checkpoint, save_checkpoint
 from page4d_cli.model.network import Page4D
 

@@ -12,11 +12,11 @@ from typing import Any
 
 from page4d_cli.core.enums import OnBad, Precision
 from page4d_cli.core.errors import InputError
-from page4d_cli.io.strict_json import MistypedError, decode, encode
+from page4d_cli.core.strict_json import MistypedError, decode, encode
 from page4d_cli.model.config import ModelConfig
 from page4d_cli.pipelines.train.data_options import DataOptions
-from page4d_cli.train.absolute_pose import AbsolutePoseOptions
 from page4d_cli.train.augment import ColourOptions
+from page4d_cli.train.losses.absolute_pose import AbsolutePoseOptions
 from page4d_cli.train.losses.options import LossOptions
 from page4d_cli.train.parameters import ClipOptions, GroupOptions
 from page4d_cli.train.sampling import BatchOptions

@@ -12,8 +12,8 @@ from page4d_cli.core.enums import Dataset, OnBad
 from page4d_cli.core.errors import DatasetError, FramesError, InputError
 from page4d_cli.core.geometry import as_homogeneous, invert_rigid
 from page4d_cli.core.types import Float64Array
-from page4d_cli.data.registry import find_sequences, read_sequence
-from page4d_cli.data.sequence import Pinhole, Sequence
+from page4d_cli.data.sets.find import find_sequences, read_sequence
+from page4d_cli.data.sets.recorded import Pinhole, Sequence
 from page4d_cli.pipelines.train.clip import Clip
 from page4d_cli.pipelines.train.data_options import DatasetOptions
 from page4d_cli.train.crop import View, fit_view

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from page4d_cli.model.aggregator import LayerTokens
 from page4d_cli.model.network import EVERY_FRAME, Page4D
-from page4d_cli.train.absolute_pose import AbsolutePoseHead, AbsolutePoseOptions
+from page4d_cli.train.losses.absolute_pose import AbsolutePoseHead, AbsolutePoseOptions
 
 ABSOLUTE_POSE = "absolute_pose_head"
 

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 
 from page4d_cli.core.enums import Precision
 from page4d_cli.core.errors import Page4DError
-from page4d_cli.io.lock import locked
+from page4d_cli.io.whole.lock import locked
 from page4d_cli.model.checkpoint import save_checkpoint
 from page4d_cli.model.initialise import random_model
 from page4d_cli.model.network import Page4D
@@ -25,13 +25,13 @@ from page4d_cli.pipelines.train.checkpoints import TrainState
 from page4d_cli.pipelines.train.config import (
     TrainConfig,
 )
+from page4d_cli.pipelines.train.initial_weights import initialise
 from page4d_cli.pipelines.train.learner import Learner
 from page4d_cli.pipelines.train.mixture import Mixture, open_mixture
 from page4d_cli.pipelines.train.records import Records
-from page4d_cli.pipelines.train.start import initialise
 from page4d_cli.pipelines.train.validate import validate
-from page4d_cli.train.absolute_pose import absolute_pose_loss
 from page4d_cli.train.batch import Batch
+from page4d_cli.train.losses.absolute_pose import absolute_pose_loss
 from page4d_cli.train.losses.objective import compute_losses
 from page4d_cli.train.losses.predictions import Predictions
 from page4d_cli.train.normalise import normalise

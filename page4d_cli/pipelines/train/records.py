@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from types import TracebackType
 
-from page4d_cli.io.writing import replacing, writing
+from page4d_cli.io.whole.writing import replacing, writing
 
 LOG = "log.jsonl"
 TENSORBOARD = "tensorboard"

@@ -10,12 +10,12 @@ from evaluation_runs import write_run_of
 from page4d_cli.core.enums import Align, Dataset, ProtocolName
 from page4d_cli.core.errors import DatasetError, InputError, OutputError, RunError
 from page4d_cli.core.geometry import as_homogeneous, invert_rigid
-from page4d_cli.data.registry import find_sequences
+from page4d_cli.data.sets.find import find_sequences
 from page4d_cli.eval.protocol import Measure
 from page4d_cli.pipelines.evaluate.evaluate import evaluate, succeeded
 from page4d_cli.pipelines.evaluate.options import EvaluationOptions
 from page4d_cli.pipelines.evaluate.results import SIM3, read_results
-from page4d_cli.pipelines.scenes import ModelChoice
+from page4d_cli.pipelines.infer.scenes import ModelChoice
 
 WITH_DEPTH = [name for name, one in LAYOUTS.items() if one.dataset is not Dataset.SCANNET]
 WITH_POSES = [
@@ -335,7 +335,7 @@ def test_a_data_set_that_has_grown_is_scored_whole(tmp_path, truth):
 def test_two_evaluations_into_one_place_are_refused(tmp_path, truth):
     import multiprocessing
 
-    from page4d_cli.io.lock import locked
+    from page4d_cli.io.whole.lock import locked
 
     root, (sequence,) = tum(tmp_path, truth)
     write_run_of(tmp_path / "preds" / "one", sequence)

@@ -12,7 +12,7 @@ from dataset_layouts import exact_truth, write_tum_prepared
 from evaluation_runs import write_run_of
 
 from page4d_cli.core.enums import Dataset
-from page4d_cli.data.registry import find_sequences
+from page4d_cli.data.sets.find import find_sequences
 from page4d_cli.pipelines.evaluate.processes import Board, ProcessDiedError, Team
 from page4d_cli.pipelines.evaluate.results import write_json
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from page4d_cli.core.enums import FeatureKind, Reduction, Variant
 from page4d_cli.core.errors import InputError, OutputError, WeightsError
-from page4d_cli.data.frames import load_frames
+from page4d_cli.data.clip.frames import load_frames
 from page4d_cli.model.checkpoint import save_checkpoint
 from page4d_cli.model.config import (
     CameraHeadConfig,
@@ -28,7 +28,7 @@ from page4d_cli.pipelines.features import files, networks
 from page4d_cli.pipelines.features.layers import reduced_layers
 from page4d_cli.pipelines.features.options import FeatureOptions
 from page4d_cli.pipelines.features.visualize import visualize_features
-from page4d_cli.pipelines.scenes import ModelChoice, Observer
+from page4d_cli.pipelines.infer.scenes import ModelChoice, Observer
 
 
 def config(depth=4, mask=True):

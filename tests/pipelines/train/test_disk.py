@@ -9,8 +9,8 @@ import torch
 
 from page4d_cli.core.enums import Dataset, OnBad, SynthLayout
 from page4d_cli.core.errors import DatasetError, InputError, OutputError
-from page4d_cli.io.lock import locked
-from page4d_cli.pipelines.synth import SynthOptions, write_scenes
+from page4d_cli.io.whole.lock import locked
+from page4d_cli.pipelines.synth.synth import SynthOptions, write_scenes
 from page4d_cli.pipelines.train.batches import make_batch
 from page4d_cli.pipelines.train.config import load_config
 from page4d_cli.pipelines.train.data_options import DataOptions, DatasetOptions

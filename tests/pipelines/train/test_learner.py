@@ -3,7 +3,7 @@ import torch
 
 from page4d_cli.model.initialise import RANDOM_CONFIG, random_model
 from page4d_cli.pipelines.train.learner import ABSOLUTE_POSE, Learner
-from page4d_cli.train.absolute_pose import AbsolutePoseOptions
+from page4d_cli.train.losses.absolute_pose import AbsolutePoseOptions
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""From what was typed to frames at network size: inputs, decoding, choice, preprocessing."""

@@ -1,0 +1,178 @@
+"""Load a clip: a folder, a pattern, a list of images or a video, as frames at network size."""
+
+import os
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TypeAlias
+
+from page4d_cli.core.enums import Fit, TimestampSource
+from page4d_cli.core.errors import FramesError, InputError
+from page4d_cli.core.types import FrameInfo, Frames, PixelTransform, UInt8Array
+from page4d_cli.data.clip.images import read_image
+from page4d_cli.data.clip.names import unique_stems
+from page4d_cli.data.clip.paths import Kind, kind_of, list_images, stamps_from_names
+from page4d_cli.data.clip.preprocess import fit_image, pad_to_common
+from page4d_cli.data.clip.sampling import Sampling, sample_video
+from page4d_cli.data.clip.video import iter_frames
+
+_Fitted: TypeAlias = tuple[UInt8Array, PixelTransform]
+_FitOne: TypeAlias = Callable[[Path, UInt8Array], _Fitted]
+
+_MAX_READERS = 8  # threads; more gain nothing on disks and cost memory for full-size pictures
+
+
+def load_frames(
+    source: str | Path | Sequence[str | Path],
+    *,
+    fit: Fit | str = Fit.KEEP,
+    size: int = 518,
+    stride: int = 1,
+    fps: float | None = None,
+    start: int = 0,
+    max_frames: int | None = None,
+    skip_bad: bool = False,
+) -> Frames:
+    """Load a clip and bring it to the network's size.
+
+    Folders and patterns are taken in natural order, a list in its own. Time stamps are those of the
+    video; or the stems of the images if all are decimal seconds that increase; or the index.
+
+    Args:
+        source: A folder of images, a pattern, one image, a list of image files, or one video.
+        fit: How pictures are brought to the size.
+        size: Length of the leading side in pixels, a multiple of 14.
+        stride: Every how many frames one is taken.
+        fps: Frames a second, for videos: the first frame at or after each k / fps, counted from
+            frame `start`.
+        start: Index of the first frame in the source.
+        max_frames: Stop after so many.
+        skip_bad: Leave out frames that cannot be read, and list them in `Frames.ignored`.
+
+    Returns:
+        The clip. Pictures of different shapes are padded with white to the largest.
+
+    Raises:
+        FramesError: Nothing is there, a frame cannot be read, or none is left.
+        InputError: An option is out of its range.
+    """
+    sampling = Sampling(stride, fps, start, max_frames)
+
+    def fit_one(path: Path, rgb: UInt8Array) -> _Fitted:
+        try:
+            return fit_image(rgb, Fit(fit), size)
+        except FramesError as error:
+            raise FramesError(f"{path}: {error}") from error
+
+    if not isinstance(source, str | Path):
+        return _load_images([Path(path) for path in source], (), sampling, fit_one, skip_bad)
+    kind = kind_of(str(source))
+    if kind is Kind.VIDEO:
+        return _load_video(Path(source), sampling, fit_one, skip_bad)
+    paths, others = ([Path(source)], []) if kind is Kind.IMAGE else list_images(str(source), kind)
+    return _load_images(paths, others, sampling, fit_one, skip_bad)
+
+
+@dataclass
+class _Clip:
+    """A clip while it is being read."""
+
+    images: list[UInt8Array] = field(default_factory=list)
+    infos: list[FrameInfo] = field(default_factory=list)
+    errors: list[FramesError] = field(default_factory=list)
+    ignored: list[str] = field(default_factory=list)
+
+    def frames(self, timestamp_source: TimestampSource, skip_bad: bool) -> Frames:
+        """Give the clip out, unless it has errors that may not be skipped, or nothing is left."""
+        if self.errors and not (skip_bad and self.infos):
+            raise FramesError(self._verdict(skip_bad))
+        images, transforms = pad_to_common(self.images, [info.transform for info in self.infos])
+        infos = [replace(info, transform=t) for info, t in zip(self.infos, transforms, strict=True)]
+        return Frames(images, tuple(infos), timestamp_source, tuple(self.ignored))
+
+    def _verdict(self, skip_bad: bool) -> str:
+        first, bad, count = self.errors[0], len(self.errors), len(self.errors) + len(self.infos)
+        if skip_bad:
+            return f"{first}; with --skip-bad, none of the {count} frames is left"
+        if count == 1:
+            return f"{first}; give another file"
+        others = f" (and {bad - 1} more of {count} frames)" if bad > 1 else ""
+        return f"{first}{others}; replace it, or leave bad frames out with --skip-bad"
+
+
+def _load_images(
+    paths: Sequence[Path],
+    others: Iterable[Path],
+    sampling: Sampling,
+    fit_one: _FitOne,
+    skip_bad: bool,
+) -> Frames:
+    if sampling.fps is not None:
+        raise InputError(
+            f"--fps {sampling.fps:g} samples videos, and images have no frame rate; "
+            "use --stride to take every N-th"
+        )
+    if not paths:
+        raise FramesError("the list of images is empty; give at least one")
+    indices = sampling.indices(len(paths))
+    if not indices:
+        raise FramesError(
+            f"--start {sampling.start} is past the end: there are {len(paths)} images"
+        )
+    stems, stamps_s = unique_stems(paths), stamps_from_names(paths)
+    clip = _Clip(ignored=[str(path) for path in others])
+    results = _read_all([paths[index] for index in indices], fit_one)
+    for index, result in zip(indices, results, strict=True):
+        if isinstance(result, FramesError):
+            clip.errors.append(result)
+            clip.ignored.append(str(paths[index]))
+            continue
+        image, transform = result
+        timestamp_s = stamps_s[index] if stamps_s else float(index)
+        clip.images.append(image)
+        clip.infos.append(FrameInfo(stems[index], str(paths[index]), index, timestamp_s, transform))
+    return clip.frames(TimestampSource.FILE_NAME if stamps_s else TimestampSource.INDEX, skip_bad)
+
+
+def _read_all(paths: Sequence[Path], fit_one: _FitOne) -> list[_Fitted | FramesError]:
+    """Decode and fit in threads, in order; what fails gives its error instead of its picture."""
+
+    def read(path: Path) -> _Fitted | FramesError:
+        try:
+            return fit_one(path, read_image(path))
+        except FramesError as error:
+            return error
+
+    pool = ThreadPoolExecutor(min(_MAX_READERS, os.cpu_count() or 1))
+    with warnings.catch_warnings():  # set here because filters are shared between threads
+        warnings.filterwarnings("ignore", module=r"PIL\.")  # odd tags of files that can be read
+        try:
+            return list(pool.map(read, paths))
+        finally:
+            pool.shutdown(cancel_futures=True)  # so that Ctrl-C does not wait for the whole clip
+
+
+def _load_video(path: Path, sampling: Sampling, fit_one: _FitOne, skip_bad: bool) -> Frames:
+    clip = _Clip()
+    timestamp_source = TimestampSource.PTS
+    with closing(iter_frames(path)) as frames:
+        for frame in sample_video(frames, sampling, path):
+            if isinstance(frame, FramesError):
+                clip.errors.append(frame)
+                clip.ignored.append(str(frame))
+                if not skip_bad:
+                    break
+                continue
+            image, transform = fit_one(path, frame.rgb())
+            timestamp_s = frame.timestamp_s
+            if timestamp_s is None:
+                timestamp_s, timestamp_source = float(frame.index), TimestampSource.INDEX
+            stem = f"{frame.index:06d}"
+            clip.images.append(image)
+            clip.infos.append(FrameInfo(stem, str(path), frame.index, timestamp_s, transform))
+    if not (clip.infos or clip.errors):
+        raise FramesError(f"--start {sampling.start} is past the end of {path}")
+    return clip.frames(timestamp_source, skip_bad)

@@ -1,0 +1,148 @@
+"""What a path or pattern stands for, and the images that it names, in natural order."""
+
+import re
+from collections.abc import Iterable, Sequence
+from enum import Enum
+from glob import glob
+from itertools import pairwise
+from pathlib import Path
+
+from natsort import natsorted, ns
+
+from page4d_cli.core.errors import FramesError
+from page4d_cli.data.clip.images import image_extensions, is_image
+from page4d_cli.data.clip.video import VIDEO_EXTENSIONS, has_video
+
+_DECIMAL_SECONDS = re.compile(r"\d+\.\d+")
+
+
+class Kind(Enum):
+    """What one input stands for; the value is how messages call it."""
+
+    FOLDER = "folder"
+    PATTERN = "pattern"
+    IMAGE = "image"
+    VIDEO = "video"
+
+
+def kind_of(source: str) -> Kind:
+    """Tell what an input is: by extension, and by content where the extension is unknown.
+
+    An existing path wins over its reading as a pattern, so `clip[1].png` names that file.
+
+    Raises:
+        FramesError: Nothing is there, or it is neither a folder, an image nor a video.
+    """
+    path = Path(source)
+    if not source:
+        raise FramesError("an empty path was given; name a folder, images, a pattern or a video")
+    if path.is_dir():
+        return Kind.FOLDER
+    if path.is_file():
+        return _kind_of_file(path)
+    if path.is_symlink():
+        raise FramesError(f"{source} is a broken symbolic link (to {path.readlink()})")
+    if path.exists():
+        raise FramesError(f"{source} is neither a file nor a folder; save its data to a file first")
+    if any(magic in source for magic in "*?["):
+        return Kind.PATTERN
+    raise FramesError(f"{source} does not exist; name a folder, images, a pattern or a video")
+
+
+def list_images(source: str, kind: Kind) -> tuple[list[Path], list[Path]]:
+    """List what a folder or a pattern names; hidden files are passed over.
+
+    Args:
+        source: The folder (its direct entries are taken) or the pattern (`**` is understood).
+        kind: `Kind.FOLDER` or `Kind.PATTERN`.
+
+    Returns:
+        The images, in natural order, or in order of time if all their stems are decimal seconds;
+        and everything else that was found.
+
+    Raises:
+        FramesError: There is no image; the message tells what was found instead.
+    """
+    try:
+        found = _entries(source, kind)
+    except OSError as error:
+        raise FramesError(f"{source} cannot be listed ({error.strerror})") from error
+    images = [path for path in found if _has_extension(path, image_extensions())]
+    if not images:
+        raise FramesError(_nothing_found(source, kind, found))
+    return _in_order(images), sorted(set(found) - set(images))
+
+
+def clips_of_pattern(pattern: str) -> list[str]:
+    """List the videos and folders that a pattern matches, in natural order; none beside images."""
+    found = _entries(pattern, Kind.PATTERN)
+    if any(_has_extension(path, image_extensions()) for path in found):
+        return []
+    clips = [path for path in found if path.is_dir() or _has_extension(path, VIDEO_EXTENSIONS)]
+    return [str(path) for path in natsorted(sorted(clips), alg=ns.PATH)]
+
+
+def stamps_from_names(paths: Sequence[Path]) -> list[float] | None:
+    """Seconds in the names of images, as TUM RGB-D calls its files (`1305031102.175304.png`).
+
+    Returns:
+        One stamp an image, or None unless all stems are decimal numbers that strictly increase.
+    """
+    if not all(_DECIMAL_SECONDS.fullmatch(path.stem) for path in paths):
+        return None
+    stamps = [float(path.stem) for path in paths]
+    increasing = all(a < b for a, b in pairwise(stamps))
+    return stamps if increasing else None
+
+
+def _kind_of_file(path: Path) -> Kind:
+    if _has_extension(path, image_extensions()):
+        return Kind.IMAGE
+    if _has_extension(path, VIDEO_EXTENSIONS):
+        return Kind.VIDEO
+    if is_image(path):
+        return Kind.IMAGE
+    if has_video(path):
+        return Kind.VIDEO
+    hint = (
+        "; give a list of paths on standard input instead, with -" if path.suffix == ".txt" else ""
+    )
+    raise FramesError(f"{path} is neither an image nor a video that can be read{hint}")
+
+
+def _has_extension(path: Path, extensions: Iterable[str]) -> bool:
+    return path.suffix.lower() in extensions and not path.is_dir()
+
+
+def _entries(source: str, kind: Kind) -> list[Path]:
+    if kind is Kind.PATTERN:
+        # Path.glob takes no absolute pattern.
+        return [Path(name) for name in glob(source, recursive=True)]  # noqa: PTH207
+    return [path for path in Path(source).iterdir() if not path.name.startswith(".")]
+
+
+def _in_order(images: Iterable[Path]) -> list[Path]:
+    by_name = natsorted(sorted(images), alg=ns.PATH)  # sorted first: 1 and 01 are equal to natsort
+    if all(_DECIMAL_SECONDS.fullmatch(path.stem) for path in by_name):
+        by_time = sorted(by_name, key=lambda path: float(path.stem))
+        if stamps_from_names(by_time):  # equal numbers mean that they are no times
+            return by_time
+    return by_name
+
+
+def _nothing_found(source: str, kind: Kind, found: Sequence[Path]) -> str:
+    """Say what is in the place of images, and the next thing to try."""
+    known = f"images end in {', '.join(image_extensions())}"
+    if not found:
+        if kind is Kind.PATTERN:
+            return f"{source} does not exist and, read as a pattern, matches nothing"
+        return f"{source} is an empty folder; {known}"
+    videos = sorted(path for path in found if _has_extension(path, VIDEO_EXTENSIONS))
+    folders = sorted(path for path in found if path.is_dir())
+    counts = f"{source} has no images ({len(found) - len(folders)} files, {len(folders)} folders)"
+    if videos:
+        return f"{counts}; for the videos in it give {videos[0].parent}/*{videos[0].suffix}"
+    if folders:
+        names = ", ".join(path.name for path in folders[:5])
+        return f"{counts}; name the folder that holds them (in it: {names})"
+    return f"{counts}; {known}"

@@ -1,0 +1,1 @@
+"""Recorded data sets: where sequences lie, a file for what reads each, one type for all."""

@@ -1,0 +1,45 @@
+"""Drives of KITTI's depth validation (Uhrig et al., Sparsity Invariant CNNs, 3DV 2017), gathered.
+
+The form is that of the preparation published with MonST3R: pictures of camera 2 and the maps of the
+same frames in two trees of folders, `image_gathered/` and `groundtruth_depth_gathered/`.
+"""
+
+from pathlib import Path
+
+from page4d_cli.core.errors import DatasetError
+from page4d_cli.data.sets.files import UNTIMED, count_as_seconds, frames_in, partners_in
+from page4d_cli.data.sets.recorded import Sequence
+from page4d_cli.data.sets.rgbd import read_depth16
+
+DEPTH_SCALE = 256.0
+"""PNG values a metre."""
+_FRAMES = 110
+
+
+def read_kitti(folder: Path, _marker: Path) -> Sequence:
+    """Read the first 110 annotated frames of a drive; there are no cameras.
+
+    Args:
+        folder: of its pictures, `image_gathered/<drive>_02`.
+
+    Raises:
+        DatasetError: a depth map is absent.
+    """
+    frames = frames_in(folder, "[0-9]*.png")
+    here = folder.absolute()
+    depth_folder = here.parents[1] / "groundtruth_depth_gathered" / here.name
+    if not depth_folder.is_dir():
+        raise DatasetError(f"{depth_folder} does not exist; it holds the depth maps of {folder}")
+    annotated = {path.name for path in depth_folder.glob("*.png")}
+    frames = tuple(frame for frame in frames if frame.name in annotated)[:_FRAMES]
+    depths = partners_in(depth_folder, frames, ".png")
+    if not depths:
+        raise DatasetError(f"no file of {depth_folder} is called as a picture of {folder}")
+    return Sequence(
+        name=here.name,
+        frames=frames,
+        timestamps_s=count_as_seconds(len(frames)),
+        read_depth=lambda index: read_depth16(depths[index], DEPTH_SCALE),
+        depth_files=depths,
+        notes=(UNTIMED,),
+    )

@@ -1,0 +1,112 @@
+"""MPI Sintel with its depth and cameras.
+
+Butler et al., A Naturalistic Open Source Movie for Optical Flow Evaluation, ECCV 2012; the formats
+are those of the reader that comes with the depth archive.
+
+All files are little-endian and begin with the float32 202021.25. `.dpt` goes on with int32 width,
+int32 height and float32 planar z, row by row; `.cam` with 9 float64 K and 12 float64
+T_camera_world, row by row.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from page4d_cli.core.errors import DatasetError
+from page4d_cli.core.types import Float32Array, Float64Array
+from page4d_cli.data.sets.files import UNTIMED, absent, count_as_seconds, frames_in, partners_in
+from page4d_cli.data.sets.recorded import Sequence
+
+TAG = 202021.25
+_CAM_BYTES = 4 + 8 * (9 + 12)
+_PICTURES_ARCHIVE = "MPI-Sintel-training_images"
+_DEPTH_ARCHIVE = "MPI-Sintel-depth-training-20150305"
+
+
+def read_sintel(folder: Path, _marker: Path) -> Sequence:
+    """Read a sequence; pictures and maps are read when they are asked for.
+
+    Args:
+        folder: of its pictures, `training/final/<sequence>` or `training/clean/<sequence>`.
+
+    Raises:
+        DatasetError: a camera is absent or malformed, or a depth map is absent.
+    """
+    frames = frames_in(folder, "frame_*.png")
+    depth_folder, camera_folder = (
+        _ground_truth(folder.absolute(), kind) for kind in ("depth", "camdata_left")
+    )
+    depths = partners_in(depth_folder, frames, ".dpt")
+    cameras = partners_in(camera_folder, frames, ".cam")
+    read = None if cameras is None else [read_cam(path) for path in cameras]
+    return Sequence(
+        name=folder.absolute().name,
+        frames=frames,
+        timestamps_s=count_as_seconds(len(frames)),
+        intrinsics=None if read is None else np.stack([k for k, _ in read]),
+        T_camera_world=None if read is None else np.stack([pose for _, pose in read]),
+        read_depth=None if depths is None else lambda index: read_dpt(depths[index]),
+        depth_files=depths,
+        notes=(
+            UNTIMED,
+            *([absent("depth", depth_folder)] if depths is None else []),
+            *([absent("cameras", camera_folder)] if cameras is None else []),
+        ),
+    )
+
+
+def _ground_truth(folder: Path, kind: str) -> Path:
+    """The folder of a kind of ground truth: beside the pictures, or in the archive of its own."""
+    training = folder.parents[1]
+    if training.parent.name == _PICTURES_ARCHIVE and not (training / kind).is_dir():
+        training = training.parents[1] / _DEPTH_ARCHIVE / "training"
+    return training / kind / folder.name
+
+
+def read_dpt(path: Path) -> Float32Array:
+    """Read depth.
+
+    Returns:
+        (H, W) planar z, in the unit of the cameras.
+
+    Raises:
+        DatasetError: the file is absent, of another format or of another size than it says.
+    """
+    data = _tagged(path, 12)
+    width, height = (int(value) for value in np.frombuffer(data, "<i4", 2, 4))
+    if width <= 0 or height <= 0 or len(data) != 12 + 4 * width * height:
+        raise DatasetError(
+            f"{path} says {width}×{height} pixels and has {len(data)} bytes; expected 12 and 4 a "
+            "pixel; unpack the data set again"
+        )
+    depth = np.frombuffer(data, "<f4", offset=12).reshape(height, width)
+    return depth.astype(np.float32)  # a copy that can be written to, in the machine's byte order
+
+
+def read_cam(path: Path) -> tuple[Float64Array, Float64Array]:
+    """Read a camera.
+
+    Returns:
+        K (3, 3) in pixels, and T_camera_world (3, 4).
+
+    Raises:
+        DatasetError: the file is absent, or of another format or size.
+    """
+    data = _tagged(path, _CAM_BYTES)
+    if len(data) != _CAM_BYTES:
+        raise DatasetError(f"{path} has {len(data)} bytes; expected {_CAM_BYTES}")
+    values = np.frombuffer(data, "<f8", offset=4).astype(np.float64)
+    return values[:9].reshape(3, 3), values[9:].reshape(3, 4)
+
+
+def _tagged(path: Path, least: int) -> bytes:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise DatasetError(f"cannot read {path}: {error.strerror}") from error
+    if len(data) < least:
+        raise DatasetError(f"{path} has {len(data)} bytes; expected at least {least}")
+    tag = float(np.frombuffer(data, "<f4", 1)[0])
+    if tag != TAG:
+        raise DatasetError(f"{path} begins with {tag:g}; a file of MPI Sintel begins with {TAG}")
+    return data

@@ -1,0 +1,1 @@
+"""Arrays in, pictures (arrays) out: colour maps, scales, sheets, tracks. No files."""

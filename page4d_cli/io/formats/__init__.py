@@ -1,0 +1,1 @@
+"""Other people's file formats, one a file: arrays in, a file out, and back where possible."""

@@ -1,0 +1,71 @@
+"""`transforms.json` of nerfstudio ("Data conventions" of its documentation, docs.nerf.studio).
+
+Poses are camera to world with OpenGL camera axes: x right, y up, z backwards. The centre of the top
+left pixel is (0.5, 0.5).
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from page4d_cli.core.geometry import as_homogeneous, invert_rigid
+from page4d_cli.core.types import Float64Array
+from page4d_cli.io.whole.writing import writing
+
+
+def write_transforms(
+    path: Path,
+    *,
+    image_files: Sequence[str],
+    depth_files: Sequence[str],
+    depth_scale: float,
+    points_file: str,
+    T_camera_world: Float64Array,
+    intrinsics: Float64Array,
+    sizes: Sequence[tuple[int, int]],
+) -> None:
+    """Write `transforms.json`. The world stays as it is: the applied transform is the identity.
+
+    Args:
+        path: the file, replaced if it is there.
+        image_files: S paths, absolute or relative to the file.
+        depth_files: S paths of 16-bit PNGs of the images' sizes.
+        depth_scale: PNG values per unit.
+        points_file: a PLY in the same world, from which splats may start.
+        T_camera_world: (S, 3, 4), OpenCV.
+        intrinsics: (S, 3, 3) in pixels of the images, whole numbers are pixel centres.
+        sizes: S times width and height.
+
+    Raises:
+        WriteError: the file cannot be written.
+    """
+    opengl_axes = np.diag([1.0, -1.0, -1.0, 1.0])
+    T_world_camera = as_homogeneous(invert_rigid(T_camera_world)) @ opengl_axes
+    frames = [
+        {
+            "file_path": image,
+            "depth_file_path": depth,
+            "w": width,
+            "h": height,
+            "fl_x": k[0, 0],
+            "fl_y": k[1, 1],
+            "cx": k[0, 2] + 0.5,
+            "cy": k[1, 2] + 0.5,
+            "transform_matrix": pose.tolist(),
+        }
+        for image, depth, (width, height), k, pose in zip(
+            image_files, depth_files, sizes, intrinsics, T_world_camera, strict=True
+        )
+    ]
+    content = {
+        "camera_model": "OPENCV",
+        "applied_transform": np.eye(3, 4).tolist(),
+        "applied_scale": 1.0,
+        "depth_unit_scale_factor": 1 / depth_scale,
+        "ply_file_path": points_file,
+        "frames": frames,
+    }
+    with writing(path):
+        path.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")

@@ -1,0 +1,38 @@
+"""A whole run in one `.npz` file."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from page4d_cli.io.whole.writing import writing
+
+CONVENTIONS = {
+    "cameras": "OpenCV: x right, y down, z forward",
+    "extrinsics": "(S, 3, 4) T_camera_world, x_camera = R x_world + t",
+    "intrinsics": "(S, 3, 3) in pixels of the maps",
+    "intrinsics_source": "(S, 3, 3) in pixels of the source pictures",
+    "pixel_centre": "whole numbers are pixel centres",
+    "depth": "(S, H, W) planar z; 0, negative or not finite: none",
+    "confidence": "(S, H, W) of the depth; only its order has a meaning",
+    "source_size": "(S, 2) width, height",
+    "units": "relative: the network has no metric scale; timestamps_s in seconds",
+    "world": "the camera of the run's first frame",
+}
+
+
+def write_bundle(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write arrays, and `conventions`, JSON that says what they are.
+
+    Args:
+        path: the file, replaced if it is there; it must end in .npz.
+        arrays: by the names in `CONVENTIONS`, and stems, sources, timestamps_s.
+
+    Raises:
+        WriteError: the file cannot be written.
+    """
+    with writing(path):
+        np.savez(path, conventions=np.array(json.dumps(CONVENTIONS)), allow_pickle=False, **arrays)

@@ -1,0 +1,58 @@
+"""Pictures to a video that browsers and editors play."""
+
+from collections.abc import Iterable
+from fractions import Fraction
+from itertools import chain
+from math import isfinite
+from pathlib import Path
+
+import numpy as np
+
+from page4d_cli.core.types import UInt8Array
+from page4d_cli.io.whole.writing import writing
+
+_BT601 = 6  # "smpte170m" of H.273: the matrix by which PyAV turns RGB into YUV
+
+
+def write_video(path: Path, frames: Iterable[UInt8Array], frame_rate: float) -> None:
+    """Write an H.264 mp4 (yuv420p, faststart).
+
+    Args:
+        path: the file, replaced if it is there; it should end in .mp4.
+        frames: (H, W, 3) RGB each, all of one size; taken one at a time. An odd side gets a black
+            line more.
+        frame_rate: frames a second.
+
+    Raises:
+        ValueError: no frames, or a frame rate that is not positive.
+        WriteError: the file cannot be written.
+    """
+    if not (isfinite(frame_rate) and frame_rate > 0):
+        raise ValueError(f"frame_rate is {frame_rate}, expected a positive number")
+    with writing(path):
+        _encode(path, frames, Fraction(frame_rate).limit_denominator(100_000))
+
+
+def _encode(path: Path, frames: Iterable[UInt8Array], rate: Fraction) -> None:
+    import av
+
+    even = map(_padded, frames)
+    first = next(even, None)
+    if first is None:
+        raise ValueError("a video needs at least one frame")
+    with av.open(str(path), "w", format="mp4", options={"movflags": "faststart"}) as container:
+        stream = container.add_stream(
+            "libx264", rate=rate, options={"crf": "20", "preset": "veryfast"}
+        )
+        stream.height, stream.width = first.shape[:2]
+        stream.pix_fmt = "yuv420p"
+        stream.codec_context.colorspace = _BT601
+        for frame in chain([first], even):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(stream.encode())
+
+
+def _padded(frame: UInt8Array) -> UInt8Array:
+    """To even sides, which yuv420p needs."""
+    height, width = frame.shape[:2]
+    return np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)))

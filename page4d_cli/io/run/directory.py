@@ -1,0 +1,179 @@
+"""The run directory, schema 1: which file of a run is where, and how it is read again.
+
+`RunWriter` writes one; what a reader or writer of runs needs can be imported from here.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+
+from page4d_cli.core.enums import Save
+from page4d_cli.core.errors import RunError
+from page4d_cli.core.types import Float32Array, Float64Array
+from page4d_cli.io.run.manifest import MANIFEST, Manifest, read_manifest
+from page4d_cli.io.run.writer import RunWriter, check_place
+
+__all__ = [
+    "CAMERAS",
+    "CLOUD",
+    "INTRINSICS",
+    "MANIFEST",
+    "PREVIEW",
+    "TRAJECTORY",
+    "TRAJECTORY_PICTURE",
+    "Run",
+    "RunWriter",
+    "check_place",
+    "confidence_file",
+    "depth_file",
+    "depth_png_file",
+    "is_complete",
+    "motion_file",
+    "open_run",
+    "points_confidence_file",
+    "points_file",
+    "read_manifest",
+]
+
+TRAJECTORY = "trajectory.txt"
+INTRINSICS = "intrinsics.txt"
+CAMERAS = "cameras.npz"
+"""extrinsics (S, 3, 4) T_camera_world, intrinsics (S, 3, 3) in pixels of the maps."""
+PREVIEW = "preview.mp4"
+TRAJECTORY_PICTURE = "trajectory.png"
+"""The path of the cameras, from above and from the side; of runs that save a preview."""
+CLOUD = "cloud.ply"
+_UNREADABLE = (OSError, ValueError, EOFError, BadZipFile, TypeError, AttributeError)
+"""The last two for a lone array in the place of an archive."""
+
+
+def depth_file(stem: str) -> str:
+    """(H, W) float32, planar z."""
+    return f"depth/{stem}.npy"
+
+
+def confidence_file(stem: str) -> str:
+    """(H, W) float32, of the depth."""
+    return f"confidence/{stem}.npy"
+
+
+def points_file(stem: str) -> str:
+    """(H, W, 3) float32, in the world."""
+    return f"points/{stem}.npy"
+
+
+def points_confidence_file(stem: str) -> str:
+    """(H, W) float32, of the points."""
+    return f"points_confidence/{stem}.npy"
+
+
+def depth_png_file(stem: str) -> str:
+    """(H, W) 16 bit, depth times the manifest's `depth_png_scale`."""
+    return f"depth/{stem}.png"
+
+
+def motion_file(stem: str) -> str:
+    """(H, W) 8 bit, how surely a pixel shows something that moves; written by `page4d motion`."""
+    return f"motion/{stem}.png"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A complete run directory. Arrays are read when asked for; maps stay on the disk (mmap).
+
+    Each method raises RunError if its file is absent, damaged, or not of this run.
+    """
+
+    directory: Path
+    manifest: Manifest
+
+    @property
+    def timestamps_s(self) -> Float64Array:
+        """(S,) seconds."""
+        return np.array([frame.timestamp_s for frame in self.manifest.frames], np.float64)
+
+    def extrinsics(self) -> Float32Array:
+        """(S, 3, 4) T_camera_world."""
+        return self._cameras("extrinsics", (3, 4))
+
+    def intrinsics(self) -> Float32Array:
+        """(S, 3, 3) K in pixels of the maps."""
+        return self._cameras("intrinsics", (3, 3))
+
+    def depth(self, index: int) -> Float32Array:
+        """(H, W) planar z of frame `index`."""
+        return _load(self._file(depth_file(self._stem(index)), Save.DEPTH))
+
+    def confidence(self, index: int) -> Float32Array:
+        """(H, W) confidence of the depth of frame `index`."""
+        return _load(self._file(confidence_file(self._stem(index)), Save.CONFIDENCE))
+
+    def points(self, index: int) -> Float32Array:
+        """(H, W, 3) points of frame `index` in the world, from the point head."""
+        return _load(self._file(points_file(self._stem(index)), Save.POINTS))
+
+    def _stem(self, index: int) -> str:
+        return self.manifest.frames[index].stem
+
+    def _file(self, name: str, save: Save) -> Path:
+        path = self.directory / name
+        if not path.is_file() and name in self.manifest.files:
+            raise RunError(
+                f"{path} is missing, the manifest lists it: the run is damaged; run `page4d infer` "
+                "again"
+            )
+        if not path.is_file():
+            raise RunError(
+                f"{path} is missing; `page4d infer --save {save.value}` writes it (this run has "
+                f"{', '.join(saved.value for saved in self.manifest.saved) or 'no arrays'})"
+            )
+        return path
+
+    def _cameras(self, name: str, shape: tuple[int, int]) -> Float32Array:
+        path = self._file(CAMERAS, Save.CAMERAS)
+        array = _load(path, name)
+        expected = (len(self.manifest.frames), *shape)
+        if array.shape != expected:
+            raise RunError(f"{path}: {name} has shape {array.shape}, expected {expected}")
+        return array
+
+
+def open_run(out: str | Path) -> Run:
+    """Open a complete run directory.
+
+    Raises:
+        RunError: there is no manifest, or it cannot be read.
+    """
+    return Run(Path(out), read_manifest(Path(out)))
+
+
+def is_complete(out: Path) -> bool:
+    """Whether `out` holds a readable manifest and every file that it lists."""
+    try:
+        manifest = read_manifest(out)
+    except RunError:
+        return False
+    return all((out / file).is_file() for file in manifest.files)
+
+
+def _load(path: Path, member: str | None = None) -> Float32Array:
+    """An array of a .npy file, memory-mapped, or a member of a .npz file."""
+    array: Float32Array
+    try:
+        if member is None:
+            array = np.lib.format.open_memmap(path, mode="r")
+        else:
+            with path.open("rb") as file, np.load(file) as archive:
+                array = archive[member]
+    except KeyError as error:
+        raise _damaged(path, f"it has no {member}") from error
+    except _UNREADABLE as error:
+        reason = getattr(error, "strerror", None)
+        raise _damaged(path, reason or "it is cut short, or no file of NumPy's") from error
+    return array
+
+
+def _damaged(path: Path, reason: str) -> RunError:
+    return RunError(f"{path} is damaged: {reason}; run `page4d infer` again")

@@ -1,0 +1,202 @@
+"""`manifest.json`, schema 1: what a run directory holds and how it came about."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from page4d_cli._version import __version__
+from page4d_cli.core.enums import Resolution, Save, TimestampSource, Variant
+from page4d_cli.core.errors import RunError
+from page4d_cli.core.strict_json import Json, MistypedError, decode, encode
+from page4d_cli.core.types import FrameInfo, PixelTransform
+
+__all__ = [
+    "CONVENTIONS",
+    "MANIFEST",
+    "SCHEMA",
+    "FrameRecord",
+    "Json",
+    "Manifest",
+    "WeightsRecord",
+    "read_manifest",
+]
+
+MANIFEST = "manifest.json"
+SCHEMA = 1
+
+CONVENTIONS = {
+    "cameras": "OpenCV: x right, y down, z forward",
+    "extrinsics": "cameras.npz: T_camera_world (S, 3, 4), x_camera = R x_world + t",
+    "intrinsics": "cameras.npz: K (S, 3, 3) in pixels of the maps; "
+    "intrinsics.txt: fx fy cx cy in pixels of the source",
+    "trajectory": "trajectory.txt: camera-to-world poses, TUM order t tx ty tz qx qy qz qw",
+    "world": "the camera of the first frame",
+    "units": "relative: the network has no metric scale",
+    "depth": "planar: the z of the camera frame",
+    "depth_png": "value = depth * depth_png_scale, 0 where there is no depth",
+    "confidence": "at least 1; only its order has a meaning",
+    "without_value": "cameras.npz: NaN where the network gave no usable camera, see problems; "
+    "maps of source size: 0 where the picture was cropped away",
+    "pixel_centre": "whole numbers are pixel centres, (0, 0) that of the top left pixel",
+    "sizes": "network_size is [height, width]; source_size is [width, height]; "
+    "content is [left, top, right, bottom], half open, in network pixels",
+    "pixel_transform": "network = scale * (source + 0.5) - 0.5 + offset; "
+    "source = (network - offset + 0.5) / scale - 0.5; for x and y each",
+    "timestamps": "seconds",
+}
+"""The words that make the files readable without this program."""
+
+
+@dataclass(frozen=True)
+class WeightsRecord:
+    """Which checkpoint was run."""
+
+    name: str
+    variant: Variant
+    sha256: str | None
+    """Of the file; None if it was not computed."""
+    path: str | None
+    """None for weights that were never in a file."""
+
+
+@dataclass(frozen=True)
+class FrameRecord:
+    """`core.types.FrameInfo` as the manifest holds it; the network's size stands there once."""
+
+    stem: str
+    source: str
+    index: int
+    timestamp_s: float
+    source_size: tuple[int, int]
+    scale: tuple[float, float]
+    offset: tuple[float, float]
+    content: tuple[int, int, int, int]
+
+    @classmethod
+    def from_info(cls, info: FrameInfo) -> "FrameRecord":
+        """Take over what the loader knows about a frame."""
+        transform = info.transform
+        return cls(
+            stem=info.stem,
+            source=info.source,
+            index=info.index,
+            timestamp_s=info.timestamp_s,
+            source_size=transform.source_size,
+            scale=transform.scale,
+            offset=transform.offset,
+            content=transform.content,
+        )
+
+    def to_info(self, network_size: tuple[int, int]) -> FrameInfo:
+        """The inverse of `from_info`; `network_size` is the manifest's (height, width)."""
+        height, width = network_size
+        transform = PixelTransform(
+            source_size=self.source_size,
+            size=(width, height),
+            scale=self.scale,
+            offset=self.offset,
+            content=self.content,
+        )
+        return FrameInfo(self.stem, self.source, self.index, self.timestamp_s, transform)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """Everything about a run but its arrays. S frames."""
+
+    schema: int = SCHEMA
+    page4d: str = __version__
+    command: tuple[str, ...]
+    """argv."""
+    created_utc: str
+    """ISO 8601."""
+    versions: dict[str, str]
+    """Of python and of the packages that computed."""
+    device: str
+    dtype: str
+    weights: WeightsRecord
+    mask_strength: float
+    resolution: Resolution
+    """Pixel grid of the maps."""
+    network_size: tuple[int, int]
+    """(height, width)."""
+    settings: dict[str, Json] = field(default_factory=dict)
+    """How the frames were chosen and fitted; runs of equal settings are interchangeable."""
+    conventions: dict[str, str] = field(default_factory=lambda: dict(CONVENTIONS))
+    timestamp_source: TimestampSource
+    frames: tuple[FrameRecord, ...]
+    """S of them, in time order."""
+    ignored: tuple[str, ...] = ()
+    """Files of the input that were no images or, if that was asked for, unreadable ones."""
+    saved: tuple[Save, ...]
+    depth_png_scale: float | None = None
+    """PNG values per unit of depth."""
+    problems: tuple[str, ...] = ()
+    """What a reader must know, such as "frame 000012: infinite focal length"."""
+    non_finite: dict[str, int] = field(default_factory=dict)
+    """Values that are not finite, by output."""
+    cloud: dict[str, float] | None = None
+    """Points kept, of how many, and the percentile of the confidence threshold."""
+    timings_s: dict[str, float] = field(default_factory=dict)
+    peak_memory_bytes: dict[str, int | None] = field(default_factory=dict)
+    """host, device."""
+    files: tuple[str, ...] = ()
+    """Paths of the other files of the run, relative to the manifest, sorted."""
+
+    def to_json(self) -> dict[str, Json]:
+        """The manifest as `json.dumps` takes it."""
+        data: dict[str, Json] = encode(self)
+        return data
+
+    @classmethod
+    def from_json(cls, data: Json, *, path: str = MANIFEST) -> "Manifest":
+        """Check and take over parsed JSON; the inverse of `to_json`.
+
+        Args:
+            data: what `json.loads` gave.
+            path: the file it came from, for messages.
+
+        Returns:
+            The manifest.
+
+        Raises:
+            RunError: another schema, or a key that is missing, unknown or mistyped; the message
+                names file and key.
+        """
+        advice = "use the version of page4d that wrote it, or run `page4d infer` again"
+        schema = data.get("schema") if isinstance(data, dict) else None
+        if schema != SCHEMA:
+            raise RunError(f"{path}: schema is {schema!r}, this version reads {SCHEMA}; {advice}")
+        try:
+            manifest: Manifest = decode(cls, data, "")
+        except MistypedError as error:
+            raise RunError(f"{path}: {error}; {advice}") from error
+        for file in manifest.files:
+            if PurePosixPath(file).is_absolute() or ".." in PurePosixPath(file).parts:
+                raise RunError(f"{path}: files lists {file!r}, which is outside of the run")
+        return manifest
+
+
+def read_manifest(out: Path) -> Manifest:
+    """Read and check the manifest of a run directory.
+
+    Args:
+        out: the run directory.
+
+    Returns:
+        Its manifest.
+
+    Raises:
+        RunError: it is absent, no JSON, of another schema, or mistyped.
+    """
+    path = out / MANIFEST
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RunError(
+            f"{out} is no complete run: cannot read {path}: {error.strerror}; "
+            "give a directory that `page4d infer` has written"
+        ) from error
+    except ValueError as error:  # no UTF-8, or no JSON
+        raise RunError(f"{path} is no JSON: {error}; run `page4d infer` again") from error
+    return Manifest.from_json(data, path=str(path))

@@ -1,0 +1,306 @@
+"""Check the sequences of a data set: every frame is read, every check names the frames it fails."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from page4d_cli.core.enums import Dataset, OnBad
+from page4d_cli.core.errors import DatasetError, FramesError, InputError
+from page4d_cli.data.sets.find import find_sequences
+from page4d_cli.data.sets.recorded import Pinhole, Sequence
+from page4d_cli.pipelines.check_data.checks import (
+    LIMITS,
+    Check,
+    Limits,
+    Problem,
+    check_cameras,
+    check_maps,
+    check_tracks,
+)
+from page4d_cli.pipelines.check_data.depth_consistency import DepthConsistency, View
+from page4d_cli.pipelines.infer.predict import Progress
+
+_UNREADABLE = (DatasetError, FramesError)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A check that a sequence does not pass."""
+
+    check: Check
+    frames: tuple[int, ...]
+    """All that fail, the worst first; empty if it is the sequence as a whole."""
+    message: str
+    """Of the worst frame, with the frame's index and file."""
+
+
+@dataclass(frozen=True)
+class SequenceReport:
+    """What was found out about a sequence."""
+
+    name: str
+    frames: tuple[int, ...]
+    """Indices of those that could be read."""
+    valid_depth: float | None
+    """Mean share of pixels with depth."""
+    depth_error: float | None
+    """Median relative error of static depth, carried between the frames furthest apart."""
+    inlier_share: float | None
+    """Share of the points carried between these that agree."""
+    frames_apart: int | None
+    """How far these are apart at most."""
+    failures: tuple[Failure, ...]
+    skipped: tuple[str, ...]
+    """Files that cannot be read, with the reason."""
+    notes: tuple[str, ...]
+    """What reading left out or assumed."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether all checks hold."""
+        return not self.failures
+
+
+@dataclass(frozen=True)
+class DataReport:
+    """What was found out about a data set."""
+
+    dataset: Dataset
+    root: Path
+    sequences: tuple[SequenceReport, ...]
+    skipped: tuple[str, ...]
+    """Sequences that cannot be read at all, with the reason."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether all checks of all sequences that could be read hold."""
+        return all(report.passed for report in self.sequences)
+
+
+def check_data(
+    dataset: Dataset,
+    root: Path,
+    *,
+    pinhole: Pinhole | None = None,
+    on_bad: OnBad = OnBad.STOP,
+    on_sequence: Callable[[Sequence, SequenceReport], None] = lambda _sequence, _report: None,
+    progress: Progress | None = None,
+) -> DataReport:
+    """Read everything below a root and check it.
+
+    Args:
+        dataset: which kind.
+        root: a sequence's folder, or the folder that holds them.
+        pinhole: fx, fy, cx, cy to take instead of the data set's.
+        on_bad: what to do about files that cannot be read.
+        on_sequence: told about each sequence when it is checked.
+        progress: told about every frame.
+
+    Raises:
+        DatasetError: there is no sequence, or a file cannot be read and `on_bad` is STOP.
+        FramesError: a picture cannot be read and `on_bad` is STOP.
+        InputError: the data set lacks poses or depth.
+    """
+    if dataset not in LIMITS:
+        raise InputError(
+            f"{dataset.value} does not have poses and depth to check against each other; those "
+            f"that have: {', '.join(each.value for each in LIMITS)}; see page4d data check"
+        )
+    reports, skipped = [], []
+    for found in find_sequences(dataset, root):
+        try:
+            sequence = found.read(pinhole)
+            report = check_sequence(sequence, LIMITS[dataset], on_bad, progress)
+        except _UNREADABLE as error:
+            if on_bad is OnBad.STOP:
+                advice = "mend it, or leave it out with --on-bad skip"
+                raise type(error)(f"{error}; {advice}") from error
+            skipped.append(str(error))
+            continue
+        reports.append(report)
+        on_sequence(sequence, report)
+    if not reports:
+        raise DatasetError(f"no sequence below {root} can be read; the first: {skipped[0]}")
+    return DataReport(dataset, root, tuple(reports), tuple(skipped))
+
+
+def check_sequence(
+    sequence: Sequence,
+    limits: Limits,
+    on_bad: OnBad = OnBad.STOP,
+    progress: Progress | None = None,
+) -> SequenceReport:
+    """Read all frames of a sequence and check them.
+
+    Args:
+        sequence: whose files.
+        limits: what is still right.
+        on_bad: what to do about files that cannot be read.
+        progress: told about every frame.
+
+    Raises:
+        DatasetError: no frame can be read, or one cannot and `on_bad` is STOP.
+        FramesError: a picture cannot be read and `on_bad` is STOP.
+    """
+    work = _Work(sequence, limits)
+    for index in range(len(sequence)):
+        try:
+            work.add(index)
+        except _UNREADABLE as error:
+            if on_bad is OnBad.STOP:
+                raise
+            work.skipped.append(str(error))
+        if progress is not None:
+            progress(f"frames of {sequence.name}", index + 1, len(sequence))
+    if work.size is None:
+        raise DatasetError(
+            f"no frame of {sequence.name} can be read; the first: "
+            f"{(*work.skipped, 'it has none')[0]}"
+        )
+    return work.report(work.size)
+
+
+@dataclass
+class _Work:
+    """What is known of a sequence while its frames are read."""
+
+    sequence: Sequence
+    limits: Limits
+    size: tuple[int, int] | None = None
+    """(height, width) of the pictures."""
+    frames: list[int] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    valid: list[float] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.consistency = DepthConsistency(self.limits.inlier_error)
+        self.usable_cameras = _usable_cameras(self.sequence, self.limits)
+
+    def add(self, index: int) -> None:
+        """Read a frame whole, then check it."""
+        sequence = self.sequence
+        height, width = sequence.read_image(index).shape[:2]
+        depth = None if sequence.read_depth is None else sequence.read_depth(index)
+        moving = None if sequence.read_moving is None else sequence.read_moving(index)
+        self.frames.append(index)
+        self.size = self.size or (height, width)
+        if (height, width) != self.size:
+            message = f"the picture is {width}×{height}, others are {self.size[1]}×{self.size[0]}"
+            self.problems.append(Problem(Check.SHAPES, index, message))
+        if depth is None:
+            return
+        problems = list(check_maps(index, (height, width), depth, moving, self.limits))
+        self.problems += problems
+        if not any(problem.check is Check.SHAPES for problem in problems):
+            self.valid.append(float((np.isfinite(depth) & (depth > 0)).mean()))
+            self._compare(index, depth, moving)
+
+    def _compare(self, index: int, depth: NDArray[Any], moving: NDArray[np.bool_] | None) -> None:
+        intrinsics, poses = self.sequence.intrinsics_of(index), self.sequence.T_camera_world
+        if intrinsics is None or poses is None or not self.usable_cameras[index]:
+            return
+        known = np.isfinite(depth) & (depth > 0)
+        if moving is not None:
+            known &= ~moving
+        static = np.where(known, depth, np.float32(np.nan))
+        self.consistency.add(View(index, static, intrinsics, poses[index]))
+
+    def _uncompared(self) -> Iterable[Problem]:
+        """A check that could not be made is none that was passed."""
+        if len(self.frames) > 1 and not self.consistency.frame_errors:
+            reason = _missing_part(self.sequence) or "no two frames have depth and a usable camera"
+            message = f"no depth could be carried between frames: {reason}"
+            yield Problem(Check.DEPTH_CONSISTENCY, None, message)
+
+    def report(self, size: tuple[int, int]) -> SequenceReport:
+        """Sum up."""
+        problems = [
+            *check_cameras(self.sequence, size, self.limits),
+            *self.problems,
+            *_inconsistent(self.consistency, self.limits),
+            *self._uncompared(),
+        ]
+        if self.sequence.tracks is not None:
+            problems += check_tracks(self.sequence, self.sequence.tracks, size, self.limits)
+        far = self.consistency.far
+        return SequenceReport(
+            name=self.sequence.name,
+            frames=tuple(self.frames),
+            valid_depth=float(np.mean(self.valid)) if self.valid else None,
+            depth_error=float(np.median([each.median_error for each in far])) if far else None,
+            inlier_share=float(np.mean([each.inlier_share for each in far])) if far else None,
+            frames_apart=max((each.apart for each in far), default=None),
+            failures=_grouped(self.sequence, problems),
+            skipped=tuple(self.skipped),
+            notes=self.sequence.notes,
+        )
+
+
+def _missing_part(sequence: Sequence) -> str | None:
+    """What a comparison of frames needs and a sequence lacks, with what to do."""
+    if sequence.intrinsics is None:
+        return "its intrinsics are unknown; give --intrinsics"
+    return "it has no poses" if sequence.T_camera_world is None else None
+
+
+def _usable_cameras(sequence: Sequence, limits: Limits) -> NDArray[np.bool_]:
+    """(S,): frames whose camera is one."""
+    usable = np.ones(len(sequence), np.bool_)
+    for problem in check_cameras(sequence, None, limits):
+        if problem.frame is not None and problem.check is not Check.TIMESTAMPS:
+            usable[problem.frame] = False
+    return usable
+
+
+def _inconsistent(consistency: DepthConsistency, limits: Limits) -> Iterable[Problem]:
+    """Frames whose depth does not agree with the others', the worst first."""
+    for index, share in consistency.shares_in_front.items():
+        if share <= limits.positive_share:
+            message = f"only {share:.0%} of the preceding frame's points are before the camera"
+            yield Problem(Check.POSITIVE_DEPTH, index, message)
+    errors = consistency.frame_errors
+    for index in sorted(errors, key=lambda index: -np.nan_to_num(errors[index], nan=np.inf)):
+        if len(errors) > 1 and np.isnan(errors[index]):
+            message = "no other frame sees the same static surfaces"
+            yield Problem(Check.DEPTH_CONSISTENCY, index, message)
+        elif errors[index] > limits.depth_error:
+            message = (
+                f"depth carried to and from other frames is off by {errors[index]:.2%} (median); "
+                f"expected {limits.depth_error:.2%} at most"
+            )
+            yield Problem(Check.DEPTH_CONSISTENCY, index, message)
+    far = sorted(consistency.far, key=lambda each: each.median_error)
+    if far and (median := far[(len(far) - 1) // 2].median_error) > limits.depth_error:
+        worst = far[-1]
+        message = (
+            f"depth carried to frame {worst.target} is off by {worst.median_error:.2%} (median), "
+            f"in the whole sequence by {median:.2%} between frames {worst.apart} apart; "
+            f"expected {limits.depth_error:.2%} at most"
+        )
+        yield Problem(Check.DEPTH_CONSISTENCY, worst.source, message)
+
+
+def _grouped(sequence: Sequence, problems: Iterable[Problem]) -> tuple[Failure, ...]:
+    """One failure a check, in the order of `Check`."""
+    by_check: dict[Check, list[Problem]] = {check: [] for check in Check}
+    for problem in problems:
+        by_check[problem.check].append(problem)
+    failures = []
+    for check, found in by_check.items():
+        if not found:
+            continue
+        worst = found[0]
+        frames = tuple(
+            dict.fromkeys(problem.frame for problem in found if problem.frame is not None)
+        )
+        where = ""
+        if worst.frame is not None:
+            where = f"frame {worst.frame} ({sequence.frames[worst.frame].name}): "
+        others = f" (and {len(frames) - 1} other frames)" if len(frames) > 1 else ""
+        failures.append(Failure(check, frames, where + worst.message + others))
+    return tuple(failures)

@@ -1,0 +1,199 @@
+"""What must hold of a sequence's frames, cameras and tracks. Each check names the frames it fails.
+
+Shapes: S frames, H W pixels, N points.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from page4d_cli.core.enums import Dataset
+from page4d_cli.core.geometry import project
+from page4d_cli.data.sets.recorded import PointTracks, Sequence
+
+
+class Check(str, Enum):
+    """What is checked; the values are the words in reports."""
+
+    SHAPES = "shapes and types"
+    TIMESTAMPS = "time stamps"
+    INTRINSICS = "intrinsics"
+    POSES = "poses"
+    DEPTH_VALUES = "depth values"
+    VALID_SHARE = "share of valid depth"
+    POSITIVE_DEPTH = "positive depth"
+    DEPTH_CONSISTENCY = "depth consistency"
+    TRACKS = "tracks"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A check that a frame fails; frame `None` is the sequence as a whole."""
+
+    check: Check
+    frame: int | None
+    message: str
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What is still right."""
+
+    valid_share: float
+    """Least share of pixels with depth."""
+    depth_error: float
+    """Greatest median relative error of depth between frames."""
+    inlier_error: float
+    """Relative error below which a point is an inlier."""
+    positive_share: float = 0.9
+    rotation_error: float = 1e-4
+    track_error_px: float = 0.05
+
+
+_SENSOR = Limits(valid_share=0.1, depth_error=0.03, inlier_error=0.05)
+"""Depth of a structured-light sensor is off by 1 to 2 % at 3 m, and stamps by up to 40 ms."""
+LIMITS = {
+    Dataset.SYNTHETIC: Limits(valid_share=0.9, depth_error=1e-3, inlier_error=0.01),
+    Dataset.TUM: _SENSOR,
+    Dataset.BONN: _SENSOR,
+    Dataset.SINTEL: Limits(valid_share=0.9, depth_error=0.03, inlier_error=0.05),
+    Dataset.DYCHECK: _SENSOR,
+    Dataset.FOLDER: _SENSOR,
+}
+"""Of data sets that have poses and depth."""
+
+
+def check_cameras(
+    sequence: Sequence, size: tuple[int, int] | None, limits: Limits
+) -> Iterator[Problem]:
+    """Time stamps, intrinsics and poses.
+
+    Args:
+        sequence: whose.
+        size: (height, width) of its pictures, if known.
+        limits: what is still right.
+    """
+    steps = np.diff(sequence.timestamps_s)
+    for before in np.flatnonzero(~(steps > 0)).tolist():
+        stamps = sequence.timestamps_s[before : before + 2]
+        message = f"{stamps[1]:.6f} s does not follow {stamps[0]:.6f} s"
+        yield Problem(Check.TIMESTAMPS, before + 1, message)
+    for index in range(len(sequence)):
+        intrinsics = sequence.intrinsics_of(index)
+        if intrinsics is not None and (wrong := _wrong_intrinsics(intrinsics, size)):
+            yield Problem(Check.INTRINSICS, index, wrong)
+        if sequence.T_camera_world is not None and (
+            wrong := _wrong_pose(sequence.T_camera_world[index], limits.rotation_error)
+        ):
+            yield Problem(Check.POSES, index, wrong)
+
+
+def _wrong_intrinsics(k: NDArray[Any], size: tuple[int, int] | None) -> str | None:
+    fx, fy, cx, cy = k[0, 0], k[1, 1], k[0, 2], k[1, 2]
+    if not np.isfinite(k).all():
+        return "values that are not finite"
+    if not (fx > 0 and fy > 0):
+        return f"focal length fx {fx:g}, fy {fy:g}; expected positive"
+    if not np.array_equal(k, [[fx, 0, cx], [0, fy, cy], [0, 0, 1]]):
+        return f"{k.tolist()} has a skew or is no pinhole camera"
+    if size is not None and not (0 < cx < size[1] and 0 < cy < size[0]):
+        return f"principal point ({cx:g}, {cy:g}) is outside of a picture {size[1]}×{size[0]}"
+    return None
+
+
+def _wrong_pose(pose: NDArray[Any], tolerance: float) -> str | None:
+    if not np.isfinite(pose).all():
+        return "values that are not finite"
+    rotation = pose[:, :3]
+    error = np.abs(rotation @ rotation.T - np.eye(3)).max()
+    if error > tolerance:
+        return f"the rotation is not orthonormal: RRᵀ is off by {error:.2g}"
+    determinant = np.linalg.det(rotation)
+    return None if determinant > 0 else f"the rotation mirrors: determinant {determinant:.2f}"
+
+
+def check_maps(
+    index: int,
+    image_size: tuple[int, int],
+    depth: NDArray[Any],
+    moving: NDArray[np.bool_] | None,
+    limits: Limits,
+) -> Iterator[Problem]:
+    """Depth and mask of one frame: form, values, share of valid pixels.
+
+    Args:
+        index: which frame.
+        image_size: (height, width) of its picture.
+        depth: as read.
+        moving: as read.
+        limits: what is still right.
+    """
+    if depth.shape != image_size:
+        message = f"depth has shape {depth.shape}, the picture {image_size}"
+        yield Problem(Check.SHAPES, index, message)
+        return
+    if moving is not None and moving.shape != image_size:
+        message = f"the moving pixels have shape {moving.shape}, the picture {image_size}"
+        yield Problem(Check.SHAPES, index, message)
+    if depth.dtype != np.float32:
+        yield Problem(Check.SHAPES, index, f"depth is {depth.dtype}; expected float32")
+    finite = np.isfinite(depth)
+    if not finite.all():
+        message = f"{int((~finite).sum())} values of depth are not finite"
+        yield Problem(Check.DEPTH_VALUES, index, message)
+    positive = finite & (depth > 0)
+    recorded = finite & (depth != 0)
+    if recorded.any() and (share := positive.sum() / recorded.sum()) <= limits.positive_share:
+        message = f"only {share:.0%} of the depth is positive"
+        yield Problem(Check.POSITIVE_DEPTH, index, message)
+    if (share := positive.mean()) < limits.valid_share:
+        message = f"{share:.1%} of the pixels have depth; expected {limits.valid_share:.0%}"
+        yield Problem(Check.VALID_SHARE, index, message)
+
+
+def check_tracks(
+    sequence: Sequence, tracks: PointTracks, size: tuple[int, int], limits: Limits
+) -> Iterator[Problem]:
+    """Visible points lie in the picture, and static ones where the cameras put them.
+
+    Args:
+        sequence: whose cameras.
+        tracks: of the sequence.
+        size: (height, width) of the pictures.
+        limits: what is still right.
+    """
+    for index in range(len(sequence)):
+        message = _outside(tracks, index, size) or _off_camera(sequence, tracks, index, limits)
+        if message:
+            yield Problem(Check.TRACKS, index, message)
+
+
+def _outside(tracks: PointTracks, index: int, size: tuple[int, int]) -> str | None:
+    pixels = tracks.pixels[index][tracks.visible[index]]
+    inside = ((pixels >= -0.5) & (pixels <= [size[1] - 0.5, size[0] - 0.5])).all(-1)
+    if inside.all():
+        return None
+    count = int((~inside).sum())
+    return f"{count} of {len(pixels)} visible points are outside of the picture"
+
+
+def _off_camera(sequence: Sequence, tracks: PointTracks, index: int, limits: Limits) -> str | None:
+    """Static points of frame 0, projected into this frame."""
+    intrinsics = sequence.intrinsics_of(index)
+    seen = tracks.visible[index] & ~tracks.moving
+    if intrinsics is None or sequence.T_camera_world is None or not seen.any():
+        return None
+    points = tracks.points_world[0][seen].astype(np.float64)
+    pixels, depth = project(points, intrinsics, sequence.T_camera_world[index])
+    error = np.linalg.norm(pixels - tracks.pixels[index][seen], axis=-1)
+    wrong = ~((error <= limits.track_error_px) & (depth > 0))
+    if not wrong.any():
+        return None
+    return (
+        f"{int(wrong.sum())} of {len(wrong)} static points are not where the camera sees them, "
+        f"median {np.median(error[wrong]):.3g} px off"
+    )

@@ -1,0 +1,88 @@
+"""A check of a data set, written down: a summary for programs, pictures for people.
+
+```
+out/
+  summary.json         the report whole; moved to its place last
+  summary.csv          a row a sequence
+  <sequence>/          pictures (`pipelines/check_data/pictures.py`)
+```
+"""
+
+import csv
+from pathlib import Path
+
+from page4d_cli.core.enums import Dataset, OnBad
+from page4d_cli.core.strict_json import Json, encode
+from page4d_cli.data.sets.recorded import Pinhole, Sequence
+from page4d_cli.io.whole.staged_folder import staged_folder, write_summary
+from page4d_cli.io.whole.writing import writing
+from page4d_cli.pipelines.check_data.check import DataReport, SequenceReport, check_data
+from page4d_cli.pipelines.check_data.pictures import write_pictures
+from page4d_cli.pipelines.infer.predict import Progress
+
+SUMMARY_JSON, SUMMARY_CSV = "summary.json", "summary.csv"
+
+
+def check_data_to(
+    out: Path,
+    dataset: Dataset,
+    root: Path,
+    *,
+    overwrite: bool = False,
+    pinhole: Pinhole | None = None,
+    on_bad: OnBad = OnBad.STOP,
+    progress: Progress | None = None,
+) -> DataReport:
+    """Check a data set as `check_data` does, and write the report with pictures.
+
+    Args:
+        out: a folder; made if it is not there.
+        dataset: which kind.
+        root: a sequence's folder, or the folder that holds them.
+        overwrite: replace files of an earlier check.
+        pinhole: fx, fy, cx, cy to take instead of the data set's.
+        on_bad: what to do about files that cannot be read.
+        progress: told about every frame.
+
+    Raises:
+        InputError: as `check_data`; nothing is written then.
+        OutputError: the place holds something already, or cannot be written to.
+        WriteError: the disk is full, or the like.
+    """
+    with staged_folder(out, SUMMARY_JSON, overwrite=overwrite) as folder:
+
+        def draw(sequence: Sequence, report: SequenceReport) -> None:
+            write_pictures(folder / report.name, sequence, report.frames)
+
+        report = check_data(
+            dataset, root, pinhole=pinhole, on_bad=on_bad, on_sequence=draw, progress=progress
+        )
+        with writing(folder / SUMMARY_CSV):
+            _write_csv(folder / SUMMARY_CSV, report)
+        write_summary(folder / SUMMARY_JSON, as_json(report))
+    return report
+
+
+def as_json(report: DataReport) -> dict[str, Json]:
+    """What `--json` prints and `summary.json` holds."""
+    return {
+        "dataset": report.dataset.value,
+        "root": str(report.root),
+        "passed": report.passed,
+        "sequences": [
+            {**encode(one), "frames": len(one.frames), "passed": one.passed}
+            for one in report.sequences
+        ],
+        "skipped": list(report.skipped),
+    }
+
+
+def _write_csv(path: Path, report: DataReport) -> None:
+    columns = ("sequence", "frames", "valid_depth", "depth_error", "inlier_share", "passed")
+    with path.open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file)
+        table.writerow((*columns, "failures", "files_skipped"))
+        for one in report.sequences:
+            failures = "; ".join(f"{each.check.value}: {each.message}" for each in one.failures)
+            values = (one.valid_depth, one.depth_error, one.inlier_share, one.passed)
+            table.writerow((one.name, len(one.frames), *values, failures, len(one.skipped)))

@@ -1,0 +1,103 @@
+"""Pictures of a sequence by which a person sees what no check does."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from page4d_cli.core.geometry import camera_points_from_depth, world_points_from_depth
+from page4d_cli.core.types import UInt8Array
+from page4d_cli.data.sets.recorded import PointTracks, Sequence
+from page4d_cli.draw.colormaps import colourise, robust_range
+from page4d_cli.draw.tracks import draw_dots, draw_matches
+from page4d_cli.io.formats.ply import write_ply
+from page4d_cli.io.formats.video import write_video
+from page4d_cli.io.whole.writing import writing
+
+TRACKS_IN_PICTURE = 32
+_RATE = 10.0
+
+
+def write_pictures(folder: Path, sequence: Sequence, frames: tuple[int, ...]) -> None:
+    """Write point clouds, a depth map and, where the data set has them, tracks.
+
+    Files: `{first,middle,last}_{world,camera}.ply`, `first_depth.png`, `tracks_first_last.png`,
+    `tracks.mp4`.
+
+    Args:
+        folder: made; its parent exists.
+        sequence: what to draw.
+        frames: indices of those that can be read and drawn, at least one.
+
+    Raises:
+        DatasetError: a file became unreadable.
+        FramesError: a picture became unreadable.
+        WriteError: the disk is full, or the like.
+    """
+    with writing(folder):
+        folder.mkdir()
+    chosen = (frames[0], frames[len(frames) // 2], frames[-1])
+    for name, index in zip(("first", "middle", "last"), chosen, strict=True):
+        _write_clouds(folder, name, sequence, index)
+    if sequence.read_depth is not None:
+        depth = sequence.read_depth(frames[0])
+        inverse = 1 / np.where(np.isfinite(depth) & (depth > 0), depth, np.nan)
+        _save(folder / "first_depth.png", colourise(inverse, *robust_range([inverse])))
+    if sequence.tracks is not None:
+        matches = _matches(sequence, sequence.tracks, frames[0], frames[-1])
+        _save(folder / "tracks_first_last.png", matches)
+        dots = _dotted(sequence, sequence.tracks, frames)
+        write_video(folder / "tracks.mp4", dots, _RATE)
+
+
+def _write_clouds(folder: Path, name: str, sequence: Sequence, index: int) -> None:
+    intrinsics, poses = sequence.intrinsics_of(index), sequence.T_camera_world
+    if sequence.read_depth is None or intrinsics is None:
+        return
+    image, depth = sequence.read_image(index), sequence.read_depth(index)
+    if depth.shape != image.shape[:2]:
+        return
+    clouds = {"camera": camera_points_from_depth(depth, intrinsics)}
+    if poses is not None:
+        clouds["world"] = world_points_from_depth(depth, intrinsics, poses[index])
+    for frame, points in clouds.items():
+        drawn = (depth > 0) & np.isfinite(points).all(-1)
+        about = f"frame {index}, points in the {frame} frame; units of the data set"
+        path = folder / f"{name}_{frame}.ply"
+        write_ply(path, points[drawn].astype(np.float32), image[drawn], about)
+
+
+def _matches(sequence: Sequence, tracks: PointTracks, first: int, last: int) -> UInt8Array:
+    """Some of the points that both frames show; moving ones first, they tell most."""
+    both = np.flatnonzero(_drawable(tracks, first) & _drawable(tracks, last))
+    order = np.random.default_rng(0).permutation(both)
+    order = order[np.argsort(~tracks.moving[order], kind="stable")]
+    moving = order[: min(int(tracks.moving[both].sum()), TRACKS_IN_PICTURE // 2)]
+    static = order[~tracks.moving[order]][: TRACKS_IN_PICTURE - len(moving)]
+    some = np.concatenate([moving, static])
+    return draw_matches(
+        sequence.read_image(first),
+        sequence.read_image(last),
+        tracks.pixels[first][some],
+        tracks.pixels[last][some],
+        some / len(tracks.moving),
+    )
+
+
+def _dotted(
+    sequence: Sequence, tracks: PointTracks, frames: tuple[int, ...]
+) -> Iterator[UInt8Array]:
+    hues = np.arange(len(tracks.moving)) / max(1, len(tracks.moving))
+    for index in frames:
+        seen = _drawable(tracks, index)
+        yield draw_dots(sequence.read_image(index), tracks.pixels[index][seen], hues[seen])
+
+
+def _drawable(tracks: PointTracks, index: int) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+    return np.asarray(tracks.visible[index] & np.isfinite(tracks.pixels[index]).all(-1))
+
+
+def _save(path: Path, picture: UInt8Array) -> None:
+    with writing(path):
+        Image.fromarray(picture).save(path)

@@ -1,0 +1,1 @@
+"""`page4d export`: a run in the formats of other programs."""

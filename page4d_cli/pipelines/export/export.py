@@ -1,0 +1,127 @@
+"""Write a run in formats of other programs; needs neither the network nor a GPU."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from page4d_cli.core.enums import ExportFormat, Part, Save
+from page4d_cli.core.errors import InputError, OutputError
+from page4d_cli.core.strict_json import Json, encode
+from page4d_cli.io.formats.rerun import require_rerun
+from page4d_cli.io.run.directory import Run, open_run
+from page4d_cli.io.whole.export_folder import EXPORT_JSON, export_folder
+from page4d_cli.pipelines.export.cloud import CloudOptions
+from page4d_cli.pipelines.export.formats import WRITERS, Job
+from page4d_cli.pipelines.motion.motion import part_masks
+from page4d_cli.pipelines.stored_run.clip import RunClip, read_clip
+
+if TYPE_CHECKING:  # it would load torch, which nothing here needs
+    from page4d_cli.pipelines.infer.predict import Progress
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """What to write."""
+
+    formats: tuple[ExportFormat, ...]
+    frames: slice = field(default_factory=lambda: slice(None))
+    """Of the run's frames."""
+    cloud: CloudOptions = field(default_factory=CloudOptions)
+    part: Part | None = None
+    """Points of only what stands still or only what moves; None: of both."""
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written."""
+
+    files: tuple[Path, ...]
+    details: dict[str, dict[str, Json]]
+    """What `export.json` says of each format."""
+    frames: int
+    notes: tuple[str, ...]
+    """What the person should know."""
+
+
+def export_run(
+    directory: Path,
+    out: Path,
+    options: ExportOptions,
+    *,
+    progress: "Progress | None" = None,
+) -> Exported:
+    """Write a run in other formats: all of those that are asked for, or nothing.
+
+    The same run and options give the same bytes, but for `rrd`, which notes when it was written.
+
+    Args:
+        directory: a run directory.
+        out: folder of the exports; formats that are there already stay.
+        options: what to write.
+        progress: told about every format.
+
+    Raises:
+        InputError: a package is missing, the run lacks what an option needs, or no format has the
+            points that an option concerns.
+        RunError: the run cannot be read, or lacks files.
+        OutputError: the place cannot be used, or holds one of the formats already.
+        NothingLeftError: no frame or no point passes the filters.
+        WriteError: the disk is full, or the like.
+    """
+    formats = tuple(dict.fromkeys(options.formats))
+    _require_points(options)
+    if ExportFormat.RRD in formats:
+        require_rerun()
+    run = open_run(directory)
+    if out.absolute() == directory.absolute() or out.resolve() == directory.resolve():
+        raise OutputError(f"{out} is the run itself; choose another --out, such as {out}/export")
+    writers = {chosen: WRITERS[chosen] for chosen in formats}
+    with export_folder(
+        out, [writer.place for writer in writers.values()], overwrite=options.overwrite
+    ) as folder:
+        clip = read_clip(
+            run,
+            options.frames,
+            frozenset[Save]().union(*(writer.needs for writer in writers.values())),
+            with_pictures=any(writer.with_pictures for writer in writers.values()),
+        )
+        keep = None if options.part is None else part_masks(clip, options.part)
+        job = Job(clip, folder, formats, options.cloud, keep, options.part)
+        details: dict[str, dict[str, Json]] = {}
+        for done, (chosen, writer) in enumerate(writers.items()):
+            if progress is not None:
+                progress(chosen.value, done, len(writers))
+            details[chosen.value] = writer.write(job)
+        common = _common(run, clip, options)
+        folder.commit({name: {**common, **own} for name, own in details.items()})
+        files = [*(file for group in folder.files.values() for file in group), EXPORT_JSON]
+    return Exported(
+        tuple(out / file for file in sorted(files)),
+        details,
+        len(clip),
+        (*clip.notes, *job.notes),
+    )
+
+
+def _require_points(options: ExportOptions) -> None:
+    given = options.cloud.given
+    if options.part is not None:
+        given.append(f"--{options.part.value}-only")
+    if not given or any(WRITERS[each].has_points for each in options.formats):
+        return
+    chosen = ",".join(each.value for each in options.formats)
+    possible = ", ".join(each.value for each, writer in WRITERS.items() if writer.has_points)
+    raise InputError(
+        f"{', '.join(given)}: points are chosen so, and --format {chosen} has none; add one of "
+        f"{possible}, or leave the option out"
+    )
+
+
+def _common(run: Run, clip: RunClip, options: ExportOptions) -> dict[str, Json]:
+    return {
+        "run": str(run.directory.absolute()),
+        "stems": [info.stem for info in clip.infos],
+        "cloud": encode(options.cloud),
+        "part": encode(options.part),
+    }

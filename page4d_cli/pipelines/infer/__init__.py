@@ -1,0 +1,1 @@
+"""`page4d infer`: clips in, run directories out."""

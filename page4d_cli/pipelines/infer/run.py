@@ -1,0 +1,190 @@
+"""Run the network on one clip and write a run directory (`io/run/directory.py`)."""
+
+import platform
+import time
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from threading import Thread
+
+import numpy as np
+import torch
+
+from page4d_cli.core.enums import Head, Resolution, Save
+from page4d_cli.core.types import Frames
+from page4d_cli.io.run.directory import RunWriter
+from page4d_cli.io.run.manifest import FrameRecord, Json, Manifest, WeightsRecord
+from page4d_cli.model.network import Encoding
+from page4d_cli.model.runtime import describe_device, peak_memory_bytes, reset_peak_memory
+from page4d_cli.model.weights import LoadedModel
+from page4d_cli.pipelines.infer.predict import Progress, cameras, dense_chunks, encode_clip
+from page4d_cli.pipelines.infer.run_files import RunFiles
+
+HEADS_FOR: dict[Save, frozenset[Head]] = {
+    Save.CAMERAS: frozenset({Head.CAMERA}),
+    Save.DEPTH: frozenset({Head.DEPTH}),
+    Save.CONFIDENCE: frozenset({Head.DEPTH}),
+    Save.DEPTH_PNG: frozenset({Head.DEPTH}),
+    Save.PREVIEW: frozenset({Head.DEPTH}),
+    Save.CLOUD: frozenset({Head.CAMERA, Head.DEPTH}),
+    Save.POINTS: frozenset({Head.POINT}),
+}
+"""The heads that each output needs; no other is run."""
+
+DEFAULT_SAVE = frozenset({Save.CAMERAS, Save.DEPTH, Save.CONFIDENCE, Save.PREVIEW, Save.CLOUD})
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What to write of a clip, and what to note about how it came about."""
+
+    save: frozenset[Save] = DEFAULT_SAVE
+    resolution: Resolution = Resolution.NETWORK
+    overwrite: bool = False
+    command: tuple[str, ...] = ()
+    settings: dict[str, Json] = field(default_factory=dict)
+    """How the frames were chosen and fitted; two runs with equal settings are interchangeable."""
+
+
+def write_run(
+    model: LoadedModel,
+    frames: Frames,
+    out: Path,
+    options: RunOptions,
+    *,
+    timings_s: dict[str, float] | None = None,
+    progress: Progress | None = None,
+) -> Manifest:
+    """Run the network on a clip and write the run directory, whole or not at all.
+
+    Args:
+        model: on the device where the work shall be done.
+        frames: of the size that the model was made for.
+        out: the directory.
+        options: what to write.
+        timings_s: what was measured before, taken over into the manifest.
+        progress: told about every step.
+
+    Returns:
+        The manifest as written.
+
+    Raises:
+        OutputError: `out` cannot be used.
+        OutOfMemoryError: the clip is too long for the device.
+        WriteError: the disk is full, or the like.
+    """
+    heads = frozenset[Head]().union(*(HEADS_FOR[save] for save in options.save))
+
+    def predict(files: RunFiles, timings_s: dict[str, float]) -> None:
+        with ThreadPoolExecutor(max_workers=1) as disk:
+            with _timed(timings_s, "aggregator"):
+                encoding = encode_clip(model, frames, heads=heads, progress=progress)
+            with _timed(timings_s, "heads"):
+                _run_heads(model, encoding, heads, files, disk, progress)
+
+    return write_run_by(
+        predict, model, frames, out, options, timings_s=timings_s, progress=progress
+    )
+
+
+def write_run_by(
+    predict: Callable[[RunFiles, dict[str, float]], None],
+    model: LoadedModel,
+    frames: Frames,
+    out: Path,
+    options: RunOptions,
+    *,
+    timings_s: dict[str, float] | None = None,
+    progress: Progress | None = None,
+) -> Manifest:
+    """Write a run directory of what `predict` gives to it; otherwise as `write_run`.
+
+    Args:
+        predict: hands cameras and maps of all frames to the files, and notes what took how long.
+        model: that predicts.
+        frames: the whole clip.
+        out: the directory.
+        options: what to write.
+        timings_s: what was measured before, taken over into the manifest.
+        progress: told about the files that are written at the end.
+    """
+    timings_s = dict(timings_s or {})
+    reset_peak_memory(model.runtime.device)
+    with RunWriter(out, overwrite=options.overwrite) as writer:
+        checksum = Thread(target=lambda: model.info.sha256, daemon=True)
+        checksum.start()  # it reads gigabytes; Ctrl-C need not wait for it
+        files = RunFiles(frames, writer, options.save, options.resolution)
+        predict(files, timings_s)
+        with _timed(timings_s, "derived files"):
+            files.write_derived(progress)
+        checksum.join()
+        return writer.commit(_manifest(model, frames, options, files, timings_s))
+
+
+def _run_heads(
+    model: LoadedModel,
+    encoding: Encoding,
+    heads: Collection[Head],
+    files: RunFiles,
+    disk: ThreadPoolExecutor,
+    progress: Progress | None,
+) -> None:
+    """Run the heads; maps are written while the next ones are computed."""
+    if Head.CAMERA in heads:
+        files.write_cameras(*cameras(model, encoding))
+    pending: Future[None] | None = None
+    for head in encoding.maps:
+        for chunk in dense_chunks(model, encoding, head, progress=progress):
+            if pending is not None:
+                pending.result()  # at most one chunk waits for the disk
+            pending = disk.submit(files.write_chunk, chunk)
+    if pending is not None:
+        pending.result()
+
+
+@contextmanager
+def _timed(timings_s: dict[str, float], name: str) -> Iterator[None]:
+    start = time.perf_counter()
+    yield
+    timings_s[name] = round(time.perf_counter() - start, 3)
+
+
+def _manifest(
+    model: LoadedModel,
+    frames: Frames,
+    options: RunOptions,
+    files: RunFiles,
+    timings_s: dict[str, float],
+) -> Manifest:
+    """What there is to say once all files are written."""
+    info, runtime = model.info, model.runtime
+    path = None if info.path is None else str(info.path)
+    return Manifest(
+        command=options.command,
+        created_utc=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        versions={
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+        },
+        device=describe_device(runtime.device),
+        dtype=runtime.precision.value,
+        weights=WeightsRecord(info.name, info.variant, info.sha256, path),
+        mask_strength=model.mask_strength,
+        resolution=options.resolution,
+        network_size=frames.size,
+        settings=options.settings,
+        timestamp_source=frames.timestamp_source,
+        frames=tuple(FrameRecord.from_info(info) for info in frames.infos),
+        ignored=frames.ignored,
+        saved=tuple(sorted(options.save, key=list(Save).index)),
+        depth_png_scale=files.depth_png_scale,
+        problems=tuple(files.problems),
+        non_finite=files.non_finite,
+        cloud=files.cloud,
+        timings_s=timings_s,
+        peak_memory_bytes=peak_memory_bytes(runtime.device),
+    )

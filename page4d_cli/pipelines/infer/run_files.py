@@ -1,0 +1,189 @@
+"""Turn what the heads say about a clip into the files of a run directory."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from page4d_cli.core.enums import Head, Resolution, Save
+from page4d_cli.core.geometry import invert_rigid
+from page4d_cli.core.resample import to_source_pixels
+from page4d_cli.core.types import Float32Array, Frames
+from page4d_cli.io.formats.depth_png import scale_for, write_depth_png
+from page4d_cli.io.formats.ply import write_ply
+from page4d_cli.io.formats.trajectory import write_intrinsics, write_tum
+from page4d_cli.io.formats.trajectory_picture import write_trajectory_picture
+from page4d_cli.io.run import directory as names
+from page4d_cli.io.run.directory import RunWriter
+from page4d_cli.io.whole.writing import writing
+from page4d_cli.pipelines.cloud.choose import (
+    CONFIDENCE_PERCENTILE,
+    choose_cloud,
+    has_usable_focal_length,
+)
+from page4d_cli.pipelines.infer.clip_preview import write_clip_preview
+from page4d_cli.pipelines.infer.predict import DenseChunk, Progress
+
+STEMS_IN_MESSAGE = 5
+
+_MAPS: dict[Head, tuple[tuple[str, Callable[[str], str], Save], ...]] = {
+    Head.DEPTH: (
+        ("depth", names.depth_file, Save.DEPTH),
+        ("depth confidence", names.confidence_file, Save.CONFIDENCE),
+    ),
+    Head.POINT: (
+        ("points", names.points_file, Save.POINTS),
+        ("points confidence", names.points_confidence_file, Save.POINTS),
+    ),
+}
+"""What a dense head's values and confidence are called, where they go, and who asks for them."""
+
+
+@dataclass
+class RunFiles:
+    """Writes the files that were asked for, and collects what the manifest must say about them.
+
+    Cameras first, then chunk after chunk of maps, then what needs the depth of the whole clip.
+    """
+
+    frames: Frames
+    writer: RunWriter
+    save: frozenset[Save]
+    resolution: Resolution
+
+    problems: list[str] = field(default_factory=list)
+    non_finite: dict[str, int] = field(default_factory=dict)
+    cloud: dict[str, float] | None = None
+    depth_png_scale: float | None = None
+
+    _cameras: tuple[Float32Array, Float32Array] | None = None
+    _depth: list[Float32Array] = field(default_factory=list)
+    _confidence: list[Float32Array] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Find out now, not after hours of work, if something is in the way of a file."""
+        for save, name in (
+            (Save.CLOUD, names.CLOUD),
+            (Save.PREVIEW, names.PREVIEW),
+            (Save.PREVIEW, names.TRAJECTORY_PICTURE),
+        ):
+            if save in self.save:
+                self.writer.path(name)
+
+    def write_cameras(self, extrinsics: Float32Array, intrinsics: Float32Array) -> None:
+        """Take T_camera_world (S, 3, 4) and K (S, 3, 3); text files get the finite ones only."""
+        self._cameras = extrinsics, intrinsics
+        self._count("extrinsics", extrinsics)
+        self._count("intrinsics", intrinsics)
+        pose_ok = np.array([bool(np.isfinite(pose).all()) for pose in extrinsics])
+        focal_ok = np.array([has_usable_focal_length(k) for k in intrinsics])
+        self._report(~pose_ok, "the pose is not finite")
+        self._report(~focal_ok, "the focal length is not positive and finite")
+        if Save.CAMERAS not in self.save:
+            return
+        stamps = self.frames.timestamps_s
+        T_world_camera = invert_rigid(extrinsics[pose_ok].astype(np.float64))
+        write_tum(self.writer.path(names.TRAJECTORY), stamps[pose_ok], T_world_camera)
+        in_source = self._intrinsics_in_source(intrinsics)
+        write_intrinsics(self.writer.path(names.INTRINSICS), stamps[focal_ok], in_source[focal_ok])
+        of_maps = np.array(in_source if self.resolution is Resolution.SOURCE else intrinsics)
+        of_maps[~focal_ok] = np.nan
+        path = self.writer.path(names.CAMERAS)
+        with writing(path):
+            np.savez(path, extrinsics=extrinsics, intrinsics=of_maps)
+        if Save.PREVIEW in self.save and pose_ok.any():
+            numbers = [self.frames.infos[index].index for index in np.flatnonzero(pose_ok)]
+            picture = self.writer.path(names.TRAJECTORY_PICTURE)
+            write_trajectory_picture(picture, T_world_camera, numbers)
+
+    def write_chunk(self, chunk: DenseChunk) -> None:
+        """Take the maps of some frames; may run in a thread of its own."""
+        both = zip(_MAPS[chunk.head], (chunk.values, chunk.confidence), strict=True)
+        for (name, file, save), maps in both:
+            for index, map_ in enumerate(maps, start=chunk.frames.start):
+                self._count(name, self._content(index, map_))
+                if save not in self.save:
+                    continue
+                path = self.writer.path(file(self.frames.infos[index].stem))
+                with writing(path):
+                    np.save(path, self._at_resolution(index, map_))
+        if chunk.head is Head.DEPTH and self.save & {Save.PREVIEW, Save.CLOUD, Save.DEPTH_PNG}:
+            self._depth.extend(chunk.values)
+            self._confidence.extend(chunk.confidence)
+
+    def write_derived(self, progress: Progress | None) -> None:
+        """Write what needs the depth of the whole clip."""
+        steps = {
+            Save.DEPTH_PNG: self._write_depth_pngs,
+            Save.CLOUD: self._write_cloud,
+            Save.PREVIEW: self._write_preview,
+        }
+        wanted = [save for save in steps if save in self.save]
+        for done, save in enumerate(wanted, start=1):
+            steps[save]()
+            if progress is not None:
+                progress(save.value, done, len(wanted))
+        for name, count in self.non_finite.items():
+            self.problems.append(f"{name}: {count} values are not finite")
+
+    def _write_depth_pngs(self) -> None:
+        contents = [self._content(index, depth) for index, depth in enumerate(self._depth)]
+        deepest = max(float(d[np.isfinite(d)].max(initial=0)) for d in contents)
+        if deepest <= 0:
+            self.problems.append("no frame has a usable depth; no depth PNG was written")
+            return
+        self.depth_png_scale = scale_for(deepest)
+        for index, depth in enumerate(self._depth):
+            path = self.writer.path(names.depth_png_file(self.frames.infos[index].stem))
+            write_depth_png(path, self._at_resolution(index, depth), self.depth_png_scale)
+
+    def _write_cloud(self) -> None:
+        assert self._cameras is not None  # the cloud asks for the camera head, too
+        cloud = choose_cloud(self.frames, self._depth, self._confidence, *self._cameras)
+        if not len(cloud.points):
+            self.problems.append("no pixel has a usable depth and camera; cloud.ply is empty")
+        write_ply(self.writer.path(names.CLOUD), cloud.points, cloud.colors)
+        self.cloud = {
+            "points": len(cloud.points),
+            "candidates": cloud.candidates,
+            "confidence_percentile": CONFIDENCE_PERCENTILE,
+            "confidence_threshold": cloud.confidence_threshold,
+        }
+
+    def _write_preview(self) -> None:
+        write_clip_preview(
+            self.writer.path(names.PREVIEW),
+            self.frames.images,
+            self._depth,
+            self.frames.infos,
+            self.frames.timestamp_source,
+            self._confidence if Save.CONFIDENCE in self.save else (),
+        )
+
+    def _content(self, index: int, map_: Float32Array) -> Float32Array:
+        """A map without its padding."""
+        left, top, right, bottom = self.frames.infos[index].transform.content
+        return map_[top:bottom, left:right]
+
+    def _at_resolution(self, index: int, map_: Float32Array) -> Float32Array:
+        if self.resolution is Resolution.NETWORK:
+            return map_
+        return to_source_pixels(map_, self.frames.infos[index].transform)
+
+    def _intrinsics_in_source(self, intrinsics: Float32Array) -> Float32Array:
+        transforms = [info.transform for info in self.frames.infos]
+        in_source = [t.intrinsics_to_source(k) for t, k in zip(transforms, intrinsics, strict=True)]
+        return np.stack(in_source).astype(np.float32)
+
+    def _count(self, name: str, values: Float32Array) -> None:
+        bad = int(values.size - np.isfinite(values).sum())
+        if bad:
+            self.non_finite[name] = self.non_finite.get(name, 0) + bad
+
+    def _report(self, bad: NDArray[np.bool_], what: str) -> None:
+        stems = [self.frames.infos[index].stem for index in np.flatnonzero(bad)]
+        if stems:
+            rest = len(stems) - STEMS_IN_MESSAGE
+            more = f" and {rest} more" if rest > 0 else ""
+            self.problems.append(f"frame {', '.join(stems[:STEMS_IN_MESSAGE])}{more}: {what}")

@@ -1,0 +1,1 @@
+"""`page4d motion`: which pixels of a run move."""

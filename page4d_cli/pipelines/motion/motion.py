@@ -1,0 +1,245 @@
+"""Tell a run's moving pixels from those that stand still, from its own depth and cameras.
+
+A geometric test (`motion_score.py`), not the network's mask: it sees what has changed its place by
+more than the run's depth and cameras are wrong, between frames that overlap.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from math import ceil, sqrt
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from page4d_cli.core.enums import Part, Save
+from page4d_cli.core.errors import NothingLeftError, RunError
+from page4d_cli.core.types import Float32Array
+from page4d_cli.io.formats.motion_png import read_motion_png, write_motion_png
+from page4d_cli.io.run.addition import adding
+from page4d_cli.io.run.directory import Run, motion_file
+from page4d_cli.pipelines.motion.score import PosedDepth, motion_score, neighbours_of
+from page4d_cli.pipelines.stored_run.clip import RunClip, read_clip
+
+if TYPE_CHECKING:  # it would load torch, which nothing here needs
+    from page4d_cli.pipelines.infer.predict import Progress
+
+THRESHOLD = 0.5
+"""Score from which a pixel counts as moving."""
+CONVENTIONS = {
+    "motion": "motion/<stem>.png: 8 bit, value / 255 from 0 (still, or never seen twice) to 1 "
+    "(moving); a geometric test on depth and cameras, not the network's mask",
+}
+_NEEDED = (Save.CAMERAS, Save.DEPTH, Save.CONFIDENCE)
+_MAX_PIXELS = 300_000
+"""Maps of source pixels are thinned out to this; the network's own have fewer."""
+_SAMPLES_A_FRAME = 2000
+_UNCERTAINTY_LIMITS = (0.5, 4.0)
+_FRAMES_KEPT = 68
+"""More than a frame has between its first and its last neighbour, so each is read once."""
+
+
+def keep_mask(score: Float32Array, part: Part, threshold: float = THRESHOLD) -> NDArray[np.bool_]:
+    """Pixels (H, W) that belong to a part of the scene.
+
+    Args:
+        score: (H, W) of a frame, from `motion_of(run).score`.
+        part: which.
+        threshold: score from which a pixel counts as moving.
+    """
+    is_moving = score >= threshold
+    return is_moving if part is Part.MOVING else ~is_moving
+
+
+@dataclass(frozen=True)
+class MotionSummary:
+    """What `write_motion` found."""
+
+    moving_shares: dict[str, float]
+    """Share of pixels with a score of `THRESHOLD` or more, by stem."""
+    notes: tuple[str, ...]
+    """What the person should know."""
+
+
+def write_motion(run: Run, *, progress: "Progress | None" = None) -> MotionSummary:
+    """Write `motion/<stem>.png` into a run, all or none; those of an earlier call are replaced.
+
+    Args:
+        run: with depth and cameras, of at least two frames.
+        progress: told about every frame.
+
+    Raises:
+        RunError: depth or cameras were not saved, or there is one frame only.
+        NothingLeftError: no two frames have a usable camera, or no pixel has a usable depth.
+        OutputError: the run is read-only.
+        WriteError: the disk is full, or the like.
+    """
+    motion = ComputedMotion(run)
+    shares = {}
+    with adding(run, "motion", CONVENTIONS) as folder:
+        for index, frame in enumerate(run.manifest.frames):
+            score = motion.score(index)
+            write_motion_png(folder / f"{frame.stem}.png", score)
+            shares[frame.stem] = float(keep_mask(score, Part.MOVING).mean())
+            if progress is not None:
+                progress("motion", index + 1, len(run.manifest.frames))
+    return MotionSummary(shares, motion.notes)
+
+
+def motion_of(run: Run) -> "WrittenMotion | ComputedMotion":
+    """The scores of a run: read if `page4d motion` has written them, else computed when asked for.
+
+    Raises:
+        RunError: depth or cameras were not saved, or there is one frame only.
+        NothingLeftError: no two frames have a usable camera, or no pixel has a usable depth.
+    """
+    files = {motion_file(frame.stem) for frame in run.manifest.frames}
+    return WrittenMotion(run) if files <= set(run.manifest.files) else ComputedMotion(run)
+
+
+def part_masks(clip: RunClip, part: Part) -> list[NDArray[np.bool_]]:
+    """Pixels (H, W) of each frame of a clip that belong to a part of the scene.
+
+    Raises:
+        RunError: depth or cameras were not saved, or there is one frame only.
+        NothingLeftError: no two frames have a usable camera, or no pixel has a usable depth.
+    """
+    motion = motion_of(clip.run)
+    return [keep_mask(motion.score(index), part) for index in clip.indices]
+
+
+@dataclass(frozen=True)
+class WrittenMotion:
+    """Scores that `page4d motion` has written."""
+
+    run: Run
+
+    def score(self, index: int) -> Float32Array:
+        """(H, W) of frame `index`, from 0 (still, or never seen twice) to 1 (moving).
+
+        Raises:
+            RunError: the file is missing, damaged, or of another size than the depth.
+        """
+        path = self.run.directory / motion_file(self.run.manifest.frames[index].stem)
+        score, expected = read_motion_png(path), self.run.depth(index).shape
+        if score.shape != expected:
+            raise RunError(
+                f"{path} is of {score.shape[1]}×{score.shape[0]} pixels, its depth of "
+                f"{expected[1]}×{expected[0]}; run `page4d motion` again"
+            )
+        return score
+
+
+class ComputedMotion:
+    """Scores computed from a run's depth and cameras, frame by frame.
+
+    Args:
+        run: with depth and cameras, of at least two frames.
+
+    Raises:
+        RunError: depth or cameras were not saved, or there is one frame only.
+        NothingLeftError: no two frames have a usable camera, or no pixel has a usable depth.
+    """
+
+    def __init__(self, run: Run) -> None:
+        count = len(run.manifest.frames)
+        if count < 2:
+            raise RunError(
+                f"{run.directory} has {count} frame; motion shows between frames: infer two or "
+                "more at once"
+            )
+        self._run = run
+        self._clip = read_clip(run, slice(None), _NEEDED)
+        if len(self._clip) < 2:
+            raise NothingLeftError(
+                f"1 of the {count} frames of {run.directory} has a usable camera; motion needs two"
+            )
+        self._typical_confidence = self._median_confidence()
+        self._posed = lru_cache(_FRAMES_KEPT)(self._read_posed)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the person should know."""
+        return self._clip.notes
+
+    def score(self, index: int) -> Float32Array:
+        """(H, W) of frame `index`, from 0 (still, or never seen twice) to 1 (moving).
+
+        Raises:
+            RunError: a file of the run is damaged.
+        """
+        shape = self._run.depth(index).shape
+        if index not in self._clip.indices:
+            return np.zeros(shape, np.float32)
+        place = self._clip.indices.index(index)
+        others = (self._posed(other) for other in neighbours_of(place, len(self._clip)))
+        score = motion_score(self._posed(place), others)
+        return score if score.shape == shape else _enlarge(score, shape, _step_of(shape))
+
+    def _read_posed(self, place: int) -> PosedDepth:
+        """A frame of the clip as it is compared, thinned out if it is large."""
+        depth = self._usable_depth(place)
+        step = _step_of(depth.shape)
+        intrinsics = self._clip.intrinsics[place].copy()
+        intrinsics[:2] /= step
+        return PosedDepth(
+            depth=depth[::step, ::step],
+            uncertainty=self._uncertainty(place)[::step, ::step],
+            intrinsics=intrinsics,
+            T_camera_world=self._clip.extrinsics[place],
+        )
+
+    def _usable_depth(self, place: int) -> Float32Array:
+        """(H, W) depth; NaN in the padding and where it is not positive and finite."""
+        left, top, right, bottom = self._clip.infos[place].transform.content
+        depth = self._clip.depth[place][top:bottom, left:right]
+        usable = np.full(self._clip.depth[place].shape, np.nan, np.float32)
+        usable[top:bottom, left:right] = np.where(np.isfinite(depth) & (depth > 0), depth, np.nan)
+        return usable
+
+    def _median_confidence(self) -> float:
+        """Of the usable pixels of the clip, from a regular sample."""
+        samples = []
+        for place, confidence in enumerate(self._clip.confidence):
+            usable = np.isfinite(self._usable_depth(place)) & np.isfinite(confidence)
+            found = confidence[usable]
+            samples.append(found[:: max(1, found.size // _SAMPLES_A_FRAME)])
+        together = np.concatenate(samples)
+        if not together.size:
+            raise NothingLeftError(
+                f"no pixel of the {len(samples)} frames of {self._run.directory} has a usable depth"
+            )
+        return float(np.median(together))
+
+    def _uncertainty(self, place: int) -> Float32Array:
+        """(H, W) expected error of the depth over the clip's, from the network's confidence.
+
+        Training minimises confidence · error - α log confidence (DUSt3R, Wang et al., CVPR 2024,
+        eq. 4), which is least for a confidence of α / error: the expected error is its inverse.
+        """
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = self._typical_confidence / self._clip.confidence[place]
+        ratio = np.nan_to_num(ratio, nan=_UNCERTAINTY_LIMITS[1])
+        return np.asarray(np.clip(ratio, *_UNCERTAINTY_LIMITS), np.float32)
+
+
+def _step_of(shape: tuple[int, ...]) -> int:
+    """How many pixels of a map (H, W) lie from one that is compared to the next."""
+    return ceil(sqrt(shape[0] * shape[1] / _MAX_PIXELS))
+
+
+def _enlarge(score: Float32Array, shape: tuple[int, ...], step: int) -> Float32Array:
+    """Interpolate scores of the pixels 0, step, 2 step, …; behind the last one its own holds.
+
+    Pillow counts from the corner of the first pixel, and fills with 0 what lies outside.
+    """
+    padded = Image.fromarray(np.pad(score, (0, 1), mode="edge"))
+    shift = (1 - 1 / step) / 2
+    picture = padded.transform(
+        (shape[1], shape[0]),
+        Image.Transform.AFFINE,
+        (1 / step, 0, shift, 0, 1 / step, shift),
+        Image.Resampling.BILINEAR,
+    )
+    return np.array(picture, np.float32)

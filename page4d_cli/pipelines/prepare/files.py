@@ -1,0 +1,194 @@
+"""The files of a prepared sequence, N being how many frames were asked for.
+
+```
+<sequence>/
+  rgb_N/                 pictures under their own names
+  depth_N/               depth maps under their own names
+  groundtruth_N.txt      the rows of groundtruth.txt: t tx ty tz qx qy qz qw
+  associations_N.txt     settings, then rows t_rgb rgb t_depth depth t_pose; it is there last
+```
+
+The k-th of each belong together. Numbers are written as they stand in the raw lists.
+"""
+
+import errno
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from page4d_cli.core.enums import Link
+from page4d_cli.core.errors import DatasetError, OutputError
+from page4d_cli.data.sets.rgbd import POSE_COLUMNS
+from page4d_cli.io.whole.writing import writing
+from page4d_cli.pipelines.prepare.plan import Plan, PrepareOptions
+
+
+class State(Enum):
+    """What is at the place of a prepared sequence."""
+
+    ABSENT = "absent"
+    SAME = "same"
+    """All that would be written, from the same lists with the same settings."""
+    DAMAGED = "damaged"
+    """As SAME, but pictures or maps are missing or cut short, and nothing else is there."""
+    OTHER = "other"
+    """Something else."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Names and contents of what is written."""
+
+    place: Path
+    """The sequence's folder, absolute."""
+    files: dict[str, Path]
+    """Raw file by relative path in the place."""
+    texts: dict[str, str]
+    """Content of the lists by name, the associations last."""
+    names: tuple[str, ...]
+    """What stands in the place, the associations last."""
+    link: Link
+
+
+def lay_out(place: Path, plan: Plan, options: PrepareOptions) -> Layout:
+    """Say what is to be written.
+
+    Args:
+        place: the sequence's folder, absolute.
+        plan: what is taken.
+        options: are written into the associations.
+
+    Raises:
+        DatasetError: a raw file is in a folder that is to be written.
+    """
+    number = options.frames
+    rgb, depth = f"rgb_{number}", f"depth_{number}"
+    files: dict[str, Path] = {}
+    poses = [f"# {POSE_COLUMNS}"]
+    rows = [f"# {options.describe()}", "# t_rgb rgb t_depth depth t_pose"]
+    for one in plan.triples:
+        targets = [f"{rgb}/{one.image.file.name}", f"{depth}/{one.depth.file.name}"]
+        for target, row in zip(targets, (one.image, one.depth), strict=True):
+            files[target] = row.file.resolve()
+            if files[target].parent in ((place / rgb).resolve(), (place / depth).resolve()):
+                raise DatasetError(
+                    f"{row.where}: {row.file} is where prepared files go; choose another --out"
+                )
+        stamps = (one.image.words[0], one.depth.words[0])
+        pairs = zip(stamps, targets, strict=True)
+        rows.append(" ".join([*(word for pair in pairs for word in pair), one.pose.words[0]]))
+        poses.append(" ".join(one.pose.words))
+    texts = {
+        f"groundtruth_{number}.txt": "\n".join(poses) + "\n",
+        f"associations_{number}.txt": "\n".join(rows) + "\n",
+    }
+    return Layout(place, files, texts, (rgb, depth, *texts), options.link)
+
+
+def state_of(layout: Layout) -> State:
+    """Compare what is at the place with what would be written; pictures by name and size."""
+    place = layout.place
+    if not any(os.path.lexists(place / name) for name in layout.names):
+        return State.ABSENT
+    if any(_read(place / name) != text for name, text in layout.texts.items()):
+        return State.OTHER
+    folders = layout.names[:2]
+    there = {f"{name}/{entry}" for name in folders for entry in _entries(place / name)}
+    if there - layout.files.keys():
+        return State.OTHER
+    whole = all(_size(place / target) == _size(raw) for target, raw in layout.files.items())
+    return State.SAME if whole else State.DAMAGED
+
+
+def refusal(layout: Layout) -> str:
+    """Why what is at the place is left alone; for `State.OTHER`."""
+    there = [name for name in layout.names if os.path.lexists(layout.place / name)]
+    settings = layout.texts[layout.names[-1]].splitlines()[0]
+    before = _read(layout.place / layout.names[-1])
+    if before is None:
+        reason = "not made by page4d, or with files missing"
+    elif not before.startswith("# page4d prepare-"):
+        reason = "not made by page4d"
+    elif before.splitlines()[0] != settings:
+        reason = f"made with: {before.splitlines()[0].removeprefix('# ')}"
+    else:
+        reason = "made from other lists, or changed since"
+    return (
+        f"{layout.place} has {', '.join(there)} already, {reason}; --overwrite replaces "
+        "them, or choose another --out"
+    )
+
+
+def write_files(staging: Path, layout: Layout, step: Callable[[], None]) -> None:
+    """Write everything to an empty folder on the file system of the place.
+
+    Args:
+        staging: the folder.
+        layout: what to write.
+        step: called after each file.
+
+    Raises:
+        OutputError: the file system has no such links.
+        WriteError: the disk is full, or the like.
+    """
+    for name in layout.names[:2]:
+        with writing(staging / name):
+            (staging / name).mkdir()
+    for target, raw in layout.files.items():
+        with writing(layout.place / target):
+            _bring(raw, staging / target, layout)
+        step()
+    for name, text in layout.texts.items():
+        with writing(layout.place / name):
+            (staging / name).write_text(text, encoding="utf-8")
+
+
+def _bring(raw: Path, target: Path, layout: Layout) -> None:
+    if layout.link is Link.COPY:
+        shutil.copyfile(raw, target)
+        return
+    try:
+        if layout.link is Link.HARD:
+            target.hardlink_to(raw)
+        else:
+            target.symlink_to(_reference(raw, layout.place))
+    except OSError as error:
+        if error.errno not in (errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK):
+            raise
+        raise OutputError(
+            f"{raw} cannot be linked from {layout.place} (--link {layout.link.value}): "
+            f"{error.strerror}; give --link copy"
+        ) from error
+
+
+def _reference(raw: Path, place: Path) -> Path:
+    """What a symbolic link in a folder of `place` says; relative within the sequence's folder.
+
+    So the sequence can be moved as a whole.
+    """
+    home = place.resolve()
+    return Path("..") / raw.relative_to(home) if raw.is_relative_to(home) else raw
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def _entries(folder: Path) -> list[str]:
+    try:
+        return [entry.name for entry in folder.iterdir()]
+    except OSError:  # absent: its files are missed one by one
+        return []
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None

@@ -1,0 +1,175 @@
+"""Read the frames of a run that are asked for, with everything that belongs to them."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from page4d_cli.core.enums import Resolution, Save
+from page4d_cli.core.errors import NothingLeftError, RunError
+from page4d_cli.core.types import (
+    Float32Array,
+    Float64Array,
+    FrameInfo,
+    PixelTransform,
+    UInt8Array,
+)
+from page4d_cli.core.wording import counted
+from page4d_cli.io.run.directory import Run
+from page4d_cli.pipelines.cloud.choose import has_usable_focal_length
+from page4d_cli.pipelines.stored_run.pictures import map_pictures
+
+_NAMES_IN_NOTE = 5
+
+
+@dataclass(frozen=True)
+class RunClip:
+    """Frames of a run. S frames, H W pixels of the maps; what was not asked for is empty.
+
+    Maps may have the size of the sources, and then differ in size from frame to frame.
+    """
+
+    run: Run
+    indices: tuple[int, ...]
+    """S places in the run."""
+    infos: tuple[FrameInfo, ...]
+    """S; the transforms lead from the source to the pixels of the maps."""
+    extrinsics: Float64Array
+    """(S, 3, 4) T_camera_world, finite."""
+    intrinsics: Float64Array
+    """(S, 3, 3) K in pixels of the maps, with usable focal lengths."""
+    depth: tuple[Float32Array, ...]
+    """S maps (H, W) on the disk."""
+    confidence: tuple[Float32Array, ...]
+    """S maps (H, W); all 1 where the run has none."""
+    images: tuple[UInt8Array, ...]
+    """S pictures (H, W, 3) of the maps' pixels."""
+    notes: tuple[str, ...]
+    """What the person should know."""
+
+    def __len__(self) -> int:
+        return len(self.infos)
+
+    @property
+    def timestamps_s(self) -> Float64Array:
+        """(S,) seconds."""
+        return np.array([info.timestamp_s for info in self.infos], np.float64)
+
+    @property
+    def intrinsics_source(self) -> Float64Array:
+        """(S, 3, 3) K in pixels of the sources."""
+        both = zip(self.infos, self.intrinsics, strict=True)
+        return np.stack([info.transform.intrinsics_to_source(k) for info, k in both])
+
+
+def read_clip(
+    run: Run,
+    chosen: slice,
+    needed: Collection[Save],
+    *,
+    with_pictures: bool = False,
+) -> RunClip:
+    """Read frames of a run.
+
+    Args:
+        run: a complete run.
+        chosen: of its frames.
+        needed: cameras, depth and confidence are read if they are in it. Frames without a usable
+            camera are left out, with a note, where cameras are needed.
+        with_pictures: find the colours, too.
+
+    Raises:
+        NothingLeftError: no frame was chosen, or none of them has a usable camera.
+        RunError: a file of the run is missing or damaged.
+    """
+    count = len(run.manifest.frames)
+    indices = list(range(count)[chosen])
+    if not indices:
+        raise NothingLeftError(
+            f"--frames chooses none of {counted(count, 'frame')}; nothing was written"
+        )
+    extrinsics, intrinsics = np.empty((0, 3, 4)), np.empty((0, 3, 3))
+    notes: list[str] = []
+    if Save.CAMERAS in needed:
+        extrinsics, intrinsics, indices = _cameras(run, indices, notes)
+    infos = tuple(_info(run, index) for index in indices)
+    depth = _maps(run, indices, infos) if Save.DEPTH in needed else ()
+    pictures: Sequence[UInt8Array] = ()
+    if with_pictures:
+        pictures, note = map_pictures(run, indices)
+        notes += [note] if note else []
+    confidence = _confidence(run, indices, infos) if Save.CONFIDENCE in needed else ()
+    return RunClip(
+        run,
+        tuple(indices),
+        infos,
+        extrinsics,
+        intrinsics,
+        depth,
+        confidence,
+        tuple(pictures),
+        tuple(notes),
+    )
+
+
+def _cameras(
+    run: Run, indices: list[int], notes: list[str]
+) -> tuple[Float64Array, Float64Array, list[int]]:
+    """Usable cameras among those of `indices`, and their indices."""
+    extrinsics, intrinsics = run.extrinsics(), run.intrinsics()
+    usable = [
+        index
+        for index in indices
+        if np.isfinite(extrinsics[index]).all() and has_usable_focal_length(intrinsics[index])
+    ]
+    if not usable:
+        raise NothingLeftError(
+            f"none of {counted(len(indices), 'chosen frame')} has a usable camera; nothing was "
+            "written"
+        )
+    lost = [run.manifest.frames[i].stem for i in sorted(set(indices) - set(usable))]
+    if lost:
+        more = f" and {len(lost) - _NAMES_IN_NOTE} more" if len(lost) > _NAMES_IN_NOTE else ""
+        names = ", ".join(lost[:_NAMES_IN_NOTE])
+        count = counted(len(lost), "frame")
+        notes.append(f"left out {count} without a usable camera: {names}{more}")
+    return extrinsics[usable].astype(np.float64), intrinsics[usable].astype(np.float64), usable
+
+
+def _info(run: Run, index: int) -> FrameInfo:
+    """A frame's info, with the transform to the run's maps."""
+    info = run.manifest.frames[index].to_info(run.manifest.network_size)
+    if run.manifest.resolution is Resolution.NETWORK:
+        return info
+    size = info.transform.source_size
+    return replace(
+        info, transform=PixelTransform(size, size, (1.0, 1.0), (0.0, 0.0), (0, 0, *size))
+    )
+
+
+def _maps(run: Run, indices: Sequence[int], infos: Sequence[FrameInfo]) -> tuple[Float32Array, ...]:
+    maps = tuple(run.depth(index) for index in indices)
+    _require_sizes(run, "depth", maps, infos)
+    return maps
+
+
+def _confidence(
+    run: Run, indices: Sequence[int], infos: Sequence[FrameInfo]
+) -> tuple[Float32Array, ...]:
+    if Save.CONFIDENCE not in run.manifest.saved:
+        return tuple(np.ones(info.transform.size[::-1], np.float32) for info in infos)
+    maps = tuple(run.confidence(index) for index in indices)
+    _require_sizes(run, "confidence", maps, infos)
+    return maps
+
+
+def _require_sizes(
+    run: Run, what: str, maps: Sequence[Float32Array], infos: Sequence[FrameInfo]
+) -> None:
+    for map_, info in zip(maps, infos, strict=True):
+        width, height = info.transform.size
+        if map_.shape != (height, width):
+            raise RunError(
+                f"{run.directory}: the {what} of frame {info.stem} has shape {map_.shape}, "
+                f"expected {(height, width)}; run `page4d infer` again"
+            )

@@ -1,0 +1,1 @@
+"""`page4d synth`: drawn scenes as files."""

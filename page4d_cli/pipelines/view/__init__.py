@@ -1,0 +1,1 @@
+"""`page4d view`: a run in a browser, served or as one file."""

@@ -1,0 +1,76 @@
+import shutil
+
+import numpy as np
+import pytest
+from dataset_layouts import EPOCH_S, exact_truth, write_folder
+
+from page4d_cli.core.enums import Dataset
+from page4d_cli.core.errors import DatasetError
+from page4d_cli.data.sets.find import find_sequences
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return write_folder(tmp_path, exact_truth())
+
+
+def read(folder):
+    return find_sequences(Dataset.FOLDER, folder)[0].read()
+
+
+@pytest.mark.parametrize("place", ["images", ""])
+def test_pictures_may_lie_elsewhere(folder, place):
+    shutil.copytree(folder / "rgb", folder / place, dirs_exist_ok=True)
+    shutil.rmtree(folder / "rgb")
+    sequence = read(folder)
+    np.testing.assert_allclose(sequence.timestamps_s, EPOCH_S + exact_truth().timestamps_s)
+    assert sequence.frames[0].parent == folder / place
+
+
+def test_poses_are_found_by_time(folder):
+    """A list that runs faster than the pictures, and ends before them."""
+    truth = exact_truth()
+    path = folder / "groundtruth.txt"
+    header, *rows = path.read_text().splitlines()
+    between = [f"{EPOCH_S + 0.1 * step} 9 9 9 0 0 0 1" for step in (1, 2, 3)]
+    path.write_text("\n".join([header, rows[0], *between, *rows[1:3]]))
+    sequence = read(folder)
+    np.testing.assert_allclose(sequence.T_camera_world, truth.T_camera_world[:3], atol=1e-9)
+    assert "1 of 4 pictures left out: no pose" in sequence.notes
+
+
+def test_untimed_pictures_need_as_many_poses(folder):
+    for kind in ("rgb", "depth"):
+        for index, path in enumerate(sorted((folder / kind).iterdir())):
+            path.rename(path.with_stem(f"{index:03d}"))
+    sequence = read(folder)
+    np.testing.assert_array_equal(sequence.timestamps_s, range(4))
+    assert "no time stamps: frames are counted as seconds" in sequence.notes
+    assert sequence.worst_offset_s is None
+    path = folder / "groundtruth.txt"
+    path.write_text("\n".join(path.read_text().splitlines()[:-1]))
+    with pytest.raises(DatasetError, match="4 pictures and 3 poses, and the names tell no time"):
+        read(folder)
+
+
+def test_clocks_that_do_not_meet_are_told(folder):
+    path = folder / "groundtruth.txt"
+    path.write_text(path.read_text().replace("\n13000000", "\n14000000") + "1 0 0 0 0 0 0 1")
+    with pytest.raises(DatasetError, match="4 pictures and 5 poses, and none are close in time"):
+        read(folder)
+
+
+def test_depth_or_poses_may_be_absent(folder):
+    (folder / "groundtruth.txt").unlink()
+    assert read(folder).T_camera_world is None
+    path = folder / "groundtruth.txt"
+    path.write_text("\n".join(f"{EPOCH_S + i / 2} {i} 0 0 0 0 0 1" for i in range(4)))
+    shutil.rmtree(folder / "depth")
+    sequence = read(folder)
+    assert sequence.read_depth is None and len(sequence) == 4
+
+
+def test_a_folder_without_pictures_is_named(folder):
+    shutil.rmtree(folder / "rgb")
+    with pytest.raises(DatasetError, match="kitchen has no images"):
+        read(folder)

@@ -1,0 +1,121 @@
+"""A run directory whose depth and cameras are those of a synthetic scene, exactly."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from page4d_cli.core.enums import Resolution, Save, TimestampSource, Variant
+from page4d_cli.core.geometry import as_homogeneous, invert_rigid
+from page4d_cli.core.types import FrameInfo, PixelTransform
+from page4d_cli.data.synthetic import render, sample_scene
+from page4d_cli.io.formats.trajectory import write_intrinsics, write_tum
+from page4d_cli.io.run import directory as names
+from page4d_cli.io.run.directory import Run, RunWriter, open_run
+from page4d_cli.io.run.manifest import FrameRecord, Manifest, WeightsRecord
+
+SCALE = 2
+"""Source pixels a map pixel: every map pixel is a block of 2×2 source pixels of one colour."""
+CUT_ROWS = 3
+"""Map rows that were cut off the source at top and bottom, as `--fit crop` does."""
+
+
+@dataclass(frozen=True)
+class SyntheticRun:
+    """The run, and what no network would know."""
+
+    run: Run
+    images: NDArray[np.uint8]
+    """(S, H, W, 3) the colours of the map pixels."""
+    moving: NDArray[np.bool_]
+    """(S, H, W) pixels that show something that moves in the scene."""
+
+
+def write_synthetic_run(
+    folder: Path,
+    *,
+    seed: int = 0,
+    frames: int = 3,
+    size: tuple[int, int] = (56, 42),
+    fps: float = 2.0,
+) -> SyntheticRun:
+    """Write `folder/frames/*.png`, the sources, and `folder/run`; the world is the first camera.
+
+    Args:
+        folder: an existing folder.
+        seed: of the scene.
+        frames: how many.
+        size: (width, height) of the maps; the sources are larger (`SCALE`, `CUT_ROWS`).
+        fps: frames a second of the scene's time; 2 gives parallax within few frames.
+    """
+    scene = sample_scene(seed=seed)
+    timestamps_s = np.arange(frames) / fps
+    clips = render([scene], timestamps_s[None], size)
+    images, depth = clips.images[0].numpy(), clips.depth[0].numpy()
+    T_camera_room = scene.T_camera_world(timestamps_s)
+    T_room_world = as_homogeneous(invert_rigid(T_camera_room[0]))
+    extrinsics = T_camera_room @ T_room_world
+    intrinsics = np.repeat(scene.intrinsics(size)[None], frames, axis=0)
+    infos = [
+        FrameInfo(
+            f"{index:06d}",
+            str(_write_source(folder / "frames" / f"{index:06d}.png", image)),
+            index,
+            float(timestamps_s[index]),
+            _transform(size),
+        )
+        for index, image in enumerate(images)
+    ]
+    confidence = np.random.default_rng(seed).uniform(1, 9, depth.shape).astype(np.float32)
+    with RunWriter(folder / "run") as writer:
+        for index, info in enumerate(infos):
+            np.save(writer.path(names.depth_file(info.stem)), depth[index])
+            np.save(writer.path(names.confidence_file(info.stem)), confidence[index])
+        np.savez(
+            writer.path(names.CAMERAS),
+            extrinsics=extrinsics.astype(np.float32),
+            intrinsics=intrinsics.astype(np.float32),
+        )
+        write_tum(writer.path(names.TRAJECTORY), timestamps_s, invert_rigid(extrinsics))
+        in_source = np.stack([info.transform.intrinsics_to_source(intrinsics[0]) for info in infos])
+        write_intrinsics(writer.path(names.INTRINSICS), timestamps_s, in_source)
+        writer.commit(_manifest(tuple(infos), size))
+    return SyntheticRun(open_run(folder / "run"), images, clips.moving[0].numpy())
+
+
+def _write_source(path: Path, image: NDArray[np.uint8]) -> Path:
+    source = image.repeat(SCALE, axis=0).repeat(SCALE, axis=1)
+    source = np.pad(source, ((CUT_ROWS * SCALE,) * 2, (0, 0), (0, 0)), mode="edge")
+    path.parent.mkdir(exist_ok=True)
+    Image.fromarray(source).save(path)
+    return path
+
+
+def _transform(size: tuple[int, int]) -> PixelTransform:
+    width, height = size
+    return PixelTransform(
+        source_size=(SCALE * width, SCALE * (height + 2 * CUT_ROWS)),
+        size=size,
+        scale=(1 / SCALE, 1 / SCALE),
+        offset=(0.0, -float(CUT_ROWS)),
+        content=(0, 0, width, height),
+    )
+
+
+def _manifest(infos: tuple[FrameInfo, ...], size: tuple[int, int]) -> Manifest:
+    return Manifest(
+        command=("page4d", "infer"),
+        created_utc="2026-11-24T00:00:00+00:00",
+        versions={},
+        device="none",
+        dtype="fp32",
+        weights=WeightsRecord("synthetic", Variant.NOMASK, None, None),
+        mask_strength=0.0,
+        resolution=Resolution.NETWORK,
+        network_size=(size[1], size[0]),
+        timestamp_source=TimestampSource.FILE_NAME,
+        frames=tuple(FrameRecord.from_info(info) for info in infos),
+        saved=(Save.CAMERAS, Save.DEPTH, Save.CONFIDENCE),
+    )

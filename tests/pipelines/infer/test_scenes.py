@@ -1,0 +1,177 @@
+import numpy as np
+import pytest
+
+from page4d_cli.core.enums import Fit, Precision, Save
+from page4d_cli.core.errors import FramesError, OutputError, WeightsError
+from page4d_cli.io.run.directory import is_complete, open_run
+from page4d_cli.pipelines.infer import scenes
+from page4d_cli.pipelines.infer.run import RunOptions
+from page4d_cli.pipelines.infer.scenes import FrameChoice, ModelChoice, infer_scenes
+
+RANDOM = ModelChoice("random", device="cpu", precision=Precision.FP32)
+CAMERAS = RunOptions(save=frozenset({Save.CAMERAS}))
+
+
+@pytest.fixture
+def no_network(monkeypatch):
+    """Fail as soon as a network is loaded."""
+
+    def fail(*_args, **_kwargs):
+        raise AssertionError("the network was loaded")
+
+    monkeypatch.setattr(scenes, "load_model", fail)
+
+
+def run(inputs, out, **options):
+    return infer_scenes(
+        [str(i) for i in inputs], out, **{"model": RANDOM, "options": CAMERAS} | options
+    )
+
+
+def test_one_scene_is_written_to_the_place_itself(picture_folder, tmp_path):
+    (result,) = run([picture_folder("a")], tmp_path / "out")
+    assert result.out == tmp_path / "out" and is_complete(result.out)
+
+
+def test_several_scenes_get_a_directory_each(picture_folder, tmp_path):
+    results = run([picture_folder("a"), picture_folder("b", seed=1)], tmp_path / "out")
+    assert [result.name for result in results] == ["a", "b"]
+    first, second = (open_run(tmp_path / "out" / name).extrinsics() for name in "ab")
+    assert not np.array_equal(first, second)
+
+
+def test_the_other_scenes_go_on_when_one_fails(picture_folder, tmp_path):
+    bad = picture_folder("bad")
+    (bad / "000.png").write_bytes(b"")
+    results = run([picture_folder("a"), bad, picture_folder("c")], tmp_path / "out")
+    assert [result.error is None for result in results] == [True, False, True]
+    assert "000.png is empty" in results[1].error
+    assert not (tmp_path / "out/bad").exists()
+
+
+def test_a_single_scene_that_fails_raises(picture_folder, tmp_path):
+    bad = picture_folder("bad")
+    (bad / "001.png").write_bytes(b"no picture")
+    with pytest.raises(FramesError, match=r"001\.png"):
+        run([bad], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.usefixtures("no_network")
+def test_places_are_looked_at_before_any_work(picture_folder, tmp_path):
+    (tmp_path / "out/b").mkdir(parents=True)
+    (tmp_path / "out/b/mine.txt").write_text("keep")
+    with pytest.raises(OutputError, match="b is not empty"):
+        run([picture_folder("a"), picture_folder("b")], tmp_path / "out")
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["b"]
+
+
+def test_resume_keeps_what_is_complete_and_runs_the_rest(picture_folder, tmp_path):
+    first, second = picture_folder("a"), picture_folder("b")
+    run([first], tmp_path / "out/a")
+    before = (tmp_path / "out/a/manifest.json").read_bytes()
+    results = run([first, second], tmp_path / "out", resume=True)
+    assert [result.kept for result in results] == [True, False]
+    assert (tmp_path / "out/a/manifest.json").read_bytes() == before
+    assert is_complete(tmp_path / "out/b")
+
+
+def test_resume_of_everything_loads_no_network(picture_folder, tmp_path, monkeypatch):
+    folder = picture_folder("a")
+    run([folder], tmp_path / "out")
+    monkeypatch.setattr(scenes, "load_model", None)
+    (result,) = run([folder], tmp_path / "out", resume=True)
+    assert result.kept
+
+
+def test_resume_makes_a_run_again_that_has_lost_files(picture_folder, tmp_path):
+    folder = picture_folder("a")
+    run([folder], tmp_path / "out")
+    (tmp_path / "out/cameras.npz").unlink()
+    (tmp_path / "out/mine.txt").write_text("keep")
+    (result,) = run([folder], tmp_path / "out", resume=True)
+    assert not result.kept and is_complete(tmp_path / "out")
+    assert (tmp_path / "out/mine.txt").read_text() == "keep"
+
+
+def test_resume_does_not_mind_how_a_path_is_typed(picture_folder, tmp_path, monkeypatch):
+    folder = picture_folder("a")
+    run([folder], tmp_path / "out")
+    monkeypatch.chdir(tmp_path)
+    (result,) = run(["./a/"], tmp_path / "out", resume=True)
+    assert result.kept
+
+
+def test_resume_leaves_a_manifest_alone_that_it_cannot_read(picture_folder, tmp_path):
+    folder = picture_folder("a")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/manifest.json").write_text("{}")
+    with pytest.raises(OutputError, match="schema"):
+        run([folder], tmp_path / "out", resume=True)
+    assert (tmp_path / "out/manifest.json").read_text() == "{}"
+
+
+def test_several_scenes_do_not_go_into_the_run_of_one(picture_folder, tmp_path):
+    first, second = picture_folder("a"), picture_folder("b")
+    run([first], tmp_path / "out")
+    with pytest.raises(OutputError, match="holds the run of one scene, and 2 were given"):
+        run([first, second], tmp_path / "out")
+
+
+@pytest.mark.usefixtures("no_network")
+def test_bad_frames_are_found_before_the_network_is_loaded(picture_folder, tmp_path):
+    folder = picture_folder("a")
+    (folder / "001.png").write_bytes(b"")
+    with pytest.raises(FramesError, match=r"001\.png is empty"):
+        run([folder], tmp_path / "out", model=ModelChoice("page4d", device="cpu"))
+
+
+def test_weights_that_do_not_load_end_the_call(picture_folder, tmp_path):
+    (tmp_path / "text.pt").write_text("no checkpoint")
+    with pytest.raises(WeightsError, match="no checkpoint"):
+        run(
+            [picture_folder("a"), picture_folder("b")],
+            tmp_path / "out",
+            model=ModelChoice(str(tmp_path / "text.pt"), device="cpu"),
+        )
+
+
+def test_only_the_first_scene_counts_the_loading(picture_folder, tmp_path):
+    results = run([picture_folder("a"), picture_folder("b")], tmp_path / "out")
+    assert ["weights" in result.manifest.timings_s for result in results] == [True, False]
+
+
+def test_resume_refuses_a_run_made_otherwise(picture_folder, tmp_path):
+    folder = picture_folder("a")
+    run([folder], tmp_path / "out")
+    with pytest.raises(OutputError, match="max_frames: None there, 1 asked"):
+        run([folder], tmp_path / "out", resume=True, frames=FrameChoice(max_frames=1))
+
+
+def test_overwrite_replaces(picture_folder, tmp_path):
+    folder = picture_folder("a")
+    run([folder], tmp_path / "out")
+    options = RunOptions(save=frozenset({Save.DEPTH}), overwrite=True)
+    run([folder], tmp_path / "out", options=options)
+    assert not (tmp_path / "out/cameras.npz").exists()
+    assert is_complete(tmp_path / "out")
+
+
+def test_the_choice_of_frames_is_passed_on(picture_folder, tmp_path):
+    choice = FrameChoice(fit=Fit.PAD, stride=2, start=1, max_frames=2)
+    (result,) = run([picture_folder("a", count=5)], tmp_path / "out", frames=choice)
+    assert [frame.stem for frame in result.manifest.frames] == ["001", "003"]
+    assert result.manifest.network_size == (518, 518)
+    assert result.manifest.settings["stride"] == 2
+
+
+def test_paths_on_stdin(picture_folder, tmp_path):
+    folder = picture_folder("a")
+    lines = [f"{path}\n" for path in sorted(folder.iterdir())]
+    (result,) = run(["-"], tmp_path / "out", stdin=lines)
+    assert len(result.manifest.frames) == 2
+
+
+def test_unknown_weights_are_refused(picture_folder, tmp_path):
+    with pytest.raises(WeightsError, match="neither a name nor a file"):
+        run([picture_folder("a")], tmp_path / "out", model=ModelChoice("pagefourd"))
