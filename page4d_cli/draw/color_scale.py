@@ -7,13 +7,13 @@ import numpy as np
 
 from page4d_cli.core.geometry import FloatArray
 from page4d_cli.core.types import UInt8Array
-from page4d_cli.draw.colormaps import colourise
+from page4d_cli.draw.colormaps import colorise
 
 _LOWEST_SHARE = 1e-3  # the low end of a scale is at least this share of the high end
 
 
 @dataclass(frozen=True)
-class ColourScale:
+class ColorScale:
     """Maps values to colours, and draws the bar that explains them."""
 
     name: str
@@ -30,23 +30,23 @@ class ColourScale:
     def paint(self, map_: FloatArray) -> UInt8Array:
         """Colours (H, W, 3) of a map (H, W); what is not finite or not positive is grey."""
         valid = np.where((map_ > 0) & np.isfinite(map_), map_, np.nan).astype(np.float64)
-        return self._colours(self.level(valid))
+        return self._colors(self.level(valid))
 
     def bar(self, width: int, height: int) -> UInt8Array:
         """The colours from the left end to the right end, (height, width, 3)."""
         left, right = self._levels()
-        return np.repeat(self._colours(np.linspace(left, right, width)[None]), height, axis=0)
+        return np.repeat(self._colors(np.linspace(left, right, width)[None]), height, axis=0)
 
     def _levels(self) -> tuple[float, float]:
         left, right = self.level(np.array([self.left, self.right], np.float64))
         return float(left), float(right)
 
-    def _colours(self, levels: FloatArray) -> UInt8Array:
+    def _colors(self, levels: FloatArray) -> UInt8Array:
         low, high = sorted(self._levels())
-        return colourise(levels, low, high, self.cmap)
+        return colorise(levels, low, high, self.cmap)
 
 
-def depth_scale(near: float, far: float) -> ColourScale:
+def depth_scale(near: float, far: float) -> ColorScale:
     """Depth by its inverse, which shows near things in detail: near is bright, far is dark.
 
     Args:
@@ -56,10 +56,10 @@ def depth_scale(near: float, far: float) -> ColourScale:
     Raises:
         ValueError: `near` is not below `far`.
     """
-    return ColourScale("depth, relative", *_positive(near, far), "inferno", np.reciprocal)
+    return ColorScale("depth, relative", *_positive(near, far), "inferno", np.reciprocal)
 
 
-def confidence_scale(low: float, high: float) -> ColourScale:
+def confidence_scale(low: float, high: float) -> ColorScale:
     """Confidence by its logarithm, since a few pixels have many times that of the others.
 
     Args:
@@ -69,7 +69,7 @@ def confidence_scale(low: float, high: float) -> ColourScale:
     Raises:
         ValueError: `low` is not below `high`.
     """
-    return ColourScale("confidence", *_positive(low, high), "viridis", np.log)
+    return ColorScale("confidence", *_positive(low, high), "viridis", np.log)
 
 
 def _positive(low: float, high: float) -> tuple[float, float]:

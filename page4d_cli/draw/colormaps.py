@@ -16,7 +16,7 @@ _LEVELS = 256
 _SAMPLES_A_MAP = 2048
 
 
-def colourise(values: FloatArray, low: float, high: float, cmap: str = "inferno") -> UInt8Array:
+def colorise(values: FloatArray, low: float, high: float, cmap: str = "inferno") -> UInt8Array:
     """Map values to colours, clipping at both ends of the range.
 
     The default map is inferno: perceptually uniform, so that it shows no edges that are not there,
@@ -73,5 +73,5 @@ def _palette(cmap: str) -> UInt8Array:
     """(257, 3): the colours of the map, then the one for what is not finite."""
     from matplotlib import colormaps
 
-    colours = colormaps[cmap](np.linspace(0, 1, _LEVELS), bytes=True)[:, :3]
-    return np.concatenate([colours, np.array([NON_FINITE_RGB])]).astype(np.uint8)
+    colors = colormaps[cmap](np.linspace(0, 1, _LEVELS), bytes=True)[:, :3]
+    return np.concatenate([colors, np.array([NON_FINITE_RGB])]).astype(np.uint8)

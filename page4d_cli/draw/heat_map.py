@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from page4d_cli.core.types import Float32Array, UInt8Array
-from page4d_cli.draw.colormaps import NON_FINITE_RGB, colourise, robust_range
+from page4d_cli.draw.colormaps import NON_FINITE_RGB, colorise, robust_range
 
 Range = tuple[float, float]
 
@@ -60,7 +60,7 @@ def draw_map(
     """
     if map_.ndim == 2:
         low, high = ranges[0] if ranges else range_of_map(map_)
-        return colourise(enlarged(map_, size), low, high, cmap)
+        return colorise(enlarged(map_, size), low, high, cmap)
     ranges = ranges or [range_of_map(map_[..., index]) for index in range(map_.shape[-1])]
     low_rgb, high_rgb = np.array(ranges).T
     channels = [enlarged(map_[..., index], size) for index in range(map_.shape[-1])]

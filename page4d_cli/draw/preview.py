@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from page4d_cli.core.geometry import FloatArray
 from page4d_cli.core.types import UInt8Array
-from page4d_cli.draw.color_scale import ColourScale
+from page4d_cli.draw.color_scale import ColorScale
 
 PANE_SIDE = 320
 """Pixels of a pane: at least its width, and of its picture the longer side."""
@@ -21,7 +21,7 @@ _TEXT = (235, 235, 235)
 class MapPane:
     """One map a frame, right of the colour picture."""
 
-    scale: ColourScale
+    scale: ColorScale
     maps: Iterable[FloatArray]
     """(H, W) each, of the colour picture's size; taken one at a time."""
 
@@ -56,11 +56,11 @@ def preview_frames(
         painted = (
             layout.painted(pane.scale.paint(map_)) for pane, map_ in zip(panes, maps, strict=True)
         )
-        pictures = np.concatenate([layout.colour(image), *painted], axis=1)
+        pictures = np.concatenate([layout.color(image), *painted], axis=1)
         yield np.concatenate([pictures, footer.labelled(label)])
 
 
-def colour_picture(frame: UInt8Array, height: int, width: int) -> UInt8Array:
+def color_picture(frame: UInt8Array, height: int, width: int) -> UInt8Array:
     """Take the colour picture out of a decoded frame of a preview, at the size that it had.
 
     Args:
@@ -94,13 +94,13 @@ class _Layout:
         self.margin = (self.pane_width - self.width) // 2
         self.footer_height = max(28, self.pane_width // 18) // 2 * 2
 
-    def colour(self, image: UInt8Array) -> UInt8Array:
+    def color(self, image: UInt8Array) -> UInt8Array:
         picture = Image.fromarray(image)
         enlarged = picture.resize((self.width, self.height), Image.Resampling.BICUBIC)
         return self._in_pane(np.asarray(enlarged))
 
-    def painted(self, colours: UInt8Array) -> UInt8Array:
-        return self._in_pane(colours.repeat(self.factor, axis=0).repeat(self.factor, axis=1))
+    def painted(self, colors: UInt8Array) -> UInt8Array:
+        return self._in_pane(colors.repeat(self.factor, axis=0).repeat(self.factor, axis=1))
 
     def _in_pane(self, picture: UInt8Array) -> UInt8Array:
         pane = np.full((self.height, self.pane_width, 3), _BACKGROUND, np.uint8)
@@ -111,7 +111,7 @@ class _Layout:
 class _Footer:
     """A strip below the panes, with the colour bars below theirs."""
 
-    def __init__(self, layout: _Layout, scales: Sequence[ColourScale]) -> None:
+    def __init__(self, layout: _Layout, scales: Sequence[ColorScale]) -> None:
         self._height, self._pane_width = layout.footer_height, layout.pane_width
         self._margin = self._height // 3
         self._font = ImageFont.load_default(self._height * 0.55)
@@ -132,7 +132,7 @@ class _Footer:
         draw.text((self._margin, self._height / 2), text, _TEXT, self._font, anchor="lm")
         return np.asarray(strip)
 
-    def _draw_bar(self, pane_left: int, scale: ColourScale) -> None:
+    def _draw_bar(self, pane_left: int, scale: ColorScale) -> None:
         """Name, left end, bar, right end."""
         draw, margin = ImageDraw.Draw(self._strip), self._margin
         left, right = pane_left + margin, pane_left + self._pane_width - margin

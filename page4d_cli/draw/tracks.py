@@ -28,7 +28,7 @@ def draw_dots(image: UInt8Array, pixels: FloatArray, hues: FloatArray) -> UInt8A
     picture = _enlarged(image, factor)
     draw = ImageDraw.Draw(picture)
     for (u, v), hue in zip(_placed(pixels, factor), hues, strict=True):
-        draw.ellipse((u - 3, v - 3, u + 3, v + 3), fill=_colour(hue), outline="black")
+        draw.ellipse((u - 3, v - 3, u + 3, v + 3), fill=_color(hue), outline="black")
     return np.asarray(picture)
 
 
@@ -57,9 +57,9 @@ def draw_matches(
     picture = _enlarged(np.concatenate([first, last], axis=1), factor)
     draw = ImageDraw.Draw(picture)
     for begin, end, hue in zip(left, right, hues, strict=True):
-        draw.line([tuple(begin), tuple(end)], fill=_colour(hue), width=1)
+        draw.line([tuple(begin), tuple(end)], fill=_color(hue), width=1)
         for u, v in (begin, end):
-            draw.ellipse((u - 4, v - 4, u + 4, v + 4), fill=_colour(hue), outline="black")
+            draw.ellipse((u - 4, v - 4, u + 4, v + 4), fill=_color(hue), outline="black")
     return np.asarray(picture)
 
 
@@ -79,5 +79,5 @@ def _placed(pixels: FloatArray, factor: int) -> FloatArray:
     return (pixels.astype(np.float64) + 0.5) * factor - 0.5
 
 
-def _colour(hue: float) -> tuple[int, ...]:
+def _color(hue: float) -> tuple[int, ...]:
     return tuple(round(255 * channel) for channel in hsv_to_rgb(hue, 1, 1))

@@ -12,7 +12,7 @@ from page4d_cli.eval.pose import PoseScore
 
 _INCHES = (11.0, 5.5)
 _DOTS_PER_INCH = 120
-_COLOURS = "plasma"
+_COLORS = "plasma"
 
 
 def draw_trajectory(score: PoseScore, title: str, *, unit: str = "m") -> UInt8Array:
@@ -81,12 +81,12 @@ def _draw(
     panel.plot(*true.T, color="0.75", linewidth=5, solid_joinstyle="round", label="ground truth")
     panel.plot(*true[0], "o", color="black", label="start", markersize=6)
     segments = np.stack([estimated[:-1], estimated[1:]], axis=1)
-    lines = LineCollection(list(segments), cmap=_COLOURS, linewidths=1.8)
+    lines = LineCollection(list(segments), cmap=_COLORS, linewidths=1.8)
     lines.set_array((errors[:-1] + errors[1:]) / 2)
     # Errors that are nothing but rounding get one colour.
     lines.set_clim(0, max(float(errors.max()), 1e-9 * extent))
     panel.add_collection(lines)
-    panel.plot([], [], color=colormaps[_COLOURS](0.5), label="estimate, aligned")
+    panel.plot([], [], color=colormaps[_COLORS](0.5), label="estimate, aligned")
     panel.set_aspect("equal", adjustable="datalim")
     panel.autoscale_view()
     panel.grid(alpha=0.3)

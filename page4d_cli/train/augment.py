@@ -17,7 +17,7 @@ _BLUR_SIGMA = (0.1, 1.0)
 
 
 @dataclass(frozen=True)
-class ColourOptions:
+class ColorOptions:
     """How likely and how far colours change. Factors are drawn from [1 - x, 1 + x]."""
 
     probability_shared: float = 0.7
@@ -40,7 +40,7 @@ class ColourOptions:
                 raise InputError(f"{name} {value:g} is not allowed; give 0 to {limit:g}")
 
 
-def augment_clip(images: Tensor, options: ColourOptions, generator: torch.Generator) -> Tensor:
+def augment_clip(images: Tensor, options: ColorOptions, generator: torch.Generator) -> Tensor:
     """Change the colours of a clip.
 
     Args:
@@ -56,7 +56,7 @@ def augment_clip(images: Tensor, options: ColourOptions, generator: torch.Genera
     return torch.cat([_augment(frame, options, generator) for frame in images.split(1)])
 
 
-def _augment(images: Tensor, options: ColourOptions, generator: torch.Generator) -> Tensor:
+def _augment(images: Tensor, options: ColorOptions, generator: torch.Generator) -> Tensor:
     """One draw for all of (S, 3, H, W)."""
     if _happens(options.jitter_probability, generator):
         images = _jitter(images, options, generator)
@@ -68,7 +68,7 @@ def _augment(images: Tensor, options: ColourOptions, generator: torch.Generator)
     return images
 
 
-def _jitter(images: Tensor, options: ColourOptions, generator: torch.Generator) -> Tensor:
+def _jitter(images: Tensor, options: ColorOptions, generator: torch.Generator) -> Tensor:
     """Brightness, contrast, saturation and hue, in random order."""
     changes = (
         (functional.adjust_brightness, 1.0, options.brightness),

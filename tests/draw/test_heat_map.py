@@ -13,7 +13,7 @@ def test_smallest_and_largest_value_are_the_ends_of_the_scale():
     assert np.abs(picture[-1, -1] - ends[1]).max() <= 1
 
 
-def test_a_constant_map_has_the_colour_in_the_middle():
+def test_a_constant_map_has_the_color_in_the_middle():
     picture = draw_map(np.full((2, 3), 1e8, np.float32), (6, 4), "gray", None)
     assert np.abs(picture.astype(int) - 127).max() <= 1
     assert range_of_map(np.full((2, 2), np.nan, np.float32)) == (0.0, 1.0)

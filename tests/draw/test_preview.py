@@ -7,8 +7,8 @@ from PIL import Image
 
 from page4d_cli.core.errors import WriteError
 from page4d_cli.draw.color_scale import confidence_scale, depth_scale
-from page4d_cli.draw.colormaps import NON_FINITE_RGB, colourise
-from page4d_cli.draw.preview import PANE_SIDE, MapPane, colour_picture, preview_frames
+from page4d_cli.draw.colormaps import NON_FINITE_RGB, colorise
+from page4d_cli.draw.preview import PANE_SIDE, MapPane, color_picture, preview_frames
 from page4d_cli.io.formats.video import write_video
 
 GREEN = (40, 160, 90)
@@ -67,13 +67,13 @@ def test_faststart_puts_the_index_first(tmp_path):
     assert 0 < content.find(b"moov") < content.find(b"mdat")
 
 
-def test_colour_depth_and_confidence_stand_side_by_side(tmp_path):
+def test_color_depth_and_confidence_stand_side_by_side(tmp_path):
     images, depths = clip(64, 64)
     depths[:, :, 32:] = 5.0
     write(tmp_path / "p.mp4", images, depths, np.full_like(depths, 10**0.5))
     picture = read(tmp_path / "p.mp4")[1][1]
-    near, far = colourise(1 / np.array([[2.0, 5.0]]), 1 / 5, 1 / 1)[0].astype(int)
-    half_way = colourise(np.array([[0.5]]), 0, 1, "viridis")[0, 0].astype(int)
+    near, far = colorise(1 / np.array([[2.0, 5.0]]), 1 / 5, 1 / 1)[0].astype(int)
+    half_way = colorise(np.array([[0.5]]), 0, 1, "viridis")[0, 0].astype(int)
     for column, expected in ((160, GREEN), (320 + 80, near), (320 + 240, far), (800, half_way)):
         assert np.abs(picture[160, column] - expected).max() < 12
 
@@ -84,7 +84,7 @@ def test_maps_are_enlarged_without_values_in_between(tmp_path):
     depths[:, :, 16:] = 5.0
     write(tmp_path / "p.mp4", images, depths)
     row = read(tmp_path / "p.mp4")[1][0, 160, 320:]
-    ends = colourise(1 / np.array([[2.0, 5.0]]), 1 / 5, 1 / 1)[0].astype(int)
+    ends = colorise(1 / np.array([[2.0, 5.0]]), 1 / 5, 1 / 1)[0].astype(int)
     away = np.abs(row[:, None] - ends).max(-1).min(-1)
     assert (away > 30).sum() <= 4  # what the codec smears
 
@@ -105,10 +105,10 @@ def test_the_footer_has_the_label_and_a_bar_a_map(tmp_path):
     assert label.max() > 180  # letters
     assert np.abs(label[..., 0] - label[..., 2]).max() < 25  # without hue
     for legend in legends:
-        coloured = (legend.max(axis=-1) - legend.min(axis=-1)).max(axis=0) > 60
-        assert coloured.sum() > 60  # the bar
-        assert legend[:, : np.flatnonzero(coloured)[0]].max() > 180  # name and left end
-        assert legend[:, np.flatnonzero(coloured)[-1] + 4 :].max() > 180  # right end
+        colored = (legend.max(axis=-1) - legend.min(axis=-1)).max(axis=0) > 60
+        assert colored.sum() > 60  # the bar
+        assert legend[:, : np.flatnonzero(colored)[0]].max() > 180  # name and left end
+        assert legend[:, np.flatnonzero(colored)[-1] + 4 :].max() > 180  # right end
 
 
 def test_the_label_changes_from_frame_to_frame(tmp_path):
@@ -126,17 +126,17 @@ def test_any_label_is_taken(tmp_path, label):
 
 
 @pytest.mark.parametrize("size", [(112, 84), (42, 61), (320, 60)])
-def test_the_colour_picture_can_be_taken_out_again(tmp_path, size):
+def test_the_color_picture_can_be_taken_out_again(tmp_path, size):
     images, depths = clip(*size, 1)
     blobs = np.random.default_rng(0).integers(0, 256, (4, 5, 3), np.uint8)
     images[0] = Image.fromarray(blobs).resize(size, Image.Resampling.BICUBIC)
     write(tmp_path / "p.mp4", images, depths)
     frame = read(tmp_path / "p.mp4")[1][0].astype(np.uint8)
-    picture = colour_picture(frame, size[1], size[0])
+    picture = color_picture(frame, size[1], size[0])
     assert picture.shape == images[0].shape
     assert np.abs(picture.astype(int) - images[0]).mean() < 5
     with pytest.raises(ValueError, match="holds no picture of 500×700"):
-        colour_picture(frame, 700, 500)
+        color_picture(frame, 700, 500)
 
 
 def test_a_long_clip_does_not_pile_up(tmp_path):

@@ -30,7 +30,7 @@ def grey(picture):
     return (picture == GREY).all(-1)
 
 
-def colours(picture):
+def colors(picture):
     """Pixels that are neither grey, black nor white: the estimate and the colour bar."""
     return np.ptp(picture.astype(int), axis=-1) > 60
 
@@ -41,7 +41,7 @@ def test_shows_both_paths(path):
     left, right = np.split(picture, [640], axis=1)
     for panel in (left, right):
         assert 500 < grey(panel).sum() < 60_000
-        assert colours(panel).sum() > 500
+        assert colors(panel).sum() > 500
 
 
 def test_a_perfect_estimate_covers_the_true_path(path):

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from page4d_cli.core.enums import Resolution, Save, TimestampSource, Variant
 from page4d_cli.core.types import FrameInfo, PixelTransform
-from page4d_cli.data.sets.recorded import Sequence
+from page4d_cli.data.sets.recorded import RecordedSequence
 from page4d_cli.io.run import directory as names
 from page4d_cli.io.run.directory import RunWriter
 from page4d_cli.io.run.manifest import FrameRecord, Manifest, WeightsRecord
@@ -18,7 +18,7 @@ SAVED = (Save.CAMERAS, Save.DEPTH)
 
 def write_run_of(
     folder: Path,
-    sequence: Sequence,
+    sequence: RecordedSequence,
     *,
     depth: Callable[[int], NDArray[np.floating]] | None = None,
     T_camera_world: NDArray[np.float64] | None = None,

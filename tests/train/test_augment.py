@@ -5,18 +5,18 @@ import torch
 from torchvision.transforms import v2
 
 from page4d_cli.core.errors import InputError
-from page4d_cli.train.augment import ColourOptions, augment_clip
+from page4d_cli.train.augment import ColorOptions, augment_clip
 
 CLIP = torch.rand(1, 3, 12, 16, generator=torch.Generator().manual_seed(1)).repeat(4, 1, 1, 1)
-NOTHING = ColourOptions(1, 0, 0, 0, 0, 0, 0, 0)
+NOTHING = ColorOptions(1, 0, 0, 0, 0, 0, 0, 0)
 
 
 def generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def test_the_same_seed_gives_the_same_colours_and_leaves_the_global_generator_alone() -> None:
-    options = ColourOptions(blur_probability=0.5)
+def test_the_same_seed_gives_the_same_colors_and_leaves_the_global_generator_alone() -> None:
+    options = ColorOptions(blur_probability=0.5)
     before = torch.get_rng_state()
     first, again, other = (augment_clip(CLIP, options, generator(s)) for s in (3, 3, 4))
     assert torch.equal(before, torch.get_rng_state())
@@ -27,7 +27,7 @@ def test_the_same_seed_gives_the_same_colours_and_leaves_the_global_generator_al
 
 
 def test_frames_change_alike_as_often_as_said() -> None:
-    rng, options = generator(), ColourOptions(jitter_probability=1, grey_probability=0)
+    rng, options = generator(), ColorOptions(jitter_probability=1, grey_probability=0)
     alike = 0
     for _ in range(400):
         clip = augment_clip(CLIP, options, rng)
@@ -36,7 +36,7 @@ def test_frames_change_alike_as_often_as_said() -> None:
 
 
 def test_jitter_happens_as_often_as_said() -> None:
-    rng, options = generator(), ColourOptions(probability_shared=1, grey_probability=0)
+    rng, options = generator(), ColorOptions(probability_shared=1, grey_probability=0)
     changed = sum(not torch.equal(augment_clip(CLIP, options, rng), CLIP) for _ in range(400))
     assert changed / 400 == pytest.approx(0.9, abs=0.05)
 
@@ -46,7 +46,7 @@ def test_nothing_asked_is_nothing_done() -> None:
 
 
 def test_brightness_is_a_factor_within_its_range() -> None:
-    options = ColourOptions(1, 1, 0.5, 0, 0, 0, 0, 0)
+    options = ColorOptions(1, 1, 0.5, 0, 0, 0, 0, 0)
     rng = generator()
     dark = CLIP / 2  # so that nothing is clipped
     factors = torch.stack([augment_clip(dark, options, rng).sum() / dark.sum() for _ in range(500)])
@@ -64,7 +64,7 @@ def test_brightness_is_a_factor_within_its_range() -> None:
     ],
 )
 def test_each_change_is_torchvisions(name: str, amount: float, one_of) -> None:
-    options = ColourOptions(**{**vars(NOTHING), "jitter_probability": 1, name: amount})
+    options = ColorOptions(**{**vars(NOTHING), "jitter_probability": 1, name: amount})
     changed = augment_clip(CLIP, options, generator())
     centre = 0.0 if name == "hue" else 1.0
     candidates = torch.linspace(centre - amount, centre + amount, 401).tolist()
@@ -82,22 +82,22 @@ def test_changes_come_in_any_order(monkeypatch: pytest.MonkeyPatch) -> None:
             return images
 
         monkeypatch.setattr(v2.functional, f"adjust_{name}", record)
-    rng, options = generator(), ColourOptions(1, 1, grey_probability=0)
+    rng, options = generator(), ColorOptions(1, 1, grey_probability=0)
     for _ in range(400):
         augment_clip(CLIP, options, rng)
     assert len({tuple(order[i : i + 4]) for i in range(0, len(order), 4)}) == 24
 
 
 def test_grey_and_blur() -> None:
-    grey = augment_clip(CLIP, ColourOptions(1, 0, 0, 0, 0, 0, 1, 0), generator())
+    grey = augment_clip(CLIP, ColorOptions(1, 0, 0, 0, 0, 0, 1, 0), generator())
     assert torch.equal(grey[:, 0], grey[:, 1]) and torch.equal(grey[:, 0], grey[:, 2])
-    blurred = augment_clip(CLIP, ColourOptions(1, 0, 0, 0, 0, 0, 0, 1), generator())
+    blurred = augment_clip(CLIP, ColorOptions(1, 0, 0, 0, 0, 0, 0, 1), generator())
     assert blurred.std() < CLIP.std()
     assert blurred.mean() == pytest.approx(CLIP.mean().item(), abs=0.01)
 
 
 def test_nonsense_is_refused() -> None:
     with pytest.raises(InputError, match=r"hue 0\.6 is not allowed; give 0 to 0\.5"):
-        ColourOptions(hue=0.6)
+        ColorOptions(hue=0.6)
     with pytest.raises(InputError, match=r"probability_shared -0\.1"):
-        ColourOptions(probability_shared=-0.1)
+        ColorOptions(probability_shared=-0.1)

@@ -18,7 +18,7 @@ import numpy as np
 from page4d_cli.core.geometry import as_homogeneous, invert_rigid
 from page4d_cli.core.types import Float64Array
 from page4d_cli.data.sets.prepared import read_prepared
-from page4d_cli.data.sets.recorded import Pinhole, Sequence
+from page4d_cli.data.sets.recorded import Pinhole, RecordedSequence
 from page4d_cli.data.sets.rgbd import Recording, matrix_from_pinhole, read_recording
 
 BONN_PINHOLE: Pinhole = (542.822841, 542.576870, 315.593520, 237.756098)
@@ -33,7 +33,7 @@ _CALIBRATION = np.array(
 )
 
 
-def read_bonn(folder: Path) -> Sequence:
+def read_bonn(folder: Path) -> RecordedSequence:
     """Read a raw folder; pictures and maps are read when they are asked for.
 
     Args:
@@ -45,7 +45,7 @@ def read_bonn(folder: Path) -> Sequence:
     return _sequence(folder, read_recording(folder))
 
 
-def read_bonn_prepared(folder: Path, pictures: Path) -> Sequence:
+def read_bonn_prepared(folder: Path, pictures: Path) -> RecordedSequence:
     """Read a prepared folder (`data/sets/prepared.py`); otherwise as `read_bonn`.
 
     Args:
@@ -55,10 +55,10 @@ def read_bonn_prepared(folder: Path, pictures: Path) -> Sequence:
     return _sequence(folder, read_prepared(folder, pictures))
 
 
-def _sequence(folder: Path, recording: Recording) -> Sequence:
+def _sequence(folder: Path, recording: Recording) -> RecordedSequence:
     recorded = recording.T_world_recorded
     poses = None if recorded is None else invert_rigid(rigid_camera_pose(recorded))
-    return Sequence(
+    return RecordedSequence(
         name=folder.absolute().name,
         frames=recording.images,
         timestamps_s=recording.timestamps_s,

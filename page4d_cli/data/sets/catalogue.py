@@ -14,7 +14,7 @@ from page4d_cli.data.sets.dycheck import read_dycheck
 from page4d_cli.data.sets.folder import read_folder
 from page4d_cli.data.sets.kitti import read_kitti
 from page4d_cli.data.sets.nyu import read_nyu
-from page4d_cli.data.sets.recorded import Sequence
+from page4d_cli.data.sets.recorded import RecordedSequence
 from page4d_cli.data.sets.rgbd import LISTS
 from page4d_cli.data.sets.scannet import read_scannet, read_scannet_prepared
 from page4d_cli.data.sets.scene_folder import read_scene_folder
@@ -31,7 +31,7 @@ class Layout:
     """What a sequence looks like below the data set's folder, for people."""
     markers: tuple[str, ...]
     """Patterns, the preferred first: a folder with a match is a sequence, whole or not."""
-    read: Callable[[Path, Path], Sequence]
+    read: Callable[[Path, Path], RecordedSequence]
     """Of a sequence's folder and the marker found in it."""
     places: tuple[str, ...] = ("",)
     """Folders in which sequences lie, below the data set's."""
@@ -62,7 +62,7 @@ class DatasetEntry:
         return tuple(dict.fromkeys((*self.pose_sequences, *self.depth_sequences)))
 
 
-def _of_lists(read: Callable[[Path], Sequence], places: tuple[str, ...] = ("",)) -> Layout:
+def _of_lists(read: Callable[[Path], RecordedSequence], places: tuple[str, ...] = ("",)) -> Layout:
     return Layout(
         "raw",
         "<sequence>/{rgb.txt,depth.txt,groundtruth.txt} and the files they name",
@@ -73,7 +73,7 @@ def _of_lists(read: Callable[[Path], Sequence], places: tuple[str, ...] = ("",))
 
 
 def _of_prepared(
-    read: Callable[[Path, Path], Sequence], count: int, places: tuple[str, ...] = ("",)
+    read: Callable[[Path, Path], RecordedSequence], count: int, places: tuple[str, ...] = ("",)
 ) -> Layout:
     return Layout(
         "prepared",

@@ -25,14 +25,14 @@ from page4d_cli.data.sets.files import (
     partners_in,
     read_npy_depth,
 )
-from page4d_cli.data.sets.recorded import Sequence
+from page4d_cli.data.sets.recorded import RecordedSequence
 from page4d_cli.data.sets.rgbd import matrix_from_pinhole
 
 _MILLIMETRES_FROM = 50.0
 """Of the median. An iPhone measures up to 5 m: metres stay far below, millimetres far above."""
 
 
-def read_dycheck(folder: Path, pictures: Path) -> Sequence:
+def read_dycheck(folder: Path, pictures: Path) -> RecordedSequence:
     """Read a sequence; pictures and maps are read when they are asked for.
 
     Its documents call depth millimetres, published code takes it for metres: the magnitude of the
@@ -53,7 +53,7 @@ def read_dycheck(folder: Path, pictures: Path) -> Sequence:
     reader, note = (
         (None, absent("depth", depth_folder)) if depths is None else _depth_in_metres(depths)
     )
-    return Sequence(
+    return RecordedSequence(
         name=folder.absolute().name,
         frames=frames,
         timestamps_s=count_as_seconds(len(frames)),

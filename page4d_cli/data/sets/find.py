@@ -10,7 +10,7 @@ from natsort import natsorted
 from page4d_cli.core.enums import Dataset
 from page4d_cli.core.errors import DatasetError, InputError
 from page4d_cli.data.sets.catalogue import DATASETS, Layout
-from page4d_cli.data.sets.recorded import Pinhole, Sequence
+from page4d_cli.data.sets.recorded import Pinhole, RecordedSequence
 from page4d_cli.data.sets.rgbd import matrix_from_pinhole
 
 ROOT_VARIABLE = "PAGE4D_DATA"
@@ -30,7 +30,7 @@ class FoundSequence:
     marker: Path
     """The file or folder by which it was told."""
 
-    def read(self, pinhole: Pinhole | None = None) -> Sequence:
+    def read(self, pinhole: Pinhole | None = None) -> RecordedSequence:
         """Read lists and cameras; pictures and maps are read when they are asked for.
 
         Args:
@@ -85,7 +85,9 @@ def find_sequences(dataset: Dataset, root: Path, layout: str | None = None) -> l
     return found
 
 
-def read_sequence(dataset: Dataset, folder: Path, pinhole: Pinhole | None = None) -> Sequence:
+def read_sequence(
+    dataset: Dataset, folder: Path, pinhole: Pinhole | None = None
+) -> RecordedSequence:
     """Read the sequence in a folder; arguments and errors as `FoundSequence.read`."""
     return find_sequences(dataset, folder)[0].read(pinhole)
 

@@ -17,11 +17,11 @@ import numpy as np
 
 from page4d_cli.core.geometry import invert_rigid
 from page4d_cli.data.sets.pairing import Files, record
-from page4d_cli.data.sets.recorded import Sequence
+from page4d_cli.data.sets.recorded import RecordedSequence
 from page4d_cli.data.sets.rgbd import DEPTH_SCALE
 
 
-def read_folder(folder: Path, _marker: Path) -> Sequence:
+def read_folder(folder: Path, _marker: Path) -> RecordedSequence:
     """Read a folder; pictures and maps are read when they are asked for. Intrinsics are unknown.
 
     Args:
@@ -39,7 +39,7 @@ def read_folder(folder: Path, _marker: Path) -> Sequence:
     recording = record(folder, images, depths, poses_given, positions_first=False)
     poses = recording.T_world_recorded
     scale = f"depth is taken for 16-bit PNGs with {DEPTH_SCALE:g} a metre"
-    return Sequence(
+    return RecordedSequence(
         name=folder.absolute().name,
         frames=recording.images,
         timestamps_s=recording.timestamps_s,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from page4d_cli.core.errors import DatasetError
 from page4d_cli.data.sets.files import UNTIMED, count_as_seconds, frames_in, partners_in
-from page4d_cli.data.sets.recorded import Sequence
+from page4d_cli.data.sets.recorded import RecordedSequence
 from page4d_cli.data.sets.rgbd import read_depth16
 
 DEPTH_SCALE = 256.0
@@ -16,7 +16,7 @@ DEPTH_SCALE = 256.0
 _FRAMES = 110
 
 
-def read_kitti(folder: Path, _marker: Path) -> Sequence:
+def read_kitti(folder: Path, _marker: Path) -> RecordedSequence:
     """Read the first 110 annotated frames of a drive; there are no cameras.
 
     Args:
@@ -35,7 +35,7 @@ def read_kitti(folder: Path, _marker: Path) -> Sequence:
     depths = partners_in(depth_folder, frames, ".png")
     if not depths:
         raise DatasetError(f"no file of {depth_folder} is called as a picture of {folder}")
-    return Sequence(
+    return RecordedSequence(
         name=here.name,
         frames=frames,
         timestamps_s=count_as_seconds(len(frames)),

@@ -10,10 +10,10 @@ import numpy as np
 
 from page4d_cli.core.errors import DatasetError
 from page4d_cli.data.sets.files import count_as_seconds, frames_in, partners_in, read_npy_depth
-from page4d_cli.data.sets.recorded import Sequence
+from page4d_cli.data.sets.recorded import RecordedSequence
 
 
-def read_nyu(folder: Path, pictures: Path) -> Sequence:
+def read_nyu(folder: Path, pictures: Path) -> RecordedSequence:
     """Read all images as one sequence, which is no video; there are no cameras.
 
     Args:
@@ -29,7 +29,7 @@ def read_nyu(folder: Path, pictures: Path) -> Sequence:
         raise DatasetError(
             f"{folder / 'nyu_depths'} does not exist; it holds the depth of {pictures}"
         )
-    return Sequence(
+    return RecordedSequence(
         name=folder.absolute().name,
         frames=frames,
         timestamps_s=count_as_seconds(len(frames)),

@@ -3,7 +3,7 @@
 Shapes: S frames that are kept.
 """
 
-from collections.abc import Sequence as Listed
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -137,7 +137,7 @@ def _require(folder: Path, pairs: dict[int, int] | None, images: Files, others: 
     raise DatasetError(f"{folder}: {len(images.paths)} pictures and {others}, and {why}")
 
 
-def _rows(array: Float64Array | None, rows: Listed[int] | None) -> Float64Array | None:
+def _rows(array: Float64Array | None, rows: Sequence[int] | None) -> Float64Array | None:
     return None if array is None or rows is None else array[list(rows)]
 
 

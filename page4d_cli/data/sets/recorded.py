@@ -33,7 +33,7 @@ class PointTracks:
 
 
 @dataclass(frozen=True)
-class Sequence:
+class RecordedSequence:
     """Frames in time order with their ground truth; `None` stands for what the data set lacks.
 
     Values are as the data set has them: `pipelines/check_data/check.py` is what judges them.

@@ -6,8 +6,7 @@ rows `timestamp file`, `groundtruth.txt` with rows `timestamp tx ty tz qx qy qz 
 """
 
 import math
-from collections.abc import Callable
-from collections.abc import Sequence as Listed
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -149,7 +148,7 @@ def read_depth16(path: Path, scale: float = DEPTH_SCALE) -> Float32Array:
     return (values / scale).astype(np.float32)
 
 
-def matrix_from_pinhole(pinhole: Listed[float]) -> Float64Array:
+def matrix_from_pinhole(pinhole: Sequence[float]) -> Float64Array:
     """K (3, 3) of fx, fy, cx, cy."""
     fx, fy, cx, cy = pinhole
     return np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1.0]])

@@ -19,13 +19,13 @@ from page4d_cli.data.sets.files import (
     partners_in,
     read_numbers,
 )
-from page4d_cli.data.sets.recorded import Sequence
+from page4d_cli.data.sets.recorded import RecordedSequence
 
 _TAKEN = slice(0, 270, 3)
 _LAST_ROW = (0.0, 0.0, 0.0, 1.0)
 
 
-def read_scannet_prepared(folder: Path, pictures: Path) -> Sequence:
+def read_scannet_prepared(folder: Path, pictures: Path) -> RecordedSequence:
     """Read a prepared scene; pictures are read when they are asked for.
 
     Args:
@@ -41,7 +41,7 @@ def read_scannet_prepared(folder: Path, pictures: Path) -> Sequence:
     return _sequence(folder, frames, poses, [path] * len(frames))
 
 
-def read_scannet(folder: Path, pictures: Path) -> Sequence:
+def read_scannet(folder: Path, pictures: Path) -> RecordedSequence:
     """Read a raw scene; pictures are read when they are asked for.
 
     Args:
@@ -61,7 +61,7 @@ def read_scannet(folder: Path, pictures: Path) -> Sequence:
 
 def _sequence(
     folder: Path, frames: tuple[Path, ...], poses: Float64Array, sources: list[Path]
-) -> Sequence:
+) -> RecordedSequence:
     """Leave out frames whose pose was lost, which ScanNet writes as infinite."""
     known = np.isfinite(poses).all((1, 2))
     kept = np.flatnonzero(known).tolist()
@@ -74,7 +74,7 @@ def _sequence(
                 "expected 0 0 0 1"
             )
     lost = len(frames) - len(kept)
-    return Sequence(
+    return RecordedSequence(
         name=folder.absolute().name,
         frames=tuple(frames[index] for index in kept),
         timestamps_s=count_as_seconds(len(kept)),

@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from page4d_cli.core.errors import DatasetError
 from page4d_cli.data.clip.images import read_image
 from page4d_cli.data.sets.files import read_npy
-from page4d_cli.data.sets.recorded import PointTracks, Sequence
+from page4d_cli.data.sets.recorded import PointTracks, RecordedSequence
 
 _CAMERAS = ("timestamps_s", "extrinsics", "intrinsics")
 _TRACKS = ("pixels", "visible", "points_world", "moving")
 _NPZ_ERRORS = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile)
 
 
-def read_scene_folder(folder: Path) -> Sequence:
+def read_scene_folder(folder: Path) -> RecordedSequence:
     """Read a scene; pictures and maps are read when they are asked for.
 
     Args:
@@ -51,7 +51,7 @@ def read_scene_folder(folder: Path) -> Sequence:
         if shape != expected:
             raise DatasetError(f"{folder / file}: {name} has shape {shape}; expected {expected}")
     depths = tuple(folder / "depth" / f"{index:06d}.npy" for index in range(count))
-    return Sequence(
+    return RecordedSequence(
         name=folder.absolute().name,
         frames=tuple(folder / "rgb" / f"{index:06d}.png" for index in range(count)),
         timestamps_s=timestamps_s,

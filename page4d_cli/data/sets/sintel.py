@@ -15,7 +15,7 @@ import numpy as np
 from page4d_cli.core.errors import DatasetError
 from page4d_cli.core.types import Float32Array, Float64Array
 from page4d_cli.data.sets.files import UNTIMED, absent, count_as_seconds, frames_in, partners_in
-from page4d_cli.data.sets.recorded import Sequence
+from page4d_cli.data.sets.recorded import RecordedSequence
 
 TAG = 202021.25
 _CAM_BYTES = 4 + 8 * (9 + 12)
@@ -23,7 +23,7 @@ _PICTURES_ARCHIVE = "MPI-Sintel-training_images"
 _DEPTH_ARCHIVE = "MPI-Sintel-depth-training-20150305"
 
 
-def read_sintel(folder: Path, _marker: Path) -> Sequence:
+def read_sintel(folder: Path, _marker: Path) -> RecordedSequence:
     """Read a sequence; pictures and maps are read when they are asked for.
 
     Args:
@@ -39,7 +39,7 @@ def read_sintel(folder: Path, _marker: Path) -> Sequence:
     depths = partners_in(depth_folder, frames, ".dpt")
     cameras = partners_in(camera_folder, frames, ".cam")
     read = None if cameras is None else [read_cam(path) for path in cameras]
-    return Sequence(
+    return RecordedSequence(
         name=folder.absolute().name,
         frames=frames,
         timestamps_s=count_as_seconds(len(frames)),

@@ -12,7 +12,7 @@ import numpy as np
 from page4d_cli.core.errors import DatasetError
 from page4d_cli.core.geometry import invert_rigid
 from page4d_cli.data.sets.prepared import read_prepared
-from page4d_cli.data.sets.recorded import Pinhole, Sequence
+from page4d_cli.data.sets.recorded import Pinhole, RecordedSequence
 from page4d_cli.data.sets.rgbd import Recording, matrix_from_pinhole, read_recording
 from page4d_cli.data.sets.scene_folder import read_scene_json
 
@@ -20,7 +20,7 @@ FREIBURG3: Pinhole = (535.4, 539.2, 320.1, 247.6)
 ROS_DEFAULT: Pinhole = (525.0, 525.0, 319.5, 239.5)
 
 
-def read_tum(folder: Path) -> Sequence:
+def read_tum(folder: Path) -> RecordedSequence:
     """Read a raw folder; pictures and maps are read when they are asked for.
 
     Intrinsics are those of the sensor that the folder's name tells, or of its scene.json if
@@ -35,7 +35,7 @@ def read_tum(folder: Path) -> Sequence:
     return _sequence(folder, read_recording(folder))
 
 
-def read_tum_prepared(folder: Path, pictures: Path) -> Sequence:
+def read_tum_prepared(folder: Path, pictures: Path) -> RecordedSequence:
     """Read a prepared folder (`data/sets/prepared.py`); otherwise as `read_tum`.
 
     Args:
@@ -45,9 +45,9 @@ def read_tum_prepared(folder: Path, pictures: Path) -> Sequence:
     return _sequence(folder, read_prepared(folder, pictures))
 
 
-def _sequence(folder: Path, recording: Recording) -> Sequence:
+def _sequence(folder: Path, recording: Recording) -> RecordedSequence:
     poses = recording.T_world_recorded
-    return Sequence(
+    return RecordedSequence(
         name=folder.absolute().name,
         frames=recording.images,
         timestamps_s=recording.timestamps_s,

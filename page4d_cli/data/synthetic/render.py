@@ -104,9 +104,9 @@ def _draw(
     y = (torch.arange(height, device=device)[:, None] - height / 2) / focal_px[:, None, None]
     depth, slot = (hit.reshape(frames, -1) for hit in cast(placed, x, y))
     rays = [axis.expand(frames, height, width).reshape(frames, -1) for axis in (x, y)]
-    colour = shade(scenes, placed, (rays[0], rays[1]), (depth, slot), focal_px[:, None])
+    color = shade(scenes, placed, (rays[0], rays[1]), (depth, slot), focal_px[:, None])
     images = torch.empty(*depth.shape, 3, dtype=torch.uint8, device=device)
-    for channel, values in enumerate(colour):
+    for channel, values in enumerate(color):
         images[..., channel] = values.clamp(0, 1) * 255 + 0.5
     moving = torch.from_numpy(_is_moving(scenes, placed)).to(device).gather(1, slot.long())
     return images, depth, moving

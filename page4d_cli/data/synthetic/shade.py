@@ -15,7 +15,7 @@ from torch import Tensor
 
 from page4d_cli.data.synthetic.cast import Placed
 from page4d_cli.data.synthetic.scene import Scene, Shape
-from page4d_cli.data.synthetic.textures import MATERIAL_CHANNELS, material_colour
+from page4d_cli.data.synthetic.textures import MATERIAL_CHANNELS, material_color
 
 _AMBIENT = 0.7
 """Light that comes from everywhere; a lamp far away adds at most, or takes, the rest."""
@@ -53,8 +53,8 @@ def shade(
     slant = cosine * _root(_root(cosine).reciprocal())
     footprint_m = depth * (side.stretch * side.stretch) / (focal_px * slant)
     light = _AMBIENT + (1 - _AMBIENT) * point.outward * side.facing(point, point.light)
-    colour = material_colour(material, side.u_m, side.v_m, footprint_m)
-    return [light * channel for channel in colour]
+    color = material_color(material, side.u_m, side.v_m, footprint_m)
+    return [light * channel for channel in color]
 
 
 def _root(values: Tensor) -> Tensor:

@@ -73,9 +73,9 @@ def on_six_sides(rng: np.random.Generator, materials: Float32Array) -> Float32Ar
 
 def _hue(rng: np.random.Generator, count: int, saturation: float) -> Float64Array:
     """(N, 3) colours of strength about 1, towards grey as saturation falls."""
-    colour = rng.uniform(0, 1, (count, 3))
-    colour /= colour.max(-1, keepdims=True)
-    return np.asarray(saturation * colour + 1 - saturation, np.float64)
+    color = rng.uniform(0, 1, (count, 3))
+    color /= color.max(-1, keepdims=True)
+    return np.asarray(saturation * color + 1 - saturation, np.float64)
 
 
 def _layer(
@@ -83,13 +83,13 @@ def _layer(
     tile_m: Float64Array,
     angle: Float64Array,
     offset: Float64Array,
-    colour: Float64Array,
+    color: Float64Array,
 ) -> Float64Array:
     row = [np.cos(angle) / tile_m, np.sin(angle) / tile_m]
-    return np.column_stack([*row, offset, PATTERN_SIZE / tile_m, pattern, colour])
+    return np.column_stack([*row, offset, PATTERN_SIZE / tile_m, pattern, color])
 
 
-def material_colour(
+def material_color(
     material: Sequence[Tensor], u_m: Tensor, v_m: Tensor, footprint_m: Tensor
 ) -> list[Tensor]:
     """Colour of surface points.
@@ -103,15 +103,15 @@ def material_colour(
     Returns:
         Red, green and blue (F, P), about [0, 1], not clamped.
     """
-    colour = list(material[:3])
+    color = list(material[:3])
     for first in (3, 12):
         cos, sin, offset_u, offset_v, texels_per_m, pattern = material[first : first + 6]
         u = cos * u_m - sin * v_m + offset_u
         v = sin * u_m + cos * v_m + offset_v
         value = _lookup(pattern, u - u.floor(), v - v.floor(), footprint_m * texels_per_m)
         for channel in range(3):
-            colour[channel] = colour[channel] + material[first + 6 + channel] * value
-    return colour
+            color[channel] = color[channel] + material[first + 6 + channel] * value
+    return color
 
 
 def _lookup(pattern: Tensor, u: Tensor, v: Tensor, footprint: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _INCHES = (11.0, 5.6)
 _DOTS_PER_INCH = 120
-_COLOURS = "viridis"
+_COLORS = "viridis"
 _MOST_ARROWS = 24
 _ARROW_SHARE = 0.12
 """Length of the arrows, as a share of the path's extent."""
@@ -100,7 +100,7 @@ def _draw(
         arrows[some, right],
         arrows[some, up],
         np.asarray(frame_numbers)[some],
-        cmap=_COLOURS,
+        cmap=_COLORS,
         clim=(min(frame_numbers), max(frame_numbers)),
         angles="xy",
         scale_units="xy",
@@ -108,7 +108,7 @@ def _draw(
         width=0.004,
         zorder=2,
     )
-    dots = panel.scatter(along, across, c=frame_numbers, cmap=_COLOURS, s=14, zorder=3)
+    dots = panel.scatter(along, across, c=frame_numbers, cmap=_COLORS, s=14, zorder=3)
     start = f"start, frame {frame_numbers[0]}"
     panel.plot(along[0], across[0], "o", color="tab:red", fillstyle="none", ms=11, label=start)
     _frame(panel, title, right, up, np.concatenate([positions, positions + arrows]))

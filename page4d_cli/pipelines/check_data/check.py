@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from page4d_cli.core.enums import Dataset, OnBad
 from page4d_cli.core.errors import DatasetError, FramesError, InputError
 from page4d_cli.data.sets.find import find_sequences
-from page4d_cli.data.sets.recorded import Pinhole, Sequence
+from page4d_cli.data.sets.recorded import Pinhole, RecordedSequence
 from page4d_cli.pipelines.check_data.checks import (
     LIMITS,
     Check,
@@ -87,7 +87,9 @@ def check_data(
     *,
     pinhole: Pinhole | None = None,
     on_bad: OnBad = OnBad.STOP,
-    on_sequence: Callable[[Sequence, SequenceReport], None] = lambda _sequence, _report: None,
+    on_sequence: Callable[[RecordedSequence, SequenceReport], None] = lambda _sequence, _report: (
+        None
+    ),
     progress: Progress | None = None,
 ) -> DataReport:
     """Read everything below a root and check it.
@@ -129,7 +131,7 @@ def check_data(
 
 
 def check_sequence(
-    sequence: Sequence,
+    sequence: RecordedSequence,
     limits: Limits,
     on_bad: OnBad = OnBad.STOP,
     progress: Progress | None = None,
@@ -168,7 +170,7 @@ def check_sequence(
 class _Work:
     """What is known of a sequence while its frames are read."""
 
-    sequence: Sequence
+    sequence: RecordedSequence
     limits: Limits
     size: tuple[int, int] | None = None
     """(height, width) of the pictures."""
@@ -241,14 +243,14 @@ class _Work:
         )
 
 
-def _missing_part(sequence: Sequence) -> str | None:
+def _missing_part(sequence: RecordedSequence) -> str | None:
     """What a comparison of frames needs and a sequence lacks, with what to do."""
     if sequence.intrinsics is None:
         return "its intrinsics are unknown; give --intrinsics"
     return "it has no poses" if sequence.T_camera_world is None else None
 
 
-def _usable_cameras(sequence: Sequence, limits: Limits) -> NDArray[np.bool_]:
+def _usable_cameras(sequence: RecordedSequence, limits: Limits) -> NDArray[np.bool_]:
     """(S,): frames whose camera is one."""
     usable = np.ones(len(sequence), np.bool_)
     for problem in check_cameras(sequence, None, limits):
@@ -285,7 +287,7 @@ def _inconsistent(consistency: DepthConsistency, limits: Limits) -> Iterable[Pro
         yield Problem(Check.DEPTH_CONSISTENCY, worst.source, message)
 
 
-def _grouped(sequence: Sequence, problems: Iterable[Problem]) -> tuple[Failure, ...]:
+def _grouped(sequence: RecordedSequence, problems: Iterable[Problem]) -> tuple[Failure, ...]:
     """One failure a check, in the order of `Check`."""
     by_check: dict[Check, list[Problem]] = {check: [] for check in Check}
     for problem in problems:

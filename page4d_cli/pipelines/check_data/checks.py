@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from page4d_cli.core.enums import Dataset
 from page4d_cli.core.geometry import project
-from page4d_cli.data.sets.recorded import PointTracks, Sequence
+from page4d_cli.data.sets.recorded import PointTracks, RecordedSequence
 
 
 class Check(str, Enum):
@@ -68,7 +68,7 @@ LIMITS = {
 
 
 def check_cameras(
-    sequence: Sequence, size: tuple[int, int] | None, limits: Limits
+    sequence: RecordedSequence, size: tuple[int, int] | None, limits: Limits
 ) -> Iterator[Problem]:
     """Time stamps, intrinsics and poses.
 
@@ -156,7 +156,7 @@ def check_maps(
 
 
 def check_tracks(
-    sequence: Sequence, tracks: PointTracks, size: tuple[int, int], limits: Limits
+    sequence: RecordedSequence, tracks: PointTracks, size: tuple[int, int], limits: Limits
 ) -> Iterator[Problem]:
     """Visible points lie in the picture, and static ones where the cameras put them.
 
@@ -181,7 +181,9 @@ def _outside(tracks: PointTracks, index: int, size: tuple[int, int]) -> str | No
     return f"{count} of {len(pixels)} visible points are outside of the picture"
 
 
-def _off_camera(sequence: Sequence, tracks: PointTracks, index: int, limits: Limits) -> str | None:
+def _off_camera(
+    sequence: RecordedSequence, tracks: PointTracks, index: int, limits: Limits
+) -> str | None:
     """Static points of frame 0, projected into this frame."""
     intrinsics = sequence.intrinsics_of(index)
     seen = tracks.visible[index] & ~tracks.moving

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from page4d_cli.core.enums import Dataset, OnBad
 from page4d_cli.core.strict_json import Json, encode
-from page4d_cli.data.sets.recorded import Pinhole, Sequence
+from page4d_cli.data.sets.recorded import Pinhole, RecordedSequence
 from page4d_cli.io.whole.staged_folder import staged_folder, write_summary
 from page4d_cli.io.whole.writing import writing
 from page4d_cli.pipelines.check_data.check import DataReport, SequenceReport, check_data
@@ -51,7 +51,7 @@ def check_data_to(
     """
     with staged_folder(out, SUMMARY_JSON, overwrite=overwrite) as folder:
 
-        def draw(sequence: Sequence, report: SequenceReport) -> None:
+        def draw(sequence: RecordedSequence, report: SequenceReport) -> None:
             write_pictures(folder / report.name, sequence, report.frames)
 
         report = check_data(

@@ -17,7 +17,7 @@ from page4d_cli.data.sets.find import (
     missing_sequences,
     resolve_root,
 )
-from page4d_cli.data.sets.recorded import Sequence
+from page4d_cli.data.sets.recorded import RecordedSequence
 from page4d_cli.pipelines.infer.predict import Progress
 
 
@@ -148,14 +148,14 @@ def _look_at(found: FoundSequence, entry: DatasetEntry) -> SequenceInventory:
     )
 
 
-def _lacking(sequence: Sequence, entry: DatasetEntry) -> Iterator[str]:
+def _lacking(sequence: RecordedSequence, entry: DatasetEntry) -> Iterator[str]:
     if sequence.name in entry.pose_sequences and sequence.T_camera_world is None:
         yield "poses"
     if sequence.name in entry.depth_sequences and sequence.read_depth is None:
         yield "depth"
 
 
-def _require_files(sequence: Sequence) -> None:
+def _require_files(sequence: RecordedSequence) -> None:
     for what, files in (("pictures", sequence.frames), ("depth maps", sequence.depth_files or ())):
         absent = [path for path in files if not path.is_file()]
         if absent:
@@ -164,7 +164,7 @@ def _require_files(sequence: Sequence) -> None:
             )
 
 
-def _require_readable(sequence: Sequence) -> None:
+def _require_readable(sequence: RecordedSequence) -> None:
     """Read the first and the last frame."""
     for index in sorted({0, len(sequence) - 1}):
         height, width = sequence.read_image(index).shape[:2]

@@ -8,8 +8,8 @@ from PIL import Image
 
 from page4d_cli.core.geometry import camera_points_from_depth, world_points_from_depth
 from page4d_cli.core.types import UInt8Array
-from page4d_cli.data.sets.recorded import PointTracks, Sequence
-from page4d_cli.draw.colormaps import colourise, robust_range
+from page4d_cli.data.sets.recorded import PointTracks, RecordedSequence
+from page4d_cli.draw.colormaps import colorise, robust_range
 from page4d_cli.draw.tracks import draw_dots, draw_matches
 from page4d_cli.io.formats.ply import write_ply
 from page4d_cli.io.formats.video import write_video
@@ -19,7 +19,7 @@ TRACKS_IN_PICTURE = 32
 _RATE = 10.0
 
 
-def write_pictures(folder: Path, sequence: Sequence, frames: tuple[int, ...]) -> None:
+def write_pictures(folder: Path, sequence: RecordedSequence, frames: tuple[int, ...]) -> None:
     """Write point clouds, a depth map and, where the data set has them, tracks.
 
     Files: `{first,middle,last}_{world,camera}.ply`, `first_depth.png`, `tracks_first_last.png`,
@@ -43,7 +43,7 @@ def write_pictures(folder: Path, sequence: Sequence, frames: tuple[int, ...]) ->
     if sequence.read_depth is not None:
         depth = sequence.read_depth(frames[0])
         inverse = 1 / np.where(np.isfinite(depth) & (depth > 0), depth, np.nan)
-        _save(folder / "first_depth.png", colourise(inverse, *robust_range([inverse])))
+        _save(folder / "first_depth.png", colorise(inverse, *robust_range([inverse])))
     if sequence.tracks is not None:
         matches = _matches(sequence, sequence.tracks, frames[0], frames[-1])
         _save(folder / "tracks_first_last.png", matches)
@@ -51,7 +51,7 @@ def write_pictures(folder: Path, sequence: Sequence, frames: tuple[int, ...]) ->
         write_video(folder / "tracks.mp4", dots, _RATE)
 
 
-def _write_clouds(folder: Path, name: str, sequence: Sequence, index: int) -> None:
+def _write_clouds(folder: Path, name: str, sequence: RecordedSequence, index: int) -> None:
     intrinsics, poses = sequence.intrinsics_of(index), sequence.T_camera_world
     if sequence.read_depth is None or intrinsics is None:
         return
@@ -68,7 +68,7 @@ def _write_clouds(folder: Path, name: str, sequence: Sequence, index: int) -> No
         write_ply(path, points[drawn].astype(np.float32), image[drawn], about)
 
 
-def _matches(sequence: Sequence, tracks: PointTracks, first: int, last: int) -> UInt8Array:
+def _matches(sequence: RecordedSequence, tracks: PointTracks, first: int, last: int) -> UInt8Array:
     """Some of the points that both frames show; moving ones first, they tell most."""
     both = np.flatnonzero(_drawable(tracks, first) & _drawable(tracks, last))
     order = np.random.default_rng(0).permutation(both)
@@ -86,7 +86,7 @@ def _matches(sequence: Sequence, tracks: PointTracks, first: int, last: int) -> 
 
 
 def _dotted(
-    sequence: Sequence, tracks: PointTracks, frames: tuple[int, ...]
+    sequence: RecordedSequence, tracks: PointTracks, frames: tuple[int, ...]
 ) -> Iterator[UInt8Array]:
     hues = np.arange(len(tracks.moving)) / max(1, len(tracks.moving))
     for index in frames:

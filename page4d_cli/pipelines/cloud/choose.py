@@ -17,7 +17,7 @@ MAX_POINTS = 1_000_000
 SAMPLES_FOR_THRESHOLD = 2_000_000
 
 
-class ColouredFrames(Protocol):
+class ColoredFrames(Protocol):
     """`core.types.Frames`, or pictures whose sizes differ."""
 
     @property
@@ -60,7 +60,7 @@ class Cloud:
 
 
 def choose_cloud(
-    frames: ColouredFrames,
+    frames: ColoredFrames,
     depth: Sequence[Float32Array],
     confidence: Sequence[Float32Array],
     extrinsics: FloatArray,
@@ -149,7 +149,7 @@ def has_usable_focal_length(intrinsics: FloatArray) -> bool:
 
 
 def _usable(
-    frames: ColouredFrames, index: int, depth: Float32Array, confidence: Float32Array
+    frames: ColoredFrames, index: int, depth: Float32Array, confidence: Float32Array
 ) -> NDArray[np.bool_]:
     left, top, right, bottom = frames.infos[index].transform.content
     inside = np.zeros(depth.shape, bool)

@@ -1,13 +1,13 @@
 """Find the run of a sequence among what `page4d infer` wrote."""
 
-from collections.abc import Sequence as Listed
+from collections.abc import Sequence
 from pathlib import Path
 
 from page4d_cli.core.errors import EvaluationError, RunError
 from page4d_cli.io.run.directory import MANIFEST, Run, open_run
 
 
-def require_runs(folder: Path, names: Listed[str]) -> None:
+def require_runs(folder: Path, names: Sequence[str]) -> None:
     """Refuse a place that cannot hold the runs of these sequences.
 
     Args:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from page4d_cli.core.errors import DatasetError
-from page4d_cli.data.sets.recorded import Sequence
+from page4d_cli.data.sets.recorded import RecordedSequence
 
 
 def fingerprint_of_files(paths: Iterable[Path]) -> str:
@@ -24,7 +24,7 @@ def fingerprint_of_files(paths: Iterable[Path]) -> str:
     return digest.hexdigest()[:16]
 
 
-def fingerprint(sequence: Sequence) -> str:
+def fingerprint(sequence: RecordedSequence) -> str:
     """The same of a sequence: its pictures, its maps, and the poses and stamps themselves.
 
     Raises:

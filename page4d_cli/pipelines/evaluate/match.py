@@ -9,7 +9,7 @@ import numpy as np
 from page4d_cli.core.enums import TimestampSource
 from page4d_cli.core.errors import EvaluationError
 from page4d_cli.data.sets.files import count_as_seconds
-from page4d_cli.data.sets.recorded import Sequence
+from page4d_cli.data.sets.recorded import RecordedSequence
 from page4d_cli.io.run.directory import Run
 
 STAMP_TOLERANCE_S = 1e-3
@@ -30,7 +30,7 @@ class Matching:
 
 
 def match_frames(
-    run: Run, sequence: Sequence, wanted: Iterable[int], others: Iterable[str] = ()
+    run: Run, sequence: RecordedSequence, wanted: Iterable[int], others: Iterable[str] = ()
 ) -> Matching:
     """Find the prediction of each frame.
 
@@ -68,7 +68,9 @@ def match_frames(
     )
 
 
-def _by_name(run: Run, sequence: Sequence, wanted: list[int], names: list[str]) -> dict[int, int]:
+def _by_name(
+    run: Run, sequence: RecordedSequence, wanted: list[int], names: list[str]
+) -> dict[int, int]:
     """Index into the run by index into the sequence."""
     row_of = {name: row for row, name in enumerate(names)}
     if len(row_of) < len(names):
@@ -94,7 +96,7 @@ def _by_name(run: Run, sequence: Sequence, wanted: list[int], names: list[str]) 
     return pairs
 
 
-def _by_time(run: Run, sequence: Sequence, wanted: list[int]) -> dict[int, int]:
+def _by_time(run: Run, sequence: RecordedSequence, wanted: list[int]) -> dict[int, int]:
     """The same for a video, whose frames have no names."""
     if not _is_timed(run, sequence):
         raise EvaluationError(
@@ -111,13 +113,13 @@ def _by_time(run: Run, sequence: Sequence, wanted: list[int]) -> dict[int, int]:
     return pairs
 
 
-def _is_timed(run: Run, sequence: Sequence) -> bool:
+def _is_timed(run: Run, sequence: RecordedSequence) -> bool:
     """Whether both know the time of their frames."""
     counted = np.array_equal(sequence.timestamps_s, count_as_seconds(len(sequence)))
     return run.manifest.timestamp_source is not TimestampSource.INDEX and not counted
 
 
-def _require_same_sequence(run: Run, sequence: Sequence, others: Iterable[str]) -> None:
+def _require_same_sequence(run: Run, sequence: RecordedSequence, others: Iterable[str]) -> None:
     folders = set(Path(run.manifest.frames[0].source).parts)
     strangers = folders & set(others) - {sequence.name}
     if strangers and sequence.name not in folders:

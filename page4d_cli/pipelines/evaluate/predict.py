@@ -11,7 +11,7 @@ from page4d_cli.core.errors import OutOfMemoryError, OutputError
 from page4d_cli.core.types import FrameInfo, Frames, PixelTransform
 from page4d_cli.data.clip.frames import load_frames
 from page4d_cli.data.sets.files import count_as_seconds
-from page4d_cli.data.sets.recorded import Sequence
+from page4d_cli.data.sets.recorded import RecordedSequence
 from page4d_cli.eval.protocol import Measure, ScoredDepth
 from page4d_cli.io.run.directory import Run, open_run
 from page4d_cli.model.weights import LoadedModel, image_size_of, load_model
@@ -67,7 +67,7 @@ class Predictor:
     command: tuple[str, ...]
     progress: Progress | None = None
 
-    def predict(self, sequence: Sequence, indices: range, place: Path) -> Run:
+    def predict(self, sequence: RecordedSequence, indices: range, place: Path) -> Run:
         """Predict the frames of a sequence, unless that was done before.
 
         Args:
@@ -85,7 +85,7 @@ class Predictor:
             self._write(frames, place, replace(options, overwrite=True))
         return open_run(place)
 
-    def _run_options(self, sequence: Sequence, indices: range) -> RunOptions:
+    def _run_options(self, sequence: RecordedSequence, indices: range) -> RunOptions:
         options = self.options
         is_pose = options.measure is Measure.POSE
         needs_cameras = options.protocol.scored_depth(options.measure) is ScoredDepth.WORLD_Z
@@ -104,7 +104,7 @@ class Predictor:
             },
         )
 
-    def _load(self, sequence: Sequence, indices: range) -> Frames:
+    def _load(self, sequence: RecordedSequence, indices: range) -> Frames:
         """The pictures as the protocol fits them, with the data set's time stamps."""
         stretches = self.options.protocol.stretches
         frames = load_frames(
@@ -144,7 +144,7 @@ class Predictor:
         write_run_by(one_by_one, model, frames, place, options, progress=self.progress)
 
 
-def _fit_of(sequence: Sequence, index: int) -> Fit:
+def _fit_of(sequence: RecordedSequence, index: int) -> Fit:
     """Padding for portraits: the network was trained on pictures of its full width."""
     height, width = sequence.read_image(index).shape[:2]
     return Fit.PAD if height > width else Fit.KEEP

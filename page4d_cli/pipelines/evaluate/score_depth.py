@@ -12,8 +12,8 @@ from page4d_cli.core.enums import Align, Resolution
 from page4d_cli.core.errors import EvaluationError
 from page4d_cli.core.geometry import FloatArray, world_points_from_depth
 from page4d_cli.core.types import Float32Array, UInt8Array
-from page4d_cli.data.sets.recorded import Sequence
-from page4d_cli.draw.colormaps import colourise, robust_range
+from page4d_cli.data.sets.recorded import RecordedSequence
+from page4d_cli.draw.colormaps import colorise, robust_range
 from page4d_cli.eval.depth import DepthMetrics, average_metrics, score_depth
 from page4d_cli.eval.depth_pixels import DepthPair, is_valid
 from page4d_cli.eval.protocol import Measure, ScoredDepth, depth_limits
@@ -45,7 +45,7 @@ class DepthScoring:
     """The predicted and true depth of a sequence's matched frames."""
 
     run: Run
-    sequence: Sequence
+    sequence: RecordedSequence
     matching: Matching
     options: EvaluationOptions
     progress: Progress | None = None
@@ -194,7 +194,7 @@ class DepthScoring:
 
 def _picture(depth: Float32Array, near: float, far: float) -> UInt8Array:
     """Inverse depth as colours, near being bright."""
-    return colourise(1 / np.maximum(depth, near), 1 / far, 1 / near)
+    return colorise(1 / np.maximum(depth, near), 1 / far, 1 / near)
 
 
 def _seen(frame: FrameRecord, map_: FloatArray) -> tuple[slice, slice]:

@@ -8,7 +8,7 @@ from page4d_cli.core.enums import Resolution
 from page4d_cli.core.errors import EvaluationError
 from page4d_cli.core.geometry import invert_rigid
 from page4d_cli.core.types import Float64Array
-from page4d_cli.data.sets.recorded import Sequence
+from page4d_cli.data.sets.recorded import RecordedSequence
 from page4d_cli.eval.pose import PoseScore, Trajectory, score_poses
 from page4d_cli.eval.protocol import Protocol
 from page4d_cli.io.formats.trajectory import write_tum
@@ -19,7 +19,7 @@ from page4d_cli.pipelines.evaluate.score_trajectory import save_trajectory_plot
 
 
 def score_run_poses(
-    run: Run, sequence: Sequence, matching: Matching, protocol: Protocol
+    run: Run, sequence: RecordedSequence, matching: Matching, protocol: Protocol
 ) -> PoseScore:
     """Score the cameras of matched frames.
 
@@ -42,7 +42,7 @@ def predicted_poses(run: Run, matching: Matching) -> Float64Array:
 
 
 def write_pose_files(
-    folder: Path, run: Run, sequence: Sequence, matching: Matching, score: PoseScore
+    folder: Path, run: Run, sequence: RecordedSequence, matching: Matching, score: PoseScore
 ) -> None:
     """Write a sequence's files by the names that the original gives them.
 
@@ -89,7 +89,7 @@ def _intrinsics_in_source(run: Run, matching: Matching) -> Float64Array:
     return np.stack([transform.intrinsics_to_source(k) for transform, k in both])
 
 
-def _true_poses(sequence: Sequence, protocol: Protocol) -> Float64Array:
+def _true_poses(sequence: RecordedSequence, protocol: Protocol) -> Float64Array:
     if protocol.recorded_poses and sequence.T_world_recorded is not None:
         return sequence.T_world_recorded
     if sequence.T_camera_world is None:

@@ -11,7 +11,7 @@ from page4d_cli.core.errors import (
     OutOfMemoryError,
     RunError,
 )
-from page4d_cli.data.sets.recorded import Sequence
+from page4d_cli.data.sets.recorded import RecordedSequence
 from page4d_cli.eval.protocol import Measure
 from page4d_cli.io.run.directory import Run
 from page4d_cli.io.whole.writing import writing
@@ -69,7 +69,7 @@ class SequenceScorer:
         else:
             run = self.predictor.predict(sequence, indices, self.out / RUNS / chosen.name)
         matching = match_frames(run, sequence, indices, self.choice.all_names)
-        by_measure: Callable[[Run, Sequence, Matching], SequenceResult] = (
+        by_measure: Callable[[Run, RecordedSequence, Matching], SequenceResult] = (
             self._poses if options.measure is Measure.POSE else self._depth
         )
         result = by_measure(run, sequence, matching)
@@ -88,7 +88,7 @@ class SequenceScorer:
             notes.append(f"pictures were not stretched to a square, as in {protocol.name.value}")
         return notes
 
-    def _poses(self, run: Run, sequence: Sequence, matching: Matching) -> SequenceResult:
+    def _poses(self, run: Run, sequence: RecordedSequence, matching: Matching) -> SequenceResult:
         from page4d_cli.pipelines.evaluate import score_pose  # evo: seconds to import
 
         score = score_pose.score_run_poses(run, sequence, matching, self.options.protocol)
@@ -104,7 +104,7 @@ class SequenceScorer:
             fits={SIM3: {"scale": score.scale}},
         )
 
-    def _depth(self, run: Run, sequence: Sequence, matching: Matching) -> SequenceResult:
+    def _depth(self, run: Run, sequence: RecordedSequence, matching: Matching) -> SequenceResult:
         scoring = DepthScoring(run, sequence, matching, self.options, self.progress)
         outcome = scoring.score()
         folder = self.out / sequence.name

@@ -15,7 +15,7 @@ from page4d_cli.core.resample import to_source_pixels
 from page4d_cli.core.strict_json import Json
 from page4d_cli.core.types import Float32Array
 from page4d_cli.core.wording import counted
-from page4d_cli.draw.colormaps import colourise
+from page4d_cli.draw.colormaps import colorise
 from page4d_cli.io.formats.colmap import write_colmap_binary, write_colmap_text
 from page4d_cli.io.formats.depth_png import scale_for, write_depth_png
 from page4d_cli.io.formats.glb import write_glb
@@ -99,7 +99,7 @@ def _write_glb(job: Job) -> dict[str, Json]:
     sizes = np.array([info.transform.size for info in job.clip.infos], np.float64)
     path = job.folder.path("glb", "scene.glb")
     cloud, clip = job.cloud, job.clip
-    by_age = colourise(np.linspace(0, 1, len(clip))[None], 0.0, 1.0, "viridis")[0]
+    by_age = colorise(np.linspace(0, 1, len(clip))[None], 0.0, 1.0, "viridis")[0]
     write_glb(path, cloud.points, cloud.colors, clip.extrinsics, clip.intrinsics, sizes, by_age)
     return {"points": len(cloud.points), "cameras": len(clip)}
 

@@ -92,7 +92,7 @@ class FeatureFiles:
 
     def _write_maps(self, name: str, maps: Float32Array) -> None:
         size = _size(maps, self._options.scale)
-        cmap = self._options.colour_map
+        cmap = self._options.color_map
         clip_ranges = ranges_of_clip(maps)
         # The original scales every picture by itself; principal components have one basis for the
         # clip, and so one scale.
@@ -151,7 +151,7 @@ def write_sheets(
 
     def cell(index: int, layer: int, kind: FeatureKind) -> Cell:
         pictures = [
-            draw_map(each.maps[layer][kind][index], size, options.colour_map, of[layer, kind])
+            draw_map(each.maps[layer][kind][index], size, options.color_map, of[layer, kind])
             for each, of in zip(networks, ranges, strict=True)
         ]
         return Cell(f"layer {layer}", pictures)

@@ -49,7 +49,7 @@ class FeatureOptions:
             self._require_cmap(self.cmap)
 
     @property
-    def colour_map(self) -> str:
+    def color_map(self) -> str:
         """The colour map of what is one number a patch."""
         return self.cmap or DEFAULT_CMAP
 

@@ -182,7 +182,7 @@ def _summary(
         "layers": models[0]["layers"],
         "kinds": [kind.value for kind in options.kinds],
         "reduction": options.reduction.value,
-        "cmap": None if options.reduction is Reduction.PCA else options.colour_map,
+        "cmap": None if options.reduction is Reduction.PCA else options.color_map,
         "scale": options.scale,
         "network_size": list(frames.size),
         "frames": [

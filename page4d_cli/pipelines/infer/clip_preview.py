@@ -7,7 +7,7 @@ import numpy as np
 
 from page4d_cli.core.enums import TimestampSource
 from page4d_cli.core.types import Float32Array, FrameInfo, UInt8Array
-from page4d_cli.draw.color_scale import ColourScale, confidence_scale, depth_scale
+from page4d_cli.draw.color_scale import ColorScale, confidence_scale, depth_scale
 from page4d_cli.draw.colormaps import robust_range
 from page4d_cli.draw.preview import MapPane, preview_frames
 from page4d_cli.io.formats.video import write_video
@@ -63,7 +63,7 @@ def playback_rate(infos: Sequence[FrameInfo], timestamp_source: TimestampSource)
 def _pane(
     maps: Sequence[Float32Array],
     infos: Sequence[FrameInfo],
-    scale: Callable[[float, float], ColourScale],
+    scale: Callable[[float, float], ColorScale],
 ) -> MapPane:
     contents = (_content(map_, info) for map_, info in zip(maps, infos, strict=True))
     return MapPane(scale(*robust_range(contents)), _without_padding(maps, infos))

@@ -15,7 +15,7 @@ from page4d_cli.core.types import PixelTransform, UInt8Array
 from page4d_cli.data.clip.images import read_image
 from page4d_cli.data.clip.preprocess import WHITE
 from page4d_cli.data.clip.video import VideoFrame, iter_frames
-from page4d_cli.draw.preview import colour_picture
+from page4d_cli.draw.preview import color_picture
 from page4d_cli.io.run.directory import PREVIEW, Run
 
 _GREY = 128
@@ -148,7 +148,7 @@ def _preview_panes(run: Run, indices: Sequence[int]) -> list[UInt8Array]:
     path = run.directory / PREVIEW
     frames = _video_pictures(path, indices)
     try:
-        return [colour_picture(frame, *run.manifest.network_size) for frame in frames]
+        return [color_picture(frame, *run.manifest.network_size) for frame in frames]
     except ValueError as error:
         raise FramesError(f"{path}: {error}") from error
 

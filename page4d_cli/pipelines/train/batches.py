@@ -119,9 +119,9 @@ def _batch(
     config: TrainConfig, plans: Sequence[ClipPlan], clips: Sequence[Clip], *, augmented: bool
 ) -> Batch:
     images = [clip.images for clip in clips]
-    if augmented and config.colour is not None:
+    if augmented and config.color is not None:
         images = [
-            augment_clip(each, config.colour, torch.Generator().manual_seed(plan.seed))
+            augment_clip(each, config.color, torch.Generator().manual_seed(plan.seed))
             for each, plan in zip(images, plans, strict=True)
         ]
     depth = torch.stack([clip.depth for clip in clips])

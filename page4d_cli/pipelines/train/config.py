@@ -15,7 +15,7 @@ from page4d_cli.core.errors import InputError
 from page4d_cli.core.strict_json import MistypedError, decode, encode
 from page4d_cli.model.config import ModelConfig
 from page4d_cli.pipelines.train.data_options import DataOptions
-from page4d_cli.train.augment import ColourOptions
+from page4d_cli.train.augment import ColorOptions
 from page4d_cli.train.losses.absolute_pose import AbsolutePoseOptions
 from page4d_cli.train.losses.options import LossOptions
 from page4d_cli.train.parameters import ClipOptions, GroupOptions
@@ -43,7 +43,7 @@ class TrainConfig:
     on_bad: OnBad = OnBad.STOP
     """What to do about a file on disk that cannot be read; skip puts another clip in its place."""
     batch: BatchOptions = field(default_factory=BatchOptions)
-    colour: ColourOptions | None = field(default_factory=ColourOptions)
+    color: ColorOptions | None = field(default_factory=ColorOptions)
     """None leaves the colours alone."""
     mask: MaskSchedule = field(default_factory=lambda: MaskSchedule(0, 0))
     loss: LossOptions = field(default_factory=LossOptions)

@@ -13,7 +13,7 @@ from page4d_cli.core.errors import DatasetError, FramesError, InputError
 from page4d_cli.core.geometry import as_homogeneous, invert_rigid
 from page4d_cli.core.types import Float64Array
 from page4d_cli.data.sets.find import find_sequences, read_sequence
-from page4d_cli.data.sets.recorded import Pinhole, Sequence
+from page4d_cli.data.sets.recorded import Pinhole, RecordedSequence
 from page4d_cli.pipelines.train.clip import Clip
 from page4d_cli.pipelines.train.data_options import DatasetOptions
 from page4d_cli.train.crop import View, fit_view
@@ -121,7 +121,7 @@ def open_disk_data(options: DatasetOptions, on_bad: OnBad) -> DiskData:
 
 
 @lru_cache(maxsize=1024)
-def open_sequence(kind: Dataset, folder: Path, pinhole: Pinhole | None) -> Sequence:
+def open_sequence(kind: Dataset, folder: Path, pinhole: Pinhole | None) -> RecordedSequence:
     """Read what a sequence says about itself; pictures and maps are read later.
 
     It is found again by its folder, because a `FoundSequence` cannot be sent to another process.
@@ -188,7 +188,7 @@ def read_clip(
 
 
 def _read_view(
-    sequence: Sequence,
+    sequence: RecordedSequence,
     options: DatasetOptions,
     index: int,
     size: tuple[int, int],
@@ -214,7 +214,7 @@ def _read_view(
         raise DatasetError(f"{where}: {error}") from error
 
 
-def _posed_frames(sequence: Sequence, name: str) -> list[int]:
+def _posed_frames(sequence: RecordedSequence, name: str) -> list[int]:
     """Frames whose camera is known."""
     finite = np.isfinite(_poses(sequence)).all(axis=(1, 2))
     if not finite.any():
@@ -222,7 +222,7 @@ def _posed_frames(sequence: Sequence, name: str) -> list[int]:
     return [int(index) for index in np.flatnonzero(finite)]
 
 
-def _poses(sequence: Sequence) -> Float64Array:
+def _poses(sequence: RecordedSequence) -> Float64Array:
     assert sequence.T_camera_world is not None  # `open_sequence` looked
     return sequence.T_camera_world.astype(np.float64)
 

@@ -12,7 +12,7 @@ from PIL import Image
 from page4d_cli.core.enums import Part, Save, TimestampSource
 from page4d_cli.core.errors import InputError, NothingLeftError, RunError
 from page4d_cli.core.types import Float32Array, UInt8Array
-from page4d_cli.draw.color_scale import ColourScale, depth_scale
+from page4d_cli.draw.color_scale import ColorScale, depth_scale
 from page4d_cli.draw.colormaps import robust_range
 from page4d_cli.io.formats.view_scene import LEVELS, ViewCamera, ViewScene
 from page4d_cli.io.run.directory import Run
@@ -162,7 +162,7 @@ def _levels(shares: NDArray[np.floating]) -> UInt8Array:
     return np.asarray(np.rint(shares * LEVELS), np.uint8)
 
 
-def _camera(clip: RunClip, index: int, scale: ColourScale) -> ViewCamera:
+def _camera(clip: RunClip, index: int, scale: ColorScale) -> ViewCamera:
     info = clip.infos[index]
     side = _picture_side(len(clip))
     label = f"frame {info.index}"

@@ -3,13 +3,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from page4d_cli.data.sets.recorded import Sequence
+from page4d_cli.data.sets.recorded import RecordedSequence
 
 TWO = (Path("a.png"), Path("b.png"))
 
 
 def sequence(**known):
-    return Sequence("two", TWO, np.array([0.0, 1.0]), **known)
+    return RecordedSequence("two", TWO, np.array([0.0, 1.0]), **known)
 
 
 def test_the_worst_offset_is_that_of_either_clock():

@@ -114,7 +114,7 @@ def test_static_points_reproject_into_every_other_frame(scenes, clips):
     assert checked > 100_000
 
 
-def test_colour_belongs_to_the_surface(scenes):
+def test_color_belongs_to_the_surface(scenes):
     """Where a static point is seen twice from about as far, its colours agree."""
     size = (320, 240)
     clips = render(scenes, TIMES_S[:, :2], size)

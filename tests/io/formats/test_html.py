@@ -206,8 +206,8 @@ def test_the_current_camera_shows_its_picture(scene, tmp_path):
             """Of green and blue pixels, below the panels."""
             page.wait_for_timeout(400)
             shot = screenshot(page, path)[465:635]
-            colours = ([0, 255, 0], [0, 0, 255])
-            return [float((np.abs(shot - colour).max(-1) < 24).mean()) for colour in colours]
+            colors = ([0, 255, 0], [0, 0, 255])
+            return [float((np.abs(shot - color).max(-1) < 24).mean()) for color in colors]
 
         green, blue = shares(tmp_path / "picture.png")
         assert 0.01 < green < 0.2 and blue == 0

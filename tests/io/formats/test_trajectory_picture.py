@@ -24,10 +24,10 @@ def draw(path, poses):
     return np.asarray(Image.open(path).convert("RGB")).astype(int)
 
 
-def dots(picture, colour, half):
+def dots(picture, color, half):
     """Middle (x, y), in shares of the picture, of the pixels of a colour in one of the halves."""
     width = picture.shape[1]
-    rows, columns = np.nonzero(np.abs(picture - colour).max(-1) < 25)
+    rows, columns = np.nonzero(np.abs(picture - color).max(-1) < 25)
     mine = (columns < width // 2) if half == "above" else (columns >= width // 2)
     mine &= columns < 0.92 * width  # without the colour bar
     return columns[mine].mean() / width, rows[mine].mean() / len(picture)

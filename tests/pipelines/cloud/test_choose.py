@@ -31,13 +31,13 @@ def scene():
     return Frames(images, infos, TimestampSource.INDEX), depth, confidence
 
 
-def test_every_point_lies_on_the_pixel_whose_colour_it_has(scene):
+def test_every_point_lies_on_the_pixel_whose_color_it_has(scene):
     frames, depth, confidence = scene
     cloud = choose_cloud(frames, depth, confidence, EXTRINSICS, INTRINSICS)
     pixel_of = {tuple(c): i for i, c in enumerate(frames.images.reshape(-1, 3))}
     assert len(cloud.points) > 500
-    for point, colour in zip(cloud.points, cloud.colors, strict=True):
-        frame, rest = divmod(pixel_of[tuple(colour)], SIZE[0] * SIZE[1])
+    for point, color in zip(cloud.points, cloud.colors, strict=True):
+        frame, rest = divmod(pixel_of[tuple(color)], SIZE[0] * SIZE[1])
         v, u = divmod(rest, SIZE[1])
         pixel, z = project(point[None].astype(float), INTRINSICS[frame], EXTRINSICS[frame])
         np.testing.assert_allclose(pixel[0], (u, v), atol=1e-4)

@@ -46,7 +46,7 @@ def source_picture(scene, index):
     return np.asarray(Image.open(scene.run.manifest.frames[index].source)).astype(int)
 
 
-def assert_colours_are_seen(scene, points, colors, *, share=0.9, atol=40):
+def assert_colors_are_seen(scene, points, colors, *, share=0.9, atol=40):
     """Most points, carried into frame 0 by hand, fall on source pixels of their colour."""
     extrinsics = scene.run.extrinsics()[0]
     info = scene.run.manifest.frames[0].to_info((42, 56))
@@ -64,7 +64,7 @@ def assert_colours_are_seen(scene, points, colors, *, share=0.9, atol=40):
 
 def test_ply(scene, export):
     cloud = trimesh.load(export("ply", frames=slice(0, 1)) / "cloud.ply")
-    assert_colours_are_seen(scene, cloud.vertices, cloud.colors[:, :3], share=0.98, atol=20)
+    assert_colors_are_seen(scene, cloud.vertices, cloud.colors[:, :3], share=0.98, atol=20)
 
 
 def test_glb_holds_the_points_and_a_frustum_with_every_cameras_field_of_view(scene, export):
@@ -73,7 +73,7 @@ def test_glb_holds_the_points_and_a_frustum_with_every_cameras_field_of_view(sce
     frusta = [g for g in loaded.geometry.values() if isinstance(g, trimesh.path.Path3D)]
     assert len(clouds) == 1 and len(frusta) == 2
     points = clouds[0].vertices @ OPENGL
-    assert_colours_are_seen(scene, points, clouds[0].colors[:, :3], share=0.7)
+    assert_colors_are_seen(scene, points, clouds[0].colors[:, :3], share=0.7)
     centre = invert_rigid(scene.run.extrinsics()[1].astype(float))[:, 3]
     corners = np.unique(frusta[1].vertices.round(6), axis=0) @ OPENGL
     is_centre = np.linalg.norm(corners - centre, axis=1) < 1e-4
@@ -98,16 +98,16 @@ def test_colmap_observations_are_the_source_pixels_that_show_the_points(scene, e
     model.update_point_3d_errors()
     assert model.compute_mean_reprojection_error() < 1e-3
     assert model.compute_mean_track_length() > 2
-    colours_agree = []
+    colors_agree = []
     for image in model.images.values():
         index = image.image_id - 1
         picture = source_picture(scene, index)
         assert (image.camera.width, image.camera.height) == picture.shape[1::-1]
         for seen in list(image.points2D)[::7]:
             column, row = np.floor(seen.xy).astype(int)
-            colour = model.points3D[seen.point3D_id].color.astype(int)
-            colours_agree.append(np.abs(picture[row, column] - colour).max() <= 40)
-    assert len(colours_agree) > 500 and np.mean(colours_agree) > 0.9
+            color = model.points3D[seen.point3D_id].color.astype(int)
+            colors_agree.append(np.abs(picture[row, column] - color).max() <= 40)
+    assert len(colors_agree) > 500 and np.mean(colors_agree) > 0.9
 
 
 def test_a_bundle_adjuster_finds_a_disturbed_camera_back(export):
@@ -221,13 +221,13 @@ def test_rrd_holds_cameras_and_the_points_of_each_frame(scene, export):
         np.array(row.as_py()) for batch in tables["/world/points"] for row in batch.column(column)
     ]
     assert len(positions) == FRAMES
-    colours = [
+    colors = [
         np.array(row.as_py(), np.uint32)
         for batch in tables["/world/points"]
         for row in batch.column("Points3D:colors")
     ]
-    rgb = np.stack([colours[0] >> 24, colours[0] >> 16 & 255, colours[0] >> 8 & 255], -1)
-    assert_colours_are_seen(scene, positions[0], rgb, share=0.98, atol=20)
+    rgb = np.stack([colors[0] >> 24, colors[0] >> 16 & 255, colors[0] >> 8 & 255], -1)
+    assert_colors_are_seen(scene, positions[0], rgb, share=0.98, atol=20)
 
 
 DETERMINISTIC = [each.value for each in ExportFormat if each is not ExportFormat.RRD]

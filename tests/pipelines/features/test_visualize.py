@@ -179,12 +179,12 @@ def test_the_two_networks_are_never_in_memory_together(pictures, weights, tmp_pa
 
 def test_a_page_shows_all_layers_of_both_networks(pictures, weights, tmp_path, monkeypatch):
     """Every picture is drawn in a colour of its own, and all colours are on the page."""
-    colours = {}
+    colors = {}
 
     def draw_flat(map_, size, *_):
         key = map_.tobytes()
-        colours.setdefault(key, (255, 50 + 5 * len(colours), 255))
-        return np.full((size[1], size[0], 3), colours[key], np.uint8)
+        colors.setdefault(key, (255, 50 + 5 * len(colors), 255))
+        return np.full((size[1], size[0], 3), colors[key], np.uint8)
 
     monkeypatch.setattr(files, "draw_map", draw_flat)
     one = ModelChoice(weights["mask"], device="cpu")
@@ -193,11 +193,11 @@ def test_a_page_shows_all_layers_of_both_networks(pictures, weights, tmp_path, m
     first = str(Path(pictures) / "0.png")
     visualize_features([first], tmp_path / "f", model=one, compare=other, options=options)
     with Image.open(tmp_path / "f" / "0_comparison.png") as page:
-        seen = {tuple(colour) for colour in np.asarray(page).reshape(-1, 3)}
-    assert len(colours) == 4 * 2 * 2 and set(colours.values()) <= seen
+        seen = {tuple(color) for color in np.asarray(page).reshape(-1, 3)}
+    assert len(colors) == 4 * 2 * 2 and set(colors.values()) <= seen
     with Image.open(tmp_path / "f" / "0_sheet.png") as page:
-        seen = {tuple(colour) for colour in np.asarray(page).reshape(-1, 3)}
-    assert len(set(colours.values()) & seen) == 4 * 2
+        seen = {tuple(color) for color in np.asarray(page).reshape(-1, 3)}
+    assert len(set(colors.values()) & seen) == 4 * 2
 
 
 def test_a_video_has_every_frame(pictures, weights, tmp_path):

@@ -4,7 +4,7 @@ import pytest
 
 from page4d_cli.core.enums import TimestampSource
 from page4d_cli.core.types import FrameInfo, PixelTransform
-from page4d_cli.draw.colormaps import NON_FINITE_RGB, colourise
+from page4d_cli.draw.colormaps import NON_FINITE_RGB, colorise
 from page4d_cli.pipelines.infer.clip_preview import write_clip_preview
 
 SIDE = 320
@@ -33,7 +33,7 @@ def test_one_scale_holds_for_all_frames(tmp_path):
     depth[1], depth[2] = 2, 4
     depth[:, 0, :8] = 1e6  # the percentiles leave out what few pixels say
     pictures, _ = preview(tmp_path / "p.mp4", depth, infos([0, 0.1, 0.2]))
-    expected = colourise(1 / np.array([[1.0, 2.0, 4.0]]), 1 / 4, 1)[0].astype(int)
+    expected = colorise(1 / np.array([[1.0, 2.0, 4.0]]), 1 / 4, 1)[0].astype(int)
     assert np.abs(pictures[:, 160, SIDE + 160] - expected).max() < 12
 
 
@@ -45,12 +45,12 @@ def test_padding_is_blank_and_sets_no_scale(tmp_path):
         tmp_path / "p.mp4", depth, infos([0], (80, 0, 240, SIDE)), confidence=confidence
     )
     row = pictures[0, 160]
-    near, far = colourise(1 / np.array([[1.0, 2.0]]), 0.5, 1)[0].astype(int)
-    unsure, sure = colourise(np.array([[0.0, 1.0]]), 0, 1, "viridis")[0].astype(int)
-    for column, colour in ((40, NON_FINITE_RGB), (120, near), (200, far), (280, NON_FINITE_RGB)):
-        assert np.abs(row[SIDE + column] - colour).max() < 12
-    for column, colour in ((40, NON_FINITE_RGB), (120, unsure), (200, sure), (280, NON_FINITE_RGB)):
-        assert np.abs(row[2 * SIDE + column] - colour).max() < 12
+    near, far = colorise(1 / np.array([[1.0, 2.0]]), 0.5, 1)[0].astype(int)
+    unsure, sure = colorise(np.array([[0.0, 1.0]]), 0, 1, "viridis")[0].astype(int)
+    for column, color in ((40, NON_FINITE_RGB), (120, near), (200, far), (280, NON_FINITE_RGB)):
+        assert np.abs(row[SIDE + column] - color).max() < 12
+    for column, color in ((40, NON_FINITE_RGB), (120, unsure), (200, sure), (280, NON_FINITE_RGB)):
+        assert np.abs(row[2 * SIDE + column] - color).max() < 12
     assert (depth[:, :, :80] == 100).all()  # the caller's maps are left alone
 
 

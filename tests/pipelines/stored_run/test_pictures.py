@@ -102,7 +102,7 @@ def test_namesakes_here_are_never_taken_for_a_folder_that_is_gone(made, tmp_path
         assert source_paths(run) == [tmp_path / "gone/frames" / f"00000{i}.png" for i in range(2)]
 
 
-def test_maps_of_source_size_have_the_sources_colours(made):
+def test_maps_of_source_size_have_the_sources_colors(made):
     manifest = replace(made.run.manifest, resolution=Resolution.SOURCE)
     pictures, _ = map_pictures(Run(made.run.directory, manifest), [1])
     expected = np.asarray(Image.open(manifest.frames[1].source))

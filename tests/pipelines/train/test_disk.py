@@ -197,7 +197,7 @@ def test_data_that_cannot_be_used_is_refused_before_anything_starts(
     assert not (tmp_path / "run").exists()
 
 
-def test_colours_change_in_training_only(scenes):
+def test_colors_change_in_training_only(scenes):
     configuration = config(scenes)
     mixture = open_mixture(configuration.data, OnBad.STOP)
     plans = mixture.validation_clips()["synthetic"][:2]

@@ -37,7 +37,7 @@ def of_frame(scene, index):
 
 
 @pytest.mark.parametrize("index", range(FRAMES))
-def test_points_lie_behind_their_pixels_and_have_their_colours(made, scene, index):
+def test_points_lie_behind_their_pixels_and_have_their_colors(made, scene, index):
     camera, chosen = scene.cameras[index], of_frame(scene, index)
     pixels, depth = project(
         scene.points[chosen].astype(float), camera.intrinsics, camera.T_camera_world
