@@ -137,7 +137,7 @@ def export(
     chosen, which = shared.parse_members("--format", formats, ExportFormat), parse_frames(frames)
     part = shared.choose_part(static_only, moving_only)
 
-    from page4d_cli.pipelines.export.cloud import CloudOptions
+    from page4d_cli.pipelines.cloud.of_run import CloudOptions
     from page4d_cli.pipelines.export.export import ExportOptions, export_run
 
     cloud = CloudOptions(min_conf_percentile, voxel, outliers, max_points)

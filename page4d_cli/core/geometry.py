@@ -153,3 +153,8 @@ def project(
         normalised = camera_points / depth[..., None]
     pixels = normalised @ np.swapaxes(intrinsics, -1, -2)
     return pixels[..., :2], depth
+
+
+def has_usable_focal_length(intrinsics: FloatArray) -> bool:
+    """Whether K (3, 3) is a camera: a field of view of 0 or beyond π gives none."""
+    return bool(np.isfinite(intrinsics).all() and (np.diagonal(intrinsics) > 0).all())

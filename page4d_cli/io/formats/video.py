@@ -1,6 +1,6 @@
 """Pictures to a video that browsers and editors play."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from itertools import chain
 from math import isfinite
@@ -8,9 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from page4d_cli.core.types import UInt8Array
+from page4d_cli.core.enums import TimestampSource
+from page4d_cli.core.types import FrameInfo, UInt8Array
 from page4d_cli.io.whole.writing import writing
 
+RATE_WITHOUT_TIME = 10.0
+RATE_LIMITS = (1.0, 60.0)
 _BT601 = 6  # "smpte170m" of H.273: the matrix by which PyAV turns RGB into YUV
 
 
@@ -31,6 +34,14 @@ def write_video(path: Path, frames: Iterable[UInt8Array], frame_rate: float) -> 
         raise ValueError(f"frame_rate is {frame_rate}, expected a positive number")
     with writing(path):
         _encode(path, frames, Fraction(frame_rate).limit_denominator(100_000))
+
+
+def playback_rate(infos: Sequence[FrameInfo], timestamp_source: TimestampSource) -> float:
+    """Frames a second of a clip, within what players show well."""
+    if timestamp_source is TimestampSource.INDEX or len(infos) < 2:
+        return RATE_WITHOUT_TIME
+    period_s = float(np.median(np.diff([info.timestamp_s for info in infos])))
+    return float(np.clip(1 / max(period_s, 1e-6), *RATE_LIMITS))
 
 
 def _encode(path: Path, frames: Iterable[UInt8Array], rate: Fraction) -> None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from page4d_cli.core.enums import Dataset, OnBad
 from page4d_cli.core.errors import DatasetError, FramesError, InputError
+from page4d_cli.core.progress import Progress
 from page4d_cli.data.sets.find import find_sequences
 from page4d_cli.data.sets.recorded import Pinhole, RecordedSequence
 from page4d_cli.pipelines.check_data.checks import (
@@ -22,7 +23,6 @@ from page4d_cli.pipelines.check_data.checks import (
     check_tracks,
 )
 from page4d_cli.pipelines.check_data.depth_consistency import DepthConsistency, View
-from page4d_cli.pipelines.infer.predict import Progress
 
 _UNREADABLE = (DatasetError, FramesError)
 

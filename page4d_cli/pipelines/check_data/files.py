@@ -12,13 +12,13 @@ import csv
 from pathlib import Path
 
 from page4d_cli.core.enums import Dataset, OnBad
+from page4d_cli.core.progress import Progress
 from page4d_cli.core.strict_json import Json, encode
 from page4d_cli.data.sets.recorded import Pinhole, RecordedSequence
 from page4d_cli.io.whole.staged_folder import staged_folder, write_summary
 from page4d_cli.io.whole.writing import writing
 from page4d_cli.pipelines.check_data.check import DataReport, SequenceReport, check_data
 from page4d_cli.pipelines.check_data.pictures import write_pictures
-from page4d_cli.pipelines.infer.predict import Progress
 
 SUMMARY_JSON, SUMMARY_CSV = "summary.json", "summary.csv"
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from page4d_cli.core.enums import Dataset
 from page4d_cli.core.errors import DatasetError, FramesError
+from page4d_cli.core.progress import Progress
 from page4d_cli.data.sets.catalogue import DATASETS, DatasetEntry
 from page4d_cli.data.sets.find import (
     FoundSequence,
@@ -18,7 +19,6 @@ from page4d_cli.data.sets.find import (
     resolve_root,
 )
 from page4d_cli.data.sets.recorded import RecordedSequence
-from page4d_cli.pipelines.infer.predict import Progress
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from page4d_cli.core.geometry import FloatArray, world_points_from_depth
+from page4d_cli.core.geometry import FloatArray, has_usable_focal_length, world_points_from_depth
 from page4d_cli.core.types import Float32Array, FrameInfo, UInt8Array
 
 CONFIDENCE_PERCENTILE = 30.0
@@ -141,11 +141,6 @@ def at_most(cloud: Cloud, max_points: int) -> Cloud:
         return cloud
     chosen = np.random.default_rng(0).choice(count, max_points, replace=False, shuffle=False)
     return cloud.take(np.sort(chosen))
-
-
-def has_usable_focal_length(intrinsics: FloatArray) -> bool:
-    """Whether K (3, 3) is a camera: a field of view of 0 or beyond π gives none."""
-    return bool(np.isfinite(intrinsics).all() and (np.diagonal(intrinsics) > 0).all())
 
 
 def _usable(

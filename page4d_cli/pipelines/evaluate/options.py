@@ -6,12 +6,12 @@ from pathlib import Path
 
 from page4d_cli.core.enums import Align, Dataset, ProtocolName
 from page4d_cli.core.errors import InputError
+from page4d_cli.core.progress import Progress
 from page4d_cli.core.strict_json import Json
 from page4d_cli.eval.protocol import PROTOCOLS, Measure, Protocol
 from page4d_cli.model.named_weights import WEIGHTS
 from page4d_cli.model.weights import LoadedModel
 from page4d_cli.pipelines.evaluate.results import SequenceResult
-from page4d_cli.pipelines.infer.predict import Progress
 from page4d_cli.pipelines.infer.scenes import ModelChoice
 
 

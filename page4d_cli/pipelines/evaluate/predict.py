@@ -8,6 +8,7 @@ from PIL import Image
 
 from page4d_cli.core.enums import Fit, Head, Save, TimestampSource
 from page4d_cli.core.errors import OutOfMemoryError, OutputError
+from page4d_cli.core.progress import Progress
 from page4d_cli.core.types import FrameInfo, Frames, PixelTransform
 from page4d_cli.data.clip.frames import load_frames
 from page4d_cli.data.sets.files import count_as_seconds
@@ -21,7 +22,7 @@ from page4d_cli.pipelines.evaluate.options import (
     EvaluationOptions,
     identity_of,
 )
-from page4d_cli.pipelines.infer.predict import Progress, dense_chunks, encode_clip
+from page4d_cli.pipelines.infer.predict import dense_chunks, encode_clip
 from page4d_cli.pipelines.infer.resume import kept_run
 from page4d_cli.pipelines.infer.run import RunOptions, write_run, write_run_by
 from page4d_cli.pipelines.infer.run_files import RunFiles

@@ -11,6 +11,7 @@ from PIL import Image
 from page4d_cli.core.enums import Align, Resolution
 from page4d_cli.core.errors import EvaluationError
 from page4d_cli.core.geometry import FloatArray, world_points_from_depth
+from page4d_cli.core.progress import Progress
 from page4d_cli.core.types import Float32Array, UInt8Array
 from page4d_cli.data.sets.recorded import RecordedSequence
 from page4d_cli.draw.colormaps import colorise, robust_range
@@ -23,7 +24,6 @@ from page4d_cli.io.whole.writing import writing
 from page4d_cli.pipelines.evaluate.match import Matching
 from page4d_cli.pipelines.evaluate.options import EvaluationOptions
 from page4d_cli.pipelines.evaluate.results import Scores
-from page4d_cli.pipelines.infer.predict import Progress
 
 _NEAREST_SHARE = 1e-3
 """The near end of a picture's colours is at least this share of the far end."""

@@ -11,6 +11,7 @@ from page4d_cli.core.errors import (
     OutOfMemoryError,
     RunError,
 )
+from page4d_cli.core.progress import Progress
 from page4d_cli.data.sets.recorded import RecordedSequence
 from page4d_cli.eval.protocol import Measure
 from page4d_cli.io.run.directory import Run
@@ -23,7 +24,6 @@ from page4d_cli.pipelines.evaluate.options import EvaluationOptions
 from page4d_cli.pipelines.evaluate.predict import ONE_BY_ONE, Predictor
 from page4d_cli.pipelines.evaluate.results import SIM3, SequenceResult, write_json
 from page4d_cli.pipelines.evaluate.score_depth import DepthScoring
-from page4d_cli.pipelines.infer.predict import Progress
 
 OWN_FAULTS = (DatasetError, EvaluationError, FramesError, OutOfMemoryError, RunError)
 """What makes one sequence fail; anything else ends the evaluation."""

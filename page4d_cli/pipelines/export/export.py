@@ -2,21 +2,18 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from page4d_cli.core.enums import ExportFormat, Part, Save
 from page4d_cli.core.errors import InputError, OutputError
+from page4d_cli.core.progress import Progress
 from page4d_cli.core.strict_json import Json, encode
 from page4d_cli.io.formats.rerun import require_rerun
 from page4d_cli.io.run.directory import Run, open_run
 from page4d_cli.io.whole.export_folder import EXPORT_JSON, export_folder
-from page4d_cli.pipelines.export.cloud import CloudOptions
+from page4d_cli.pipelines.cloud.of_run import CloudOptions
 from page4d_cli.pipelines.export.formats import WRITERS, Job
 from page4d_cli.pipelines.motion.motion import part_masks
 from page4d_cli.pipelines.stored_run.clip import RunClip, read_clip
-
-if TYPE_CHECKING:  # it would load torch, which nothing here needs
-    from page4d_cli.pipelines.infer.predict import Progress
 
 
 @dataclass(frozen=True)
@@ -49,7 +46,7 @@ def export_run(
     out: Path,
     options: ExportOptions,
     *,
-    progress: "Progress | None" = None,
+    progress: Progress | None = None,
 ) -> Exported:
     """Write a run in other formats: all of those that are asked for, or nothing.
 

@@ -15,6 +15,7 @@ from page4d_cli.core.resample import to_source_pixels
 from page4d_cli.core.strict_json import Json
 from page4d_cli.core.types import Float32Array
 from page4d_cli.core.wording import counted
+from page4d_cli.draw.clip_preview import clip_preview
 from page4d_cli.draw.colormaps import colorise
 from page4d_cli.io.formats.colmap import write_colmap_binary, write_colmap_text
 from page4d_cli.io.formats.depth_png import scale_for, write_depth_png
@@ -24,13 +25,13 @@ from page4d_cli.io.formats.npz import write_bundle
 from page4d_cli.io.formats.ply import write_ply
 from page4d_cli.io.formats.rerun import LoggedFrame, write_rrd
 from page4d_cli.io.formats.trajectory import write_kitti, write_tum
+from page4d_cli.io.formats.video import playback_rate, write_video
 from page4d_cli.io.whole.export_folder import ExportFolder
 from page4d_cli.io.whole.writing import writing
 from page4d_cli.pipelines.cloud.choose import MAX_POINTS, Cloud, at_most
-from page4d_cli.pipelines.export.cloud import CloudOptions, cloud_of_clip
+from page4d_cli.pipelines.cloud.of_run import CloudOptions, cloud_of_clip
 from page4d_cli.pipelines.export.colmap_model import colmap_model
 from page4d_cli.pipelines.export.images import IMAGES, ImageFiles, image_files
-from page4d_cli.pipelines.infer.clip_preview import write_clip_preview
 from page4d_cli.pipelines.stored_run.clip import RunClip
 
 COLMAP_POINTS = 100_000
@@ -198,9 +199,9 @@ def _write_video(job: Job) -> dict[str, Json]:
     if len({map_.shape for map_ in clip.depth}) > 1:
         raise InputError(f"video: {_MANY_SIZES}")
     path = job.folder.path("video", "depth.mp4")
-    write_clip_preview(
-        path, clip.images, clip.depth, clip.infos, clip.run.manifest.timestamp_source
-    )
+    timestamp_source = clip.run.manifest.timestamp_source
+    frames = clip_preview(clip.images, clip.depth, clip.infos, timestamp_source)
+    write_video(path, frames, playback_rate(clip.infos, timestamp_source))
     return {"frames": len(clip)}
 
 

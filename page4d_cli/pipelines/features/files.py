@@ -18,12 +18,11 @@ from page4d_cli.draw.heat_map import (
     ranges_of_clip,
 )
 from page4d_cli.draw.sheet import Cell, Section, cell_size, draw_sheet
-from page4d_cli.io.formats.video import write_video
+from page4d_cli.io.formats.video import playback_rate, write_video
 from page4d_cli.io.whole.writing import writing
 from page4d_cli.pipelines.features.layers import ReducedLayer
 from page4d_cli.pipelines.features.options import FeatureOptions
 from page4d_cli.pipelines.features.statistics import write_statistics
-from page4d_cli.pipelines.infer.clip_preview import playback_rate
 
 STATISTICS_FILE = "statistics.npz"
 

@@ -7,13 +7,14 @@ import torch
 from torch import Tensor
 
 from page4d_cli.core.enums import FeatureKind
+from page4d_cli.core.progress import Progress
 from page4d_cli.core.types import Float32Array, Frames
 from page4d_cli.model.aggregator import LayerTokens
 from page4d_cli.model.network import Page4D
 from page4d_cli.pipelines.features.options import FeatureOptions
 from page4d_cli.pipelines.features.reduction import reduce_patches
 from page4d_cli.pipelines.features.statistics import frame_statistics
-from page4d_cli.pipelines.infer.predict import FRAMES_AT_ONCE, Progress, explained_memory, on_device
+from page4d_cli.pipelines.infer.predict import FRAMES_AT_ONCE, explained_memory, on_device
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 from page4d_cli._version import __version__
 from page4d_cli.core.enums import Reduction
 from page4d_cli.core.errors import DeviceError, OutputError, Page4DError, WeightsError
+from page4d_cli.core.progress import Progress
 from page4d_cli.core.strict_json import Json
 from page4d_cli.core.types import Frames
 from page4d_cli.data.clip.frames import load_frames
@@ -21,7 +22,6 @@ from page4d_cli.pipelines.features.files import FeatureFiles, write_sheets
 from page4d_cli.pipelines.features.layers import reduced_layers
 from page4d_cli.pipelines.features.networks import Networks, require_networks
 from page4d_cli.pipelines.features.options import FeatureOptions
-from page4d_cli.pipelines.infer.predict import Progress
 from page4d_cli.pipelines.infer.scenes import (
     DEFAULT_FRAMES,
     DEFAULT_MODEL,

@@ -1,6 +1,6 @@
 """Run the network on a clip: all at once in memory, or piece by piece for whoever writes files."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -9,13 +9,11 @@ import torch
 
 from page4d_cli.core.enums import Head
 from page4d_cli.core.errors import OutOfMemoryError
+from page4d_cli.core.progress import Progress
 from page4d_cli.core.types import Float32Array, Frames, Prediction
 from page4d_cli.model.aggregator import LayerTokens
 from page4d_cli.model.network import ALL_HEADS, Encoding, Page4D
 from page4d_cli.model.pose_encoding import pose_encoding_to_extri_intri
-
-Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how many steps are done, and of how many."""
 
 FRAMES_AT_ONCE = {"cuda": 8, "mps": 4, "cpu": 1}
 """Frames that a dense head takes at once: enough to fill the device, little enough to be cheap."""

@@ -14,13 +14,14 @@ import numpy as np
 import torch
 
 from page4d_cli.core.enums import Head, Resolution, Save
+from page4d_cli.core.progress import Progress
 from page4d_cli.core.types import Frames
 from page4d_cli.io.run.directory import RunWriter
 from page4d_cli.io.run.manifest import FrameRecord, Json, Manifest, WeightsRecord
 from page4d_cli.model.network import Encoding
 from page4d_cli.model.runtime import describe_device, peak_memory_bytes, reset_peak_memory
 from page4d_cli.model.weights import LoadedModel
-from page4d_cli.pipelines.infer.predict import Progress, cameras, dense_chunks, encode_clip
+from page4d_cli.pipelines.infer.predict import cameras, dense_chunks, encode_clip
 from page4d_cli.pipelines.infer.run_files import RunFiles
 
 HEADS_FOR: dict[Save, frozenset[Head]] = {

@@ -7,23 +7,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from page4d_cli.core.enums import Head, Resolution, Save
-from page4d_cli.core.geometry import invert_rigid
+from page4d_cli.core.geometry import has_usable_focal_length, invert_rigid
+from page4d_cli.core.progress import Progress
 from page4d_cli.core.resample import to_source_pixels
 from page4d_cli.core.types import Float32Array, Frames
+from page4d_cli.draw.clip_preview import clip_preview
 from page4d_cli.io.formats.depth_png import scale_for, write_depth_png
 from page4d_cli.io.formats.ply import write_ply
 from page4d_cli.io.formats.trajectory import write_intrinsics, write_tum
 from page4d_cli.io.formats.trajectory_picture import write_trajectory_picture
+from page4d_cli.io.formats.video import playback_rate, write_video
 from page4d_cli.io.run import directory as names
 from page4d_cli.io.run.directory import RunWriter
 from page4d_cli.io.whole.writing import writing
 from page4d_cli.pipelines.cloud.choose import (
     CONFIDENCE_PERCENTILE,
     choose_cloud,
-    has_usable_focal_length,
 )
-from page4d_cli.pipelines.infer.clip_preview import write_clip_preview
-from page4d_cli.pipelines.infer.predict import DenseChunk, Progress
+from page4d_cli.pipelines.infer.predict import DenseChunk
 
 STEMS_IN_MESSAGE = 5
 
@@ -152,14 +153,11 @@ class RunFiles:
         }
 
     def _write_preview(self) -> None:
-        write_clip_preview(
-            self.writer.path(names.PREVIEW),
-            self.frames.images,
-            self._depth,
-            self.frames.infos,
-            self.frames.timestamp_source,
-            self._confidence if Save.CONFIDENCE in self.save else (),
-        )
+        clip = self.frames
+        shown = self._confidence if Save.CONFIDENCE in self.save else ()
+        drawn = clip_preview(clip.images, self._depth, clip.infos, clip.timestamp_source, shown)
+        rate = playback_rate(clip.infos, clip.timestamp_source)
+        write_video(self.writer.path(names.PREVIEW), drawn, rate)
 
     def _content(self, index: int, map_: Float32Array) -> Float32Array:
         """A map without its padding."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from page4d_cli.core.enums import Fit, Precision, Variant
 from page4d_cli.core.errors import DeviceError, OutputError, Page4DError, WeightsError
+from page4d_cli.core.progress import Progress
 from page4d_cli.data.clip.frames import load_frames
 from page4d_cli.data.clip.inputs import Scene, find_scenes
 from page4d_cli.io.run.directory import MANIFEST, check_place
@@ -14,7 +15,6 @@ from page4d_cli.io.run.manifest import Json, Manifest
 from page4d_cli.model.named_weights import WEIGHTS
 from page4d_cli.model.runtime import pick
 from page4d_cli.model.weights import LoadedModel, image_size_of, load_model
-from page4d_cli.pipelines.infer.predict import Progress
 from page4d_cli.pipelines.infer.resume import kept_run
 from page4d_cli.pipelines.infer.run import RunOptions, write_run
 

@@ -7,7 +7,6 @@ more than the run's depth and cameras are wrong, between frames that overlap.
 from dataclasses import dataclass
 from functools import lru_cache
 from math import ceil, sqrt
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,15 +14,13 @@ from PIL import Image
 
 from page4d_cli.core.enums import Part, Save
 from page4d_cli.core.errors import NothingLeftError, RunError
+from page4d_cli.core.progress import Progress
 from page4d_cli.core.types import Float32Array
 from page4d_cli.io.formats.motion_png import read_motion_png, write_motion_png
 from page4d_cli.io.run.addition import adding
 from page4d_cli.io.run.directory import Run, motion_file
 from page4d_cli.pipelines.motion.score import PosedDepth, motion_score, neighbours_of
 from page4d_cli.pipelines.stored_run.clip import RunClip, read_clip
-
-if TYPE_CHECKING:  # it would load torch, which nothing here needs
-    from page4d_cli.pipelines.infer.predict import Progress
 
 THRESHOLD = 0.5
 """Score from which a pixel counts as moving."""
@@ -62,7 +59,7 @@ class MotionSummary:
     """What the person should know."""
 
 
-def write_motion(run: Run, *, progress: "Progress | None" = None) -> MotionSummary:
+def write_motion(run: Run, *, progress: Progress | None = None) -> MotionSummary:
     """Write `motion/<stem>.png` into a run, all or none; those of an earlier call are replaced.
 
     Args:

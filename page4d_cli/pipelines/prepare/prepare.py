@@ -7,11 +7,11 @@ Each sequence is written whole or not at all; a second run changes nothing. File
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from natsort import natsorted
 
 from page4d_cli.core.errors import DatasetError, InputError, OutputError
+from page4d_cli.core.progress import Progress
 from page4d_cli.data.sets.rgbd import LISTS
 from page4d_cli.io.whole.install import finish_installation, install, staged
 from page4d_cli.pipelines.prepare.files import (
@@ -31,16 +31,13 @@ from page4d_cli.pipelines.prepare.report import (
     report_sequence,
 )
 
-if TYPE_CHECKING:  # it would bring torch, which nothing here needs
-    from page4d_cli.pipelines.infer.predict import Progress
-
 
 def prepare(
     raws: Sequence[Path],
     options: PrepareOptions,
     *,
     out: Path | None = None,
-    progress: "Progress | None" = None,
+    progress: Progress | None = None,
 ) -> PrepareReport:
     """Prepare sequences. What is wrong with one of them does not stop the others.
 
@@ -113,7 +110,7 @@ def _place(folder: Path, out: Path | None) -> Path:
 
 
 def _prepare(
-    folder: Path, place: Path, options: PrepareOptions, progress: "Progress | None"
+    folder: Path, place: Path, options: PrepareOptions, progress: Progress | None
 ) -> Prepared:
     plan = plan_sequence(folder, options)
     layout = lay_out(place, plan, options)
@@ -142,7 +139,7 @@ def _status(layout: Layout, *, overwrite: bool) -> Status:
     return Status.UNCHANGED if state is State.SAME else Status.REPAIRED
 
 
-def _write(layout: Layout, name: str, progress: "Progress | None") -> None:
+def _write(layout: Layout, name: str, progress: Progress | None) -> None:
     done = 0
 
     def step() -> None:

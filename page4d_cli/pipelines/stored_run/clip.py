@@ -7,6 +7,7 @@ import numpy as np
 
 from page4d_cli.core.enums import Resolution, Save
 from page4d_cli.core.errors import NothingLeftError, RunError
+from page4d_cli.core.geometry import has_usable_focal_length
 from page4d_cli.core.types import (
     Float32Array,
     Float64Array,
@@ -16,7 +17,6 @@ from page4d_cli.core.types import (
 )
 from page4d_cli.core.wording import counted
 from page4d_cli.io.run.directory import Run
-from page4d_cli.pipelines.cloud.choose import has_usable_focal_length
 from page4d_cli.pipelines.stored_run.pictures import map_pictures
 
 _NAMES_IN_NOTE = 5

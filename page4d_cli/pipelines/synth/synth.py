@@ -11,10 +11,10 @@ import numpy as np
 
 from page4d_cli.core.enums import SynthLayout
 from page4d_cli.core.errors import InputError, OutputError
+from page4d_cli.core.progress import Progress
 from page4d_cli.data.synthetic import SceneRecipe, sample_scene
 from page4d_cli.io.whole.staging import create_staging, remove_stale_staging, staging_of_others
 from page4d_cli.io.whole.writing import writing
-from page4d_cli.pipelines.infer.predict import Progress
 from page4d_cli.pipelines.synth.files import describe, folder_name, write_page4d, write_tum
 
 SCENE_JSON = "scene.json"

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from page4d_cli.core.enums import Part, Save
 from page4d_cli.core.types import Float32Array
 from page4d_cli.pipelines.cloud.choose import Cloud, choose_cloud
-from page4d_cli.pipelines.export.cloud import CloudOptions, cloud_of_clip
+from page4d_cli.pipelines.cloud.of_run import CloudOptions, cloud_of_clip
 from page4d_cli.pipelines.motion.motion import keep_mask
 from page4d_cli.pipelines.stored_run.clip import RunClip
 

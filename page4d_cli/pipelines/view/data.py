@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import sqrt
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,19 +11,17 @@ from PIL import Image
 
 from page4d_cli.core.enums import Part, Save, TimestampSource
 from page4d_cli.core.errors import InputError, NothingLeftError, RunError
+from page4d_cli.core.progress import Progress
 from page4d_cli.core.types import Float32Array, UInt8Array
 from page4d_cli.draw.color_scale import ColorScale, depth_scale
 from page4d_cli.draw.colormaps import robust_range
+from page4d_cli.io.formats.video import playback_rate
 from page4d_cli.io.formats.view_scene import LEVELS, ViewCamera, ViewScene
 from page4d_cli.io.run.directory import Run
 from page4d_cli.pipelines.cloud.choose import Cloud
-from page4d_cli.pipelines.infer.clip_preview import playback_rate
 from page4d_cli.pipelines.motion.motion import motion_of
 from page4d_cli.pipelines.stored_run.clip import RunClip, read_clip
 from page4d_cli.pipelines.view.cloud import choose_view_cloud
-
-if TYPE_CHECKING:  # it would load torch, which nothing here needs
-    from page4d_cli.pipelines.infer.predict import Progress
 
 MAX_POINTS = 300_000
 _NEEDED = (Save.CAMERAS, Save.DEPTH, Save.CONFIDENCE)
@@ -53,7 +51,7 @@ class ViewOptions:
             raise InputError(f"--max-points {self.max_points}: give a number from 1")
 
 
-def view_scene(run: Run, options: ViewOptions, *, progress: "Progress | None" = None) -> ViewScene:
+def view_scene(run: Run, options: ViewOptions, *, progress: Progress | None = None) -> ViewScene:
     """Gather what a viewer shows.
 
     Args:
@@ -115,7 +113,7 @@ def split_points(
 
 
 def _scores(
-    clip: RunClip, part: Part | None, progress: "Progress | None"
+    clip: RunClip, part: Part | None, progress: Progress | None
 ) -> tuple[list[Float32Array], tuple[str, ...]]:
     """Motion (H, W) of each frame; none, and a note, where it cannot be told and nobody asks."""
     if part is None and len(clip.run.manifest.frames) == 1:

@@ -5,7 +5,7 @@ from synthetic_run import write_synthetic_run
 from page4d_cli.core.enums import Save
 from page4d_cli.core.geometry import project
 from page4d_cli.pipelines.cloud.observations import observe, restrict, seen_by
-from page4d_cli.pipelines.export.cloud import CloudOptions, cloud_of_clip
+from page4d_cli.pipelines.cloud.of_run import CloudOptions, cloud_of_clip
 from page4d_cli.pipelines.stored_run.clip import read_clip
 
 EVERYTHING = (Save.CAMERAS, Save.DEPTH, Save.CONFIDENCE)

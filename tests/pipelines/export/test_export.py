@@ -17,7 +17,7 @@ from page4d_cli.core.geometry import invert_rigid
 from page4d_cli.io.formats.motion_png import write_motion_png
 from page4d_cli.io.run.addition import adding
 from page4d_cli.io.run.directory import open_run
-from page4d_cli.pipelines.export.cloud import CloudOptions
+from page4d_cli.pipelines.cloud.of_run import CloudOptions
 from page4d_cli.pipelines.export.export import ExportOptions, export_run
 
 FRAMES = 4

@@ -4,8 +4,9 @@ import pytest
 
 from page4d_cli.core.enums import TimestampSource
 from page4d_cli.core.types import FrameInfo, PixelTransform
+from page4d_cli.draw.clip_preview import clip_preview
 from page4d_cli.draw.colormaps import NON_FINITE_RGB, colorise
-from page4d_cli.pipelines.infer.clip_preview import write_clip_preview
+from page4d_cli.io.formats.video import playback_rate, write_video
 
 SIDE = 320
 
@@ -21,7 +22,8 @@ def infos(times, content=(0, 0, SIDE, SIDE)):
 
 def preview(path, depth, infos, source=TimestampSource.PTS, **more):
     images = np.full((len(depth), SIDE, SIDE, 3), 90, np.uint8)
-    write_clip_preview(path, images, depth, infos, source, **more)
+    frames = clip_preview(images, depth, infos, source, **more)
+    write_video(path, frames, playback_rate(infos, source))
     with av.open(str(path)) as container:
         frames = list(container.decode(container.streams.video[0]))
     pictures = np.stack([frame.to_ndarray(format="rgb24") for frame in frames]).astype(int)
