@@ -27,7 +27,7 @@ from page4d_cli.core.enums import Head, Precision, Variant
 from page4d_cli.model.checkpoint import save_checkpoint
 from page4d_cli.model.config import ModelConfig
 from page4d_cli.model.network import Page4D
-from page4d_cli.model.runtime import pick
+from page4d_cli.model.runtime import choose_runtime
 from page4d_cli.model.weights import load_model, tensor_dtypes
 
 MEGABYTE = 1e6
@@ -79,7 +79,7 @@ def aggregator_operations(config: ModelConfig, frames: int, patches: int) -> flo
 
 def network(case: Case) -> Page4D:
     """A network of full size with random numbers in it, in the formats that loading gives."""
-    runtime = pick(case.device, Precision(case.dtype))
+    runtime = choose_runtime(case.device, Precision(case.dtype))
     with torch.device("meta"):
         model = Page4D(ModelConfig(), mask_strength=float(case.mask))
     generator = torch.Generator(runtime.device).manual_seed(0)

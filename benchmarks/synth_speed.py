@@ -18,10 +18,10 @@ import numpy as np
 import torch
 
 from page4d_cli.core.types import Float32Array, Float64Array
-from page4d_cli.data.synthetic import Scene, SceneRecipe, render, sample_scene
+from page4d_cli.data.synthetic import SceneRecipe, SyntheticScene, render, sample_scene
 from page4d_cli.data.synthetic.scene import Shape
 
-Frames = list[tuple[Scene, Float64Array]]
+Frames = list[tuple[SyntheticScene, Float64Array]]
 SIZES = ((112, 84), (168, 126), (224, 168))
 
 
@@ -47,7 +47,7 @@ def mesh(shape: int) -> Any:  # noqa: ANN401 - open3d has no types
     return create.create_box(2.0, 2.0, 2.0).translate((-1, -1, -1))
 
 
-def triangle_scene(scene: Scene, time_s: Float64Array) -> Any:  # noqa: ANN401
+def triangle_scene(scene: SyntheticScene, time_s: Float64Array) -> Any:  # noqa: ANN401
     """The scene at one time, as open3d's ray caster takes it."""
     import open3d
 
@@ -61,7 +61,7 @@ def triangle_scene(scene: Scene, time_s: Float64Array) -> Any:  # noqa: ANN401
     return caster
 
 
-def mesh_depth(scene: Scene, time_s: Float64Array, size: tuple[int, int]) -> Float32Array:
+def mesh_depth(scene: SyntheticScene, time_s: Float64Array, size: tuple[int, int]) -> Float32Array:
     """(H, W) planar depth by triangles."""
     T_world_camera = scene.camera.T_world_camera(time_s[None])[0]
     width, height = size

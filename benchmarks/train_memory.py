@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 
 from page4d_cli.model.config import DPTConfig, ModelConfig, PatchEmbedConfig
-from page4d_cli.model.initialise import random_model
+from page4d_cli.model.random_weights import random_model
 
 
 def measure(frames: int, depth: int, size: tuple[int, int], checkpointed: bool) -> dict[str, float]:

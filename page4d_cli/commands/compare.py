@@ -10,7 +10,7 @@ from page4d_cli.commands.console import print_json, say, short_usage, warn
 from page4d_cli.commands.tables import print_table
 
 if TYPE_CHECKING:
-    from page4d_cli.pipelines.evaluate.compare import Comparison, Difference
+    from page4d_cli.pipelines.evaluate.compare import Difference, ResultsComparison
 
 EXAMPLE = "page4d compare before/results.json after/results.json"
 _RESULTS = "A results.json of eval-depth or eval-pose."
@@ -66,7 +66,7 @@ def _row(one: "Difference", is_worse: bool) -> tuple[str, ...]:
     return (one.sequence, one.align, one.metric, *numbers, "worse" if is_worse else "")
 
 
-def _as_json(comparison: "Comparison", worse: "list[Difference]") -> dict[str, object]:
+def _as_json(comparison: "ResultsComparison", worse: "list[Difference]") -> dict[str, object]:
     rows = [
         {
             "sequence": one.sequence,

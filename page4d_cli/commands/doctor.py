@@ -11,7 +11,7 @@ from page4d_cli.commands.tables import readable_bytes
 from page4d_cli.core.enums import Precision
 
 if TYPE_CHECKING:
-    from page4d_cli.pipelines.doctor import Diagnosis, ImportProbe, Law
+    from page4d_cli.pipelines.doctor import Diagnosis, ImportProbe, SelfTestLaw
 
 
 def doctor(
@@ -78,7 +78,7 @@ def _import_line(probe: "ImportProbe") -> str:
     return f"{probe.module}: {probe.error}" + (f"; try: {probe.advice}" if probe.advice else "")
 
 
-def _law_line(law: "Law") -> str:
+def _law_line(law: "SelfTestLaw") -> str:
     deviation = "not finite" if law.deviation is None else f"{law.deviation:.1e}"
     verdict = "ok" if law.holds else "FAILED"
     return f"{verdict:<7}{law.statement}: deviation {deviation} of at most {law.tolerance:.0e}"

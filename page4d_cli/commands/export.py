@@ -10,7 +10,7 @@ from page4d_cli.commands import options as shared
 from page4d_cli.commands.console import Steps, print_json, say, short_usage
 from page4d_cli.core.enums import ExportFormat
 from page4d_cli.core.errors import InputError
-from page4d_cli.core.wording import counted
+from page4d_cli.core.wording import count_noun
 
 if TYPE_CHECKING:
     from page4d_cli.pipelines.export.export import Exported
@@ -156,7 +156,7 @@ def export(
         return
     for name, detail in exported.details.items():
         what = ", ".join(
-            counted(value, key.removesuffix("s"))
+            count_noun(value, key.removesuffix("s"))
             for key, value in detail.items()
             if isinstance(value, int)
         )

@@ -16,7 +16,7 @@ from page4d_cli.commands.console import (
 )
 from page4d_cli.core.enums import Fit, Precision, Resolution, Save
 from page4d_cli.core.errors import InputError
-from page4d_cli.core.wording import counted
+from page4d_cli.core.wording import count_noun
 
 if TYPE_CHECKING:
     from page4d_cli.model.weights import LoadedModel
@@ -154,14 +154,14 @@ def _tell(result: "SceneResult", quiet: bool) -> None:
     for problem in manifest.problems:
         warn(f"{result.name}: {problem}")
     if manifest.ignored:
-        ignored = counted(len(manifest.ignored), "file")
+        ignored = count_noun(len(manifest.ignored), "file")
         say(
             f"{result.name}: ignored {ignored} without a usable image; the manifest has a list",
             quiet=quiet,
         )
     did = "kept" if result.kept else f"done in {sum(manifest.timings_s.values()):.1f} s"
     height, width = manifest.network_size
-    size = f"{counted(len(manifest.frames), 'frame')} of {width}×{height}"
+    size = f"{count_noun(len(manifest.frames), 'frame')} of {width}×{height}"
     cloud = "" if manifest.cloud is None else f", {manifest.cloud['points']:.0f} points"
     say(f"{result.name}: {did}, {size}{cloud}", quiet=quiet)
 

@@ -6,7 +6,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from page4d_cli.core.enums import Dataset, Fit, Part, Precision, Variant
+from page4d_cli.core.enums import Dataset, Fit, MotionPart, Precision, Variant
 from page4d_cli.core.errors import InputError
 
 _MODEL = "Network"
@@ -148,13 +148,13 @@ MovingOnly = Annotated[
 ]
 
 
-def choose_part(static_only: bool, moving_only: bool) -> Part | None:
+def choose_part(static_only: bool, moving_only: bool) -> MotionPart | None:
     """The part that the two options ask for, if any."""
     if static_only and moving_only:
         raise InputError("--static-only and --moving-only together leave nothing; give one of them")
     if static_only:
-        return Part.STATIC
-    return Part.MOVING if moving_only else None
+        return MotionPart.STATIC
+    return MotionPart.MOVING if moving_only else None
 
 
 Json = Annotated[

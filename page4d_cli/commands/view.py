@@ -13,7 +13,7 @@ from page4d_cli.commands import options as shared
 from page4d_cli.commands.console import Steps, print_json, say, short_usage
 from page4d_cli.commands.export import parse_frames
 from page4d_cli.core.errors import InputError
-from page4d_cli.core.wording import counted
+from page4d_cli.core.wording import count_noun
 
 if TYPE_CHECKING:
     from page4d_cli.io.formats.view_scene import ViewScene
@@ -137,7 +137,7 @@ def _serve(
 
 
 def _contents(scene: "ViewScene") -> str:
-    return f"{counted(len(scene.points), 'point')} in {counted(len(scene.cameras), 'frame')}"
+    return f"{count_noun(len(scene.points), 'point')} in {count_noun(len(scene.cameras), 'frame')}"
 
 
 def _numbers(scene: "ViewScene") -> dict[str, object]:

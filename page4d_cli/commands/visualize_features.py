@@ -11,7 +11,7 @@ from page4d_cli.commands.console import Steps, print_json, say, short_usage, war
 from page4d_cli.commands.infer import say_model
 from page4d_cli.core.enums import FeatureKind, Fit, Precision, Reduction, Variant
 from page4d_cli.core.errors import InputError
-from page4d_cli.core.wording import counted
+from page4d_cli.core.wording import count_noun
 
 if TYPE_CHECKING:
     from page4d_cli.pipelines.features.visualize import FeatureResult
@@ -223,10 +223,10 @@ def _tell(result: "FeatureResult", quiet: bool) -> None:
         warn(f"{result.name} failed: {result.error}")
         return
     if summary["ignored"]:
-        ignored = f"{counted(len(summary['ignored']), 'file')} without a usable image"
+        ignored = f"{count_noun(len(summary['ignored']), 'file')} without a usable image"
         say(f"{result.name}: ignored {ignored}; features.json lists them", quiet=quiet)
     frames, layers = len(summary["frames"]), len(summary["layers"])
-    size = f"{counted(frames, 'frame')}, {counted(layers, 'layer')}"
+    size = f"{count_noun(frames, 'frame')}, {count_noun(layers, 'layer')}"
     say(f"{result.name}: done in {summary['seconds']:.1f} s, {size}", quiet=quiet)
 
 

@@ -114,7 +114,7 @@ class ExportFormat(str, Enum):
     """run.rrd: cameras, pictures, depth and points over time, for the Rerun viewer."""
 
 
-class Part(str, Enum):
+class MotionPart(str, Enum):
     """Parts of a scene that `motion` tells apart (`pipelines/motion/motion.py`)."""
 
     STATIC = "static"

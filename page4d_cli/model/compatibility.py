@@ -21,7 +21,7 @@ NAMED_IN_MESSAGE = 3
 
 
 @dataclass(frozen=True)
-class Fit:
+class Compatibility:
     """How the tensors of a file compare with those of a network."""
 
     config: ModelConfig
@@ -54,14 +54,14 @@ class Fit:
         return f"is for another network, {self.architecture} ({counts})"
 
 
-def examine(checkpoint: Checkpoint) -> Fit:
+def examine(checkpoint: Checkpoint) -> Compatibility:
     """Compare a checkpoint with the network it states, or with the released one."""
     tensors = checkpoint.tensors
     config = checkpoint.config or _released_config(tensors)
     expected = skeleton(config).state_dict()
     ignored = tuple(name for name in tensors if name.startswith(IGNORED) and name not in expected)
     known = {*expected, *ignored}
-    return Fit(
+    return Compatibility(
         config,
         missing=tuple(name for name in expected if name not in tensors),
         unexpected=tuple(name for name in tensors if name not in known),
@@ -77,7 +77,7 @@ def skeleton(config: ModelConfig) -> Page4D:
         return Page4D(config)
 
 
-def resolve_variant(checkpoint: Checkpoint, fit: Fit, stated: Variant | None) -> Variant:
+def resolve_variant(checkpoint: Checkpoint, fit: Compatibility, stated: Variant | None) -> Variant:
     """What a checkpoint is: as the file says, else as its official name says, else as stated.
 
     Both variants of PAGE-4D have the same tensors, so it is never guessed.

@@ -36,7 +36,7 @@ class Runtime:
         return next(name for name, dtype in DTYPES.items() if dtype == self.dtype)
 
 
-def pick(device: str = "auto", precision: Precision = Precision.AUTO) -> Runtime:
+def choose_runtime(device: str = "auto", precision: Precision = Precision.AUTO) -> Runtime:
     """Choose device and precision.
 
     auto device: CUDA if there, else MPS, else the CPU. auto precision: bf16 where the device
@@ -58,7 +58,7 @@ def pick(device: str = "auto", precision: Precision = Precision.AUTO) -> Runtime
 
 
 def available_devices() -> tuple[torch.device, ...]:
-    """Every device of this machine that `pick` accepts, the one that auto takes first."""
+    """Every device of this machine that `choose_runtime` accepts, the one that auto takes first."""
     cuda = [torch.device("cuda", i) for i in range(_cuda_count())]
     mps = [torch.device("mps")] if torch.backends.mps.is_available() else []
     return (*cuda, *mps, torch.device("cpu"))

@@ -15,10 +15,10 @@ from page4d_cli.model.checkpoint import read_checkpoint, sha256_of
 from page4d_cli.model.compatibility import examine, resolve_variant
 from page4d_cli.model.config import ModelConfig
 from page4d_cli.model.hub import fetch
-from page4d_cli.model.initialise import RANDOM_CONFIG, random_model
 from page4d_cli.model.named_weights import RANDOM, WEIGHTS, BundledFile
 from page4d_cli.model.network import Page4D
-from page4d_cli.model.runtime import Runtime, pick
+from page4d_cli.model.random_weights import RANDOM_CONFIG, random_model
+from page4d_cli.model.runtime import Runtime, choose_runtime
 
 RANDOM_SEED = 0
 MASK_STRENGTH: Mapping[Variant, float] = MappingProxyType(
@@ -88,7 +88,7 @@ def load_model(
         WeightsError: the weights are not there, cannot be read, or are not for this network.
         DeviceError: this machine lacks the device or the precision.
     """
-    runtime = pick(device, Precision(precision))
+    runtime = choose_runtime(device, Precision(precision))
     variant = None if variant is None else Variant(variant)
     entry = WEIGHTS.get(str(name_or_path))
     if entry is not None and entry.source is None:

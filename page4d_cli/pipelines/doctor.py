@@ -22,15 +22,15 @@ from page4d_cli.model.config import (
     SpatialMaskConfig,
 )
 from page4d_cli.model.hub import cache_directory
-from page4d_cli.model.initialise import random_model
 from page4d_cli.model.layers.primitives import LayerScale
 from page4d_cli.model.network import Page4D
+from page4d_cli.model.random_weights import random_model
 from page4d_cli.model.runtime import (
     Runtime,
     available_devices,
+    choose_runtime,
     describe_device,
     free_memory_bytes,
-    pick,
 )
 from page4d_cli.model.weights import WeightsInfo, assemble
 from page4d_cli.pipelines.weights import NamedWeights, list_weights
@@ -97,7 +97,7 @@ class ImportProbe:
 
 
 @dataclass(frozen=True)
-class Law:
+class SelfTestLaw:
     """Something that must hold on every platform, and by how much it does not."""
 
     statement: str
@@ -125,7 +125,7 @@ class Diagnosis:
     disks: tuple[Disk, ...]
     weights: tuple[NamedWeights, ...]
     imports: tuple[ImportProbe, ...]
-    laws: tuple[Law, ...]
+    laws: tuple[SelfTestLaw, ...]
 
     @property
     def is_healthy(self) -> bool:
@@ -143,7 +143,7 @@ def diagnose(device: str = "auto", precision: Precision = Precision.AUTO) -> Dia
     Raises:
         DeviceError: this machine lacks the device or the precision.
     """
-    runtime = pick(device, precision)
+    runtime = choose_runtime(device, precision)
     return Diagnosis(
         versions={"page4d": __version__, "python": platform.python_version(), **dict(_versions())},
         platform=platform.platform(),
@@ -184,7 +184,7 @@ def probe_import(module: str) -> ImportProbe:
     return ImportProbe(module, error, f"pip install {module}" if missing else None)
 
 
-def self_test(runtime: Runtime) -> tuple[Law, ...]:
+def self_test(runtime: Runtime) -> tuple[SelfTestLaw, ...]:
     """Run a small network with a mask on the given device and compare it with itself.
 
     The laws need no stored numbers: they hold for any weights on any platform.
@@ -207,14 +207,14 @@ def self_test(runtime: Runtime) -> tuple[Law, ...]:
     # A GPU may multiply fp32 convolutions in TF32, whose mantissa is as short as that of fp16.
     fp32 = TOLERANCE[Precision.FP32 if device.type == "cpu" else Precision.FP16]
     laws = [
-        Law("frame by frame as all at once", _deviation(in_pieces, on_device), fp32),
-        Law("later frames in another order", _deviation(reordered, turned), fp32),
+        SelfTestLaw("frame by frame as all at once", _deviation(in_pieces, on_device), fp32),
+        SelfTestLaw("later frames in another order", _deviation(reordered, turned), fp32),
     ]
     if device.type != "cpu":
-        laws.append(Law(f"fp32 on {device} as on cpu", _deviation(on_device, on_cpu), fp32))
+        laws.append(SelfTestLaw(f"fp32 on {device} as on cpu", _deviation(on_device, on_cpu), fp32))
     if name is not Precision.FP32:
         statement = f"{name.value} on {device} as fp32 on cpu"
-        laws.append(Law(statement, _deviation(picked, on_cpu), TOLERANCE[name]))
+        laws.append(SelfTestLaw(statement, _deviation(picked, on_cpu), TOLERANCE[name]))
     return tuple(laws)
 
 

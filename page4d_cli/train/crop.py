@@ -51,7 +51,7 @@ class CropOptions:
 
 
 @dataclass(frozen=True)
-class View:
+class LabelledFrame:
     """One frame with what is known about it."""
 
     image: UInt8Array
@@ -94,9 +94,12 @@ def target_height(aspect: float, width: int = 518, patch: int = 14) -> int:
     return height
 
 
-def fit_view(
-    view: View, size: tuple[int, int], options: CropOptions, rng: np.random.Generator | None = None
-) -> tuple[View, PixelTransform]:
+def fit_frame(
+    view: LabelledFrame,
+    size: tuple[int, int],
+    options: CropOptions,
+    rng: np.random.Generator | None = None,
+) -> tuple[LabelledFrame, PixelTransform]:
     """Crop and resize a frame.
 
     Args:
@@ -121,7 +124,7 @@ def fit_view(
         transform = cover_transform(view.size, view.intrinsics, size, zoom=zoom)
     half_pixel = options.fitting is not Fitting.STRETCH
     resample_depth = splat_depth if view.sparse_depth else nearest_depth
-    fitted = View(
+    fitted = LabelledFrame(
         resample_image(view.image, transform),
         resample_depth(view.depth, transform),
         intrinsics_to_network(view.intrinsics, transform, half_pixel=half_pixel),

@@ -28,7 +28,7 @@ class GroupOptions:
 
 
 @dataclass(frozen=True)
-class ClipOptions:
+class GradientClipOptions:
     """Parameters whose gradients are clipped by their joint norm."""
 
     name: str
@@ -41,8 +41,8 @@ class ClipOptions:
 
 
 @dataclass(frozen=True)
-class ClipEntry:
-    """A `ClipOptions` with its parameters found."""
+class GradientClip:
+    """A `GradientClipOptions` with its parameters found."""
 
     name: str
     parameters: tuple[nn.Parameter, ...]
@@ -118,7 +118,9 @@ def set_learning_rates(
         group["lr"] = one.learning_rate(progress)
 
 
-def clip_entries(model: nn.Module, options: Sequence[ClipOptions]) -> tuple[ClipEntry, ...]:
+def find_gradient_clips(
+    model: nn.Module, options: Sequence[GradientClipOptions]
+) -> tuple[GradientClip, ...]:
     """Find the parameters of every entry, once for a run.
 
     Args:
@@ -137,13 +139,13 @@ def clip_entries(model: nn.Module, options: Sequence[ClipOptions]) -> tuple[Clip
     members = [tuple(name for name in names if name in trainable) for names in matching]
     _require_partition(trainable, [one.name for one in options], members, "clip")
     return tuple(
-        ClipEntry(one.name, tuple(trainable[name] for name in names), one.max_norm)
+        GradientClip(one.name, tuple(trainable[name] for name in names), one.max_norm)
         for one, names in zip(options, members, strict=True)
         if names
     )
 
 
-def clip_gradients(entries: Iterable[ClipEntry]) -> dict[str, Tensor]:
+def clip_gradients(entries: Iterable[GradientClip]) -> dict[str, Tensor]:
     """Scale each entry's gradients down to its joint L2 norm, in place.
 
     To be called once a step, on gradients that are summed up and unscaled. Gradients that are not

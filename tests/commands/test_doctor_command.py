@@ -9,9 +9,9 @@ from typer.testing import CliRunner, Result
 
 from page4d_cli.app import app
 from page4d_cli.core.enums import Precision
-from page4d_cli.model.runtime import pick
+from page4d_cli.model.runtime import choose_runtime
 from page4d_cli.pipelines import doctor
-from page4d_cli.pipelines.doctor import Law, probe_import, self_test
+from page4d_cli.pipelines.doctor import SelfTestLaw, probe_import, self_test
 
 PRECISIONS = [Precision.FP32, Precision.BF16]
 
@@ -28,7 +28,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_the_self_test_passes_here_with_room_to_spare(precision: Precision) -> None:
-    laws = self_test(pick("cpu", precision))
+    laws = self_test(choose_runtime("cpu", precision))
     assert len(laws) == (2 if precision is Precision.FP32 else 3)
     assert all(law.holds for law in laws)
     assert any(law.deviation for law in laws)  # rounding shows: something was computed
@@ -45,7 +45,7 @@ def test_the_self_test_notices_attention_that_depends_on_the_order(
         return attention(query, key, value, **options)
 
     monkeypatch.setattr(functional, "scaled_dot_product_attention", forgetful)
-    laws = self_test(pick("cpu", Precision.FP32))
+    laws = self_test(choose_runtime("cpu", Precision.FP32))
     assert [law.holds for law in laws] == [True, False]
 
 
@@ -56,13 +56,13 @@ def test_the_self_test_notices_a_wrong_low_precision(monkeypatch: pytest.MonkeyP
         return linear(x, weight, bias) * (1.2 if weight.dtype == torch.bfloat16 else 1)
 
     monkeypatch.setattr(functional, "linear", careless)
-    laws = self_test(pick("cpu", Precision.BF16))
+    laws = self_test(choose_runtime("cpu", Precision.BF16))
     assert [law.holds for law in laws] == [True, True, False]
 
 
 def test_the_self_test_notices_values_that_are_not_finite(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nn.SiLU, "forward", lambda _self, x: x / 0)
-    laws = self_test(pick("cpu", Precision.FP32))
+    laws = self_test(choose_runtime("cpu", Precision.FP32))
     assert all(law.deviation is None and not law.holds for law in laws)
 
 
@@ -96,7 +96,7 @@ def test_doctor_speaks_to_people() -> None:
 
 @pytest.mark.usefixtures("quick")
 def test_a_failed_self_test_exits_1(monkeypatch: pytest.MonkeyPatch) -> None:
-    broken = (Law("one is one", 0.5, 0.1), Law("zero is zero", None, 0.1))
+    broken = (SelfTestLaw("one is one", 0.5, 0.1), SelfTestLaw("zero is zero", None, 0.1))
     monkeypatch.setattr(doctor, "self_test", lambda _runtime: broken)
     result = page4d("doctor", "--device", "cpu")
     assert result.exit_code == 1

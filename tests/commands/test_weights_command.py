@@ -12,7 +12,7 @@ from page4d_cli.app import app
 from page4d_cli.core.enums import Precision, Variant
 from page4d_cli.model import hub
 from page4d_cli.model.checkpoint import save_checkpoint
-from page4d_cli.model.initialise import RANDOM_CONFIG, random_model
+from page4d_cli.model.random_weights import RANDOM_CONFIG, random_model
 from page4d_cli.model.weights import load_model
 
 

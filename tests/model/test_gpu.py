@@ -7,7 +7,7 @@ from support import ORACLE, relative_difference
 
 from page4d_cli.core.enums import Precision
 from page4d_cli.model.network import Page4D
-from page4d_cli.model.runtime import pick
+from page4d_cli.model.runtime import choose_runtime
 from page4d_cli.model.weights import tensor_dtypes
 
 pytestmark = [
@@ -38,7 +38,7 @@ def test_oracle(oracle_model, variant):
 @pytest.mark.parametrize("precision", [Precision.BF16, Precision.FP16])
 def test_half_precision_is_close(oracle_model, precision):
     expected = load_file(ORACLE / "mask_1.safetensors")
-    runtime = pick("cuda", precision)
+    runtime = choose_runtime("cuda", precision)
     model = Page4D(oracle_model.config, mask_strength=1.0)
     dtypes = tensor_dtypes(model, runtime.dtype)
     state = {n: t.to(runtime.device, dtypes[n]) for n, t in oracle_model.state_dict().items()}

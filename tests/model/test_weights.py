@@ -15,9 +15,9 @@ from page4d_cli.core.enums import Precision, Variant
 from page4d_cli.core.errors import WeightsError, WriteError
 from page4d_cli.model import weights
 from page4d_cli.model.checkpoint import read_checkpoint, save_checkpoint, sha256_of
-from page4d_cli.model.initialise import RANDOM_CONFIG, random_model
 from page4d_cli.model.network import Page4D
-from page4d_cli.model.runtime import pick
+from page4d_cli.model.random_weights import RANDOM_CONFIG, random_model
+from page4d_cli.model.runtime import choose_runtime
 from page4d_cli.model.weights import LoadedModel, WeightsInfo, assemble, load_model, tensor_dtypes
 
 
@@ -330,6 +330,6 @@ def test_the_checksum_follows_the_file(tmp_path: Path) -> None:
 def test_assembling_takes_tensors_as_they_are() -> None:
     state = random_model(RANDOM_CONFIG, 0).state_dict()
     info = WeightsInfo("test", Variant.NOMASK, None)
-    model = assemble(RANDOM_CONFIG, state, runtime=pick("cpu", Precision.FP32), info=info)
+    model = assemble(RANDOM_CONFIG, state, runtime=choose_runtime("cpu", Precision.FP32), info=info)
     name = "aggregator.camera_token"
     assert model.state_dict()[name].data_ptr() == state[name].data_ptr()

@@ -10,10 +10,10 @@ from page4d_cli.core.geometry import project
 from page4d_cli.train.crop import (
     CropOptions,
     Fitting,
-    View,
+    LabelledFrame,
     cover_transform,
     crop_box,
-    fit_view,
+    fit_frame,
     intrinsics_to_network,
     nearest_depth,
     resample_image,
@@ -70,8 +70,8 @@ def test_stretch_as_in_the_original() -> None:
     assert k[1, 1] == pytest.approx(433.125, abs=6e-4)
     assert k[:2, 2] == pytest.approx((259.592, 196.588), abs=6e-4)
     assert transform.offset == (-1, -1)
-    view = View(np.zeros((480, 640, 3), np.uint8), np.ones((480, 640), np.float32), KINECT)
-    fitted, same = fit_view(view, (518, 392), CropOptions(Fitting.STRETCH))
+    view = LabelledFrame(np.zeros((480, 640, 3), np.uint8), np.ones((480, 640), np.float32), KINECT)
+    fitted, same = fit_frame(view, (518, 392), CropOptions(Fitting.STRETCH))
     assert same == transform
     np.testing.assert_array_equal(fitted.intrinsics, k)
 
@@ -150,8 +150,8 @@ def test_a_point_lands_on_the_same_content_before_and_after(
     column, row = before.round().astype(int)
     reach = round(sigma)
     depth[row - reach : row + reach + 1, column - reach : column + reach + 1] = 2
-    fitted, transform = fit_view(
-        View(image, depth, k), (392, 294), CropOptions(), np.random.default_rng(seed)
+    fitted, transform = fit_frame(
+        LabelledFrame(image, depth, k), (392, 294), CropOptions(), np.random.default_rng(seed)
     )
     after = project(points, fitted.intrinsics, T_camera_world)[0][0]
     np.testing.assert_allclose(transform.to_network(before), after, atol=1e-9)
@@ -163,12 +163,12 @@ def test_a_point_lands_on_the_same_content_before_and_after(
 
 
 def test_without_a_generator_nothing_is_random_and_with_it_only_cropping_is() -> None:
-    view = View(
+    view = LabelledFrame(
         np.zeros((60, 80, 3), np.uint8), np.ones((60, 80), np.float32), camera(9, 9, 40, 30)
     )
 
     def scale(rng: np.random.Generator | None) -> float:
-        return fit_view(view, (56, 42), CropOptions(), rng)[1].scale[0]
+        return fit_frame(view, (56, 42), CropOptions(), rng)[1].scale[0]
 
     plain = scale(None)
     rng = np.random.default_rng(0)
@@ -217,8 +217,10 @@ def test_sparse_depth_keeps_every_point_and_the_nearest_of_two() -> None:
 
 def test_sparse_depth_outside_the_crop_is_dropped() -> None:
     depth = np.full((60, 100), 4, np.float32)
-    view = View(np.zeros((60, 100, 3), np.uint8), depth, camera(50, 50, 50, 30), sparse_depth=True)
-    fitted, _ = fit_view(view, (28, 28), CropOptions())
+    view = LabelledFrame(
+        np.zeros((60, 100, 3), np.uint8), depth, camera(50, 50, 50, 30), sparse_depth=True
+    )
+    fitted, _ = fit_frame(view, (28, 28), CropOptions())
     assert (fitted.depth == 4).all()
     assert fitted.sparse_depth
 
@@ -229,4 +231,4 @@ def test_nonsense_is_refused() -> None:
     with pytest.raises(InputError, match="stretch_margin -1"):
         CropOptions(stretch_margin=-1)
     with pytest.raises(ValueError, match="shapes"):
-        View(np.zeros((6, 8, 3), np.uint8), np.ones((8, 6), np.float32), np.eye(3))
+        LabelledFrame(np.zeros((6, 8, 3), np.uint8), np.ones((8, 6), np.float32), np.eye(3))

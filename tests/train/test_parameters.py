@@ -11,10 +11,10 @@ from page4d_cli.core.errors import InputError
 from page4d_cli.model.config import ModelConfig
 from page4d_cli.model.network import Page4D
 from page4d_cli.train.parameters import (
-    ClipOptions,
+    GradientClipOptions,
     GroupOptions,
-    clip_entries,
     clip_gradients,
+    find_gradient_clips,
     freeze,
     optimiser_groups,
     set_learning_rates,
@@ -73,10 +73,10 @@ def test_groups_of_the_released_recipe(network: nn.Module) -> None:
 
 def test_clipping_of_the_released_recipe_leaves_out_frozen_heads(network: nn.Module) -> None:
     options = [
-        ClipOptions("aggregator", ("aggregator.*",)),
-        ClipOptions("depth", ("depth_head.*",)),
+        GradientClipOptions("aggregator", ("aggregator.*",)),
+        GradientClipOptions("depth", ("depth_head.*",)),
     ]
-    (entry,) = clip_entries(network, options)
+    (entry,) = find_gradient_clips(network, options)
     assert entry.name == "aggregator"
     assert len(entry.parameters) == 366
 
@@ -139,7 +139,9 @@ def test_each_entry_is_clipped_by_its_joint_norm() -> None:
     toy.first.weight.grad = torch.tensor([[3.0, 0], [0, 0]])
     toy.first.bias.grad = torch.tensor([0.0, 4.0])
     toy.second.weight.grad = torch.tensor([[0.3, 0], [0, 0]])
-    entries = clip_entries(toy, [ClipOptions("1", ("first.*",)), ClipOptions("2", ("second.*",))])
+    entries = find_gradient_clips(
+        toy, [GradientClipOptions("1", ("first.*",)), GradientClipOptions("2", ("second.*",))]
+    )
     norms = clip_gradients(entries)
     assert {name: norm.item() for name, norm in norms.items()} == pytest.approx({"1": 5, "2": 0.3})
     assert toy.first.weight.grad[0, 0] == pytest.approx(0.6, rel=1e-5)
@@ -149,7 +151,9 @@ def test_each_entry_is_clipped_by_its_joint_norm() -> None:
 
 def test_gradients_that_are_absent_or_not_finite_show_in_the_norm() -> None:
     toy = Toy()
-    entries = clip_entries(toy, [ClipOptions("1", ("first.*",)), ClipOptions("2", ("second.*",))])
+    entries = find_gradient_clips(
+        toy, [GradientClipOptions("1", ("first.*",)), GradientClipOptions("2", ("second.*",))]
+    )
     toy.second.weight.grad = torch.full((2, 2), torch.inf)
     norms = clip_gradients(entries)
     assert norms["1"] == 0
@@ -159,16 +163,21 @@ def test_gradients_that_are_absent_or_not_finite_show_in_the_norm() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ([ClipOptions("a", ("first.*",))], "1 trainable parameters are in no clip"),
-        ([ClipOptions("a", ("*",)), ClipOptions("b", ("*.bias",))], "in clip 'a' and in clip 'b'"),
-        ([ClipOptions("a", ("*", "third"))], "clip 'a': pattern 'third' matches none"),
+        ([GradientClipOptions("a", ("first.*",))], "1 trainable parameters are in no clip"),
+        (
+            [GradientClipOptions("a", ("*",)), GradientClipOptions("b", ("*.bias",))],
+            "in clip 'a' and in clip 'b'",
+        ),
+        ([GradientClipOptions("a", ("*", "third"))], "clip 'a': pattern 'third' matches none"),
     ],
 )
-def test_clipping_must_cover_everything_once(options: Sequence[ClipOptions], message: str) -> None:
+def test_clipping_must_cover_everything_once(
+    options: Sequence[GradientClipOptions], message: str
+) -> None:
     with pytest.raises(InputError, match=message):
-        clip_entries(Toy(), options)
+        find_gradient_clips(Toy(), options)
 
 
 def test_a_norm_of_nothing_is_refused() -> None:
     with pytest.raises(InputError, match="max_norm 0 must be above 0"):
-        ClipOptions("a", ("*",), max_norm=0)
+        GradientClipOptions("a", ("*",), max_norm=0)

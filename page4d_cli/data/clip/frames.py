@@ -14,7 +14,7 @@ from page4d_cli.core.errors import FramesError, InputError
 from page4d_cli.core.types import FrameInfo, Frames, PixelTransform, UInt8Array
 from page4d_cli.data.clip.images import read_image
 from page4d_cli.data.clip.names import unique_stems
-from page4d_cli.data.clip.paths import Kind, kind_of, list_images, stamps_from_names
+from page4d_cli.data.clip.paths import InputKind, kind_of, list_images, stamps_from_names
 from page4d_cli.data.clip.preprocess import fit_image, pad_to_common
 from page4d_cli.data.clip.sampling import Sampling, sample_video
 from page4d_cli.data.clip.video import iter_frames
@@ -70,9 +70,11 @@ def load_frames(
     if not isinstance(source, str | Path):
         return _load_images([Path(path) for path in source], (), sampling, fit_one, skip_bad)
     kind = kind_of(str(source))
-    if kind is Kind.VIDEO:
+    if kind is InputKind.VIDEO:
         return _load_video(Path(source), sampling, fit_one, skip_bad)
-    paths, others = ([Path(source)], []) if kind is Kind.IMAGE else list_images(str(source), kind)
+    paths, others = (
+        ([Path(source)], []) if kind is InputKind.IMAGE else list_images(str(source), kind)
+    )
     return _load_images(paths, others, sampling, fit_one, skip_bad)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from page4d_cli.core.errors import FramesError
 from page4d_cli.data.clip.names import unique_directory_names
-from page4d_cli.data.clip.paths import Kind, clips_of_pattern, kind_of, list_images
+from page4d_cli.data.clip.paths import InputKind, clips_of_pattern, kind_of, list_images
 
 STDIN = "-"
 
@@ -44,11 +44,11 @@ def find_scenes(inputs: Sequence[str], stdin: Iterable[str] | None = None) -> li
     if not given:
         raise FramesError("no frames were given; name a folder, images, a pattern or a video")
     kinds = {kind for _, kind in given}
-    if kinds == {Kind.IMAGE}:
+    if kinds == {InputKind.IMAGE}:
         paths = [Path(path) for path, _ in given]
         place = paths[0] if len(paths) == 1 else _common_folder(paths)
         return [Scene(unique_directory_names([place])[0], tuple(path for path, _ in given))]
-    if Kind.IMAGE in kinds:
+    if InputKind.IMAGE in kinds:
         raise FramesError(_mixed([kind for _, kind in given]))
     sources = [source for path, kind in given for source in _unfold(path, kind)]
     places = [_place(source) for source in sources]
@@ -70,16 +70,16 @@ def _paths_in(stdin: Iterable[str] | None) -> list[str]:
     return paths
 
 
-def _unfold(path: str, kind: Kind) -> list[str]:
+def _unfold(path: str, kind: InputKind) -> list[str]:
     """The videos and folders that stand behind a pattern without images, else the input itself."""
-    clips = clips_of_pattern(path) if kind is Kind.PATTERN else []
+    clips = clips_of_pattern(path) if kind is InputKind.PATTERN else []
     return clips or [path]
 
 
 def _place(source: str) -> Path:
     """The folder or file that a scene is named after."""
-    if kind_of(source) is Kind.PATTERN:
-        return _common_folder(list_images(source, Kind.PATTERN)[0])
+    if kind_of(source) is InputKind.PATTERN:
+        return _common_folder(list_images(source, InputKind.PATTERN)[0])
     return Path(source)
 
 
@@ -87,7 +87,7 @@ def _common_folder(images: Sequence[Path]) -> Path:
     return Path(commonpath([path.absolute().parent for path in images]))
 
 
-def _mixed(kinds: Sequence[Kind]) -> str:
+def _mixed(kinds: Sequence[InputKind]) -> str:
     counts = Counter(kind.value for kind in kinds)
     listed = ", ".join(f"{number} × {kind}" for kind, number in counts.items())
     return (

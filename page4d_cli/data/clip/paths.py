@@ -16,7 +16,7 @@ from page4d_cli.data.clip.video import VIDEO_EXTENSIONS, has_video
 _DECIMAL_SECONDS = re.compile(r"\d+\.\d+")
 
 
-class Kind(Enum):
+class InputKind(Enum):
     """What one input stands for; the value is how messages call it."""
 
     FOLDER = "folder"
@@ -25,7 +25,7 @@ class Kind(Enum):
     VIDEO = "video"
 
 
-def kind_of(source: str) -> Kind:
+def kind_of(source: str) -> InputKind:
     """Tell what an input is: by extension, and by content where the extension is unknown.
 
     An existing path wins over its reading as a pattern, so `clip[1].png` names that file.
@@ -37,7 +37,7 @@ def kind_of(source: str) -> Kind:
     if not source:
         raise FramesError("an empty path was given; name a folder, images, a pattern or a video")
     if path.is_dir():
-        return Kind.FOLDER
+        return InputKind.FOLDER
     if path.is_file():
         return _kind_of_file(path)
     if path.is_symlink():
@@ -45,16 +45,16 @@ def kind_of(source: str) -> Kind:
     if path.exists():
         raise FramesError(f"{source} is neither a file nor a folder; save its data to a file first")
     if any(magic in source for magic in "*?["):
-        return Kind.PATTERN
+        return InputKind.PATTERN
     raise FramesError(f"{source} does not exist; name a folder, images, a pattern or a video")
 
 
-def list_images(source: str, kind: Kind) -> tuple[list[Path], list[Path]]:
+def list_images(source: str, kind: InputKind) -> tuple[list[Path], list[Path]]:
     """List what a folder or a pattern names; hidden files are passed over.
 
     Args:
         source: The folder (its direct entries are taken) or the pattern (`**` is understood).
-        kind: `Kind.FOLDER` or `Kind.PATTERN`.
+        kind: `InputKind.FOLDER` or `InputKind.PATTERN`.
 
     Returns:
         The images, in natural order, or in order of time if all their stems are decimal seconds;
@@ -75,7 +75,7 @@ def list_images(source: str, kind: Kind) -> tuple[list[Path], list[Path]]:
 
 def clips_of_pattern(pattern: str) -> list[str]:
     """List the videos and folders that a pattern matches, in natural order; none beside images."""
-    found = _entries(pattern, Kind.PATTERN)
+    found = _entries(pattern, InputKind.PATTERN)
     if any(_has_extension(path, image_extensions()) for path in found):
         return []
     clips = [path for path in found if path.is_dir() or _has_extension(path, VIDEO_EXTENSIONS)]
@@ -95,15 +95,15 @@ def stamps_from_names(paths: Sequence[Path]) -> list[float] | None:
     return stamps if increasing else None
 
 
-def _kind_of_file(path: Path) -> Kind:
+def _kind_of_file(path: Path) -> InputKind:
     if _has_extension(path, image_extensions()):
-        return Kind.IMAGE
+        return InputKind.IMAGE
     if _has_extension(path, VIDEO_EXTENSIONS):
-        return Kind.VIDEO
+        return InputKind.VIDEO
     if is_image(path):
-        return Kind.IMAGE
+        return InputKind.IMAGE
     if has_video(path):
-        return Kind.VIDEO
+        return InputKind.VIDEO
     hint = (
         "; give a list of paths on standard input instead, with -" if path.suffix == ".txt" else ""
     )
@@ -114,8 +114,8 @@ def _has_extension(path: Path, extensions: Iterable[str]) -> bool:
     return path.suffix.lower() in extensions and not path.is_dir()
 
 
-def _entries(source: str, kind: Kind) -> list[Path]:
-    if kind is Kind.PATTERN:
+def _entries(source: str, kind: InputKind) -> list[Path]:
+    if kind is InputKind.PATTERN:
         # Path.glob takes no absolute pattern.
         return [Path(name) for name in glob(source, recursive=True)]  # noqa: PTH207
     return [path for path in Path(source).iterdir() if not path.name.startswith(".")]
@@ -130,11 +130,11 @@ def _in_order(images: Iterable[Path]) -> list[Path]:
     return by_name
 
 
-def _nothing_found(source: str, kind: Kind, found: Sequence[Path]) -> str:
+def _nothing_found(source: str, kind: InputKind, found: Sequence[Path]) -> str:
     """Say what is in the place of images, and the next thing to try."""
     known = f"images end in {', '.join(image_extensions())}"
     if not found:
-        if kind is Kind.PATTERN:
+        if kind is InputKind.PATTERN:
             return f"{source} does not exist and, read as a pattern, matches nothing"
         return f"{source} is an empty folder; {known}"
     videos = sorted(path for path in found if _has_extension(path, VIDEO_EXTENSIONS))

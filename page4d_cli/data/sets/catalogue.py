@@ -23,7 +23,7 @@ from page4d_cli.data.sets.tum import read_tum, read_tum_prepared
 
 
 @dataclass(frozen=True)
-class Layout:
+class DatasetLayout:
     """One way in which the sequences of a data set lie in folders."""
 
     name: str
@@ -48,7 +48,7 @@ class DatasetEntry:
     """A data set: its layouts, the preferred first, and its benchmark's lists."""
 
     title: str
-    layouts: tuple[Layout, ...]
+    layouts: tuple[DatasetLayout, ...]
     pose_sequences: tuple[str, ...] = ()
     """Folders over which published tables average poses; empty: no list, all that are found."""
     depth_sequences: tuple[str, ...] = ()
@@ -62,8 +62,10 @@ class DatasetEntry:
         return tuple(dict.fromkeys((*self.pose_sequences, *self.depth_sequences)))
 
 
-def _of_lists(read: Callable[[Path], RecordedSequence], places: tuple[str, ...] = ("",)) -> Layout:
-    return Layout(
+def _of_lists(
+    read: Callable[[Path], RecordedSequence], places: tuple[str, ...] = ("",)
+) -> DatasetLayout:
+    return DatasetLayout(
         "raw",
         "<sequence>/{rgb.txt,depth.txt,groundtruth.txt} and the files they name",
         LISTS,
@@ -74,8 +76,8 @@ def _of_lists(read: Callable[[Path], RecordedSequence], places: tuple[str, ...] 
 
 def _of_prepared(
     read: Callable[[Path, Path], RecordedSequence], count: int, places: tuple[str, ...] = ("",)
-) -> Layout:
-    return Layout(
+) -> DatasetLayout:
+    return DatasetLayout(
         "prepared",
         f"<sequence>/{{rgb_{count}/,depth_{count}/,groundtruth_{count}.txt}}",
         (f"rgb_{count}", "rgb_[0-9]*"),
@@ -85,8 +87,8 @@ def _of_prepared(
     )
 
 
-def _of_sintel(quality: str) -> Layout:
-    return Layout(
+def _of_sintel(quality: str) -> DatasetLayout:
+    return DatasetLayout(
         quality,
         f"training/{{{quality}/<sequence>/frame_0001.png,depth/…/frame_0001.dpt,"
         "camdata_left/…/frame_0001.cam}, with or without the archives' folders before it",
@@ -141,7 +143,7 @@ DATASETS = {
     Dataset.SYNTHETIC: DatasetEntry(
         "scenes of page4d synth",
         (
-            Layout(
+            DatasetLayout(
                 "page4d",
                 "<scene>/{scene.json,cameras.npz,tracks.npz,rgb/,depth/,moving/}",
                 ("scene.json", "cameras.npz"),
@@ -167,7 +169,7 @@ DATASETS = {
     Dataset.DYCHECK: DatasetEntry(
         "DyCheck iPhone",
         (
-            Layout(
+            DatasetLayout(
                 "iphone",
                 "<sequence>/{rgb/1x/0_00000.png,depth/1x/0_00000.npy,camera/0_00000.json}",
                 ("rgb/1x",),
@@ -181,7 +183,7 @@ DATASETS = {
     Dataset.KITTI: DatasetEntry(
         "KITTI depth, validation",
         (
-            Layout(
+            DatasetLayout(
                 "gathered",
                 "val_selection_cropped/{image_gathered,groundtruth_depth_gathered}/"
                 "<drive>_02/0000000005.png",
@@ -198,7 +200,7 @@ DATASETS = {
     Dataset.NYU: DatasetEntry(
         "NYU Depth V2, single images",
         (
-            Layout(
+            DatasetLayout(
                 "single images",
                 "val/{nyu_images/<name>.png,nyu_depths/<name>.npy}",
                 ("nyu_images",),
@@ -210,14 +212,14 @@ DATASETS = {
     Dataset.SCANNET: DatasetEntry(
         "ScanNet",
         (
-            Layout(
+            DatasetLayout(
                 "prepared",
                 "<scene>/{color_90/*.jpg,pose_90.txt}",
                 ("color_90", "color_[0-9]*"),
                 read_scannet_prepared,
                 has_variants=True,
             ),
-            Layout(
+            DatasetLayout(
                 "raw",
                 "<scene>/{color/0.jpg,pose/0.txt}",
                 ("color",),
@@ -228,7 +230,7 @@ DATASETS = {
     Dataset.FOLDER: DatasetEntry(
         "pictures with ground truth",
         (
-            Layout(
+            DatasetLayout(
                 "folder",
                 "<sequence>/{rgb/ or images/ or pictures in it, groundtruth.txt, depth/*.png}",
                 ("groundtruth.txt", "depth"),

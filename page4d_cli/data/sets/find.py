@@ -9,7 +9,7 @@ from natsort import natsorted
 
 from page4d_cli.core.enums import Dataset
 from page4d_cli.core.errors import DatasetError, InputError
-from page4d_cli.data.sets.catalogue import DATASETS, Layout
+from page4d_cli.data.sets.catalogue import DATASETS, DatasetLayout
 from page4d_cli.data.sets.recorded import Pinhole, RecordedSequence
 from page4d_cli.data.sets.rgbd import matrix_from_pinhole
 
@@ -151,7 +151,7 @@ def _look(dataset: Dataset, root: Path, layout: str | None) -> list[FoundSequenc
     return natsorted(found.values(), key=lambda one: one.name)
 
 
-def _folders(root: Path, layout: Layout) -> Iterator[Path]:
+def _folders(root: Path, layout: DatasetLayout) -> Iterator[Path]:
     """Where sequences could be; below the root only if it is none itself."""
     here = root.absolute().parent
     fits = any(place == "" or here.match(place) for place in layout.places)
@@ -167,7 +167,7 @@ def _folders(root: Path, layout: Layout) -> Iterator[Path]:
             )
 
 
-def _markers(folder: Path, layout: Layout) -> Iterator[Path]:
+def _markers(folder: Path, layout: DatasetLayout) -> Iterator[Path]:
     """What tells that a folder is a sequence, the preferred first."""
     for pattern in layout.markers:
         yield from natsorted(folder.glob(pattern), reverse=True)

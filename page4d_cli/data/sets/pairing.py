@@ -11,7 +11,7 @@ import numpy as np
 
 from page4d_cli.core.errors import DatasetError, FramesError
 from page4d_cli.core.types import Float64Array
-from page4d_cli.data.clip.paths import Kind, list_images, stamps_from_names
+from page4d_cli.data.clip.paths import InputKind, list_images, stamps_from_names
 from page4d_cli.data.sets.files import UNTIMED, count_as_seconds
 from page4d_cli.data.sets.rgbd import (
     MAX_DEPTH_OFFSET_S,
@@ -37,7 +37,7 @@ class Files:
             DatasetError: there is none.
         """
         try:
-            paths = list_images(str(folder), Kind.FOLDER)[0]
+            paths = list_images(str(folder), InputKind.FOLDER)[0]
         except FramesError as error:
             raise DatasetError(str(error)) from error
         stamps = stamps_from_names(paths)

@@ -6,13 +6,13 @@
 from page4d_cli.data.synthetic.recipe import SceneRecipe
 from page4d_cli.data.synthetic.render import RenderedClips, render
 from page4d_cli.data.synthetic.sample import sample_scene
-from page4d_cli.data.synthetic.scene import Scene
+from page4d_cli.data.synthetic.scene import SyntheticScene
 from page4d_cli.data.synthetic.tracks import Tracks, track_points
 
 __all__ = [
     "RenderedClips",
-    "Scene",
     "SceneRecipe",
+    "SyntheticScene",
     "Tracks",
     "render",
     "sample_scene",

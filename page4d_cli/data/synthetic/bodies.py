@@ -135,7 +135,7 @@ def room_body(room: Float64Array, period_s: float) -> Bodies:
     return Bodies(shapes, half_size, _rest(centre, np.zeros(1), period_s), half_size[:, 1:])
 
 
-def join(parts: list[Bodies]) -> Bodies:
+def join_bodies(parts: list[Bodies]) -> Bodies:
     """All bodies of the parts, in their order."""
     return Bodies(
         np.concatenate([part.shapes for part in parts]),

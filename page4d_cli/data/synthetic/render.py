@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from page4d_cli.core.types import Float64Array
-from page4d_cli.data.synthetic.cast import Placed, cast, place
-from page4d_cli.data.synthetic.scene import Scene
+from page4d_cli.data.synthetic.ray_casting import Placed, cast_rays, place_bodies
+from page4d_cli.data.synthetic.scene import SyntheticScene
 from page4d_cli.data.synthetic.shade import shade
 
 _RAYS_AT_ONCE = {"cpu": 1 << 16, "cuda": 1 << 23}
@@ -39,7 +39,7 @@ class RenderedClips:
 
 
 def render(
-    scenes: Sequence[Scene],
+    scenes: Sequence[SyntheticScene],
     times_s: Float64Array,
     size: tuple[int, int],
     device: torch.device | str = "cpu",
@@ -89,7 +89,7 @@ def _pieces(shape: tuple[int, ...], at_once: int) -> Iterator[tuple[slice, slice
 
 
 def _draw(
-    scenes: Sequence[Scene],
+    scenes: Sequence[SyntheticScene],
     times_s: Float64Array,
     size: tuple[int, int],
     device: torch.device,
@@ -97,12 +97,12 @@ def _draw(
     """Images (F, P, 3), depth (F, P) and moving (F, P) of a piece."""
     width, height = size
     frames = times_s.size
-    placed = place(scenes, times_s, size)
+    placed = place_bodies(scenes, times_s, size)
     focal = [scene.intrinsics(size)[0, 0] for scene in scenes]
     focal_px = torch.tensor(np.repeat(focal, times_s.shape[1]), dtype=torch.float32, device=device)
     x = (torch.arange(width, device=device) - width / 2) / focal_px[:, None, None]
     y = (torch.arange(height, device=device)[:, None] - height / 2) / focal_px[:, None, None]
-    depth, slot = (hit.reshape(frames, -1) for hit in cast(placed, x, y))
+    depth, slot = (hit.reshape(frames, -1) for hit in cast_rays(placed, x, y))
     rays = [axis.expand(frames, height, width).reshape(frames, -1) for axis in (x, y)]
     color = shade(scenes, placed, (rays[0], rays[1]), (depth, slot), focal_px[:, None])
     images = torch.empty(*depth.shape, 3, dtype=torch.uint8, device=device)
@@ -112,7 +112,7 @@ def _draw(
     return images, depth, moving
 
 
-def _is_moving(scenes: Sequence[Scene], placed: Placed) -> np.ndarray:
+def _is_moving(scenes: Sequence[SyntheticScene], placed: Placed) -> np.ndarray:
     """(F, K): whether a slot's body moves."""
     rows = [scene.is_moving[body] for scene, body in zip(scenes, placed.body, strict=True)]
     return np.repeat(np.stack(rows), len(placed.centre) // len(scenes), axis=0)

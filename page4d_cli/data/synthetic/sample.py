@@ -14,7 +14,7 @@ from page4d_cli.data.synthetic.bodies import (
     hanging_candidates,
     is_apart,
     is_inside,
-    join,
+    join_bodies,
     keeps_view_free,
     moving_candidates,
     room_body,
@@ -22,7 +22,7 @@ from page4d_cli.data.synthetic.bodies import (
 )
 from page4d_cli.data.synthetic.motion import HARMONICS, CameraPath, Wave
 from page4d_cli.data.synthetic.recipe import SceneRecipe
-from page4d_cli.data.synthetic.scene import Scene
+from page4d_cli.data.synthetic.scene import SyntheticScene
 from page4d_cli.data.synthetic.textures import draw_materials, on_six_sides
 
 _LOOKS = 24
@@ -37,7 +37,7 @@ _VIEW_TO_WALL_M = 2.0
 DEFAULT_RECIPE = SceneRecipe()
 
 
-def sample_scene(recipe: SceneRecipe = DEFAULT_RECIPE, seed: int = 0) -> Scene:
+def sample_scene(recipe: SceneRecipe = DEFAULT_RECIPE, seed: int = 0) -> SyntheticScene:
     """Draw a scene; equal recipes and seeds give equal scenes.
 
     Args:
@@ -63,11 +63,11 @@ def sample_scene(recipe: SceneRecipe = DEFAULT_RECIPE, seed: int = 0) -> Scene:
         if moving < recipe.moving_bodies[0]:
             continue
         _add_static(rng, recipe, crowd)
-        bodies = join([room_body(room, recipe.period_s), *crowd.bodies])
+        bodies = join_bodies([room_body(room, recipe.period_s), *crowd.bodies])
         index = np.arange(len(bodies.shapes))
         materials = draw_materials(rng, len(crowd.bodies), tile_m=(0.5, 1.2), contrast=0.5)
         light = np.array([*rng.uniform(-0.7, 0.7, 2), 1.0])
-        return Scene(
+        return SyntheticScene(
             seed=seed,
             shapes=bodies.shapes,
             half_size_m=bodies.half_size_m,

@@ -31,7 +31,7 @@ class Shape(IntEnum):
 
 
 @dataclass(frozen=True)
-class Scene:
+class SyntheticScene:
     """Drawn by `sample_scene`; a plain value that can be sent to another process."""
 
     seed: int

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from page4d_cli.data.synthetic.cast import Placed
-from page4d_cli.data.synthetic.scene import Scene, Shape
+from page4d_cli.data.synthetic.ray_casting import Placed
+from page4d_cli.data.synthetic.scene import Shape, SyntheticScene
 from page4d_cli.data.synthetic.textures import MATERIAL_CHANNELS, material_color
 
 _AMBIENT = 0.7
@@ -24,7 +24,7 @@ _LEAST_COSINE = 0.05
 
 
 def shade(
-    scenes: Sequence[Scene],
+    scenes: Sequence[SyntheticScene],
     placed: Placed,
     rays: tuple[Tensor, Tensor],
     hits: tuple[Tensor, Tensor],
@@ -157,7 +157,7 @@ class _Side:
         return torch.where(self.is_flat, across, radial)
 
 
-def _materials(scenes: Sequence[Scene], placed: Placed) -> Tensor:
+def _materials(scenes: Sequence[SyntheticScene], placed: Placed) -> Tensor:
     """(F, 6 K, C) of every side of every slot."""
     frames = len(placed.centre) // len(scenes)
     rows = [scene.materials[body] for scene, body in zip(scenes, placed.body, strict=True)]

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from page4d_cli.core.geometry import project
 from page4d_cli.core.types import Float64Array
-from page4d_cli.data.synthetic.cast import Placed, cast, place
-from page4d_cli.data.synthetic.scene import Scene
+from page4d_cli.data.synthetic.ray_casting import Placed, cast_rays, place_bodies
+from page4d_cli.data.synthetic.scene import SyntheticScene
 
 _DEPTH_TOLERANCE = 1e-6
 """Relative: a point is seen if the ray through it meets nothing nearer. Computed in double."""
@@ -34,7 +34,7 @@ class Tracks:
 
 
 def track_points(
-    scenes: Sequence[Scene],
+    scenes: Sequence[SyntheticScene],
     times_s: Float64Array,
     size: tuple[int, int],
     pixels: Float64Array,
@@ -66,14 +66,16 @@ def track_points(
     width, height = size
     u, v = np.moveaxis(uv, -1, 0)
     inside = (u >= -0.5) & (u < width - 0.5) & (v >= -0.5) & (v < height - 0.5)
-    nearest, *_ = _cast(scenes, place(scenes, times_s, size), size, uv.reshape(-1, *uv.shape[2:]))
+    nearest, *_ = _cast(
+        scenes, place_bodies(scenes, times_s, size), size, uv.reshape(-1, *uv.shape[2:])
+    )
     unhidden = np.abs(nearest.reshape(depth.shape) - depth) <= _DEPTH_TOLERANCE * depth
     moving = np.stack([s.is_moving[body] for s, body in zip(scenes, bodies, strict=True)])
     return Tracks(uv, in_front & inside & unhidden, points_world, moving)
 
 
 def _attach(
-    scenes: Sequence[Scene],
+    scenes: Sequence[SyntheticScene],
     time_s: Float64Array,
     size: tuple[int, int],
     pixels: Float64Array,
@@ -83,7 +85,7 @@ def _attach(
     Returns:
         Numbers of bodies (B, N), and points (B, N, 3) in their frames.
     """
-    placed = place(scenes, time_s[:, None], size)
+    placed = place_bodies(scenes, time_s[:, None], size)
     depth, slot, directions = _cast(scenes, placed, size, pixels)
     scene_of = np.arange(len(scenes))[:, None]
     rotation, centre = placed.rotation[scene_of, slot], placed.centre[scene_of, slot]
@@ -93,12 +95,12 @@ def _attach(
 
 
 def _cast(
-    scenes: Sequence[Scene], placed: Placed, size: tuple[int, int], pixels: Float64Array
+    scenes: Sequence[SyntheticScene], placed: Placed, size: tuple[int, int], pixels: Float64Array
 ) -> tuple[Float64Array, NDArray[np.int64], Float64Array]:
     """Depth (F, N), slot (F, N) and first two components of the directions (F, N, 2) of pixels."""
     focal = np.array([scene.intrinsics(size)[0, 0] for scene in scenes])
     focal = np.repeat(focal, len(pixels) // len(scenes))[:, None, None]
     directions = (pixels - np.array(size) / 2) / focal
     x, y = (torch.from_numpy(directions[..., axis].copy()) for axis in (0, 1))
-    depth, slot = cast(placed, x, y)
+    depth, slot = cast_rays(placed, x, y)
     return depth.numpy(), slot.numpy(), directions

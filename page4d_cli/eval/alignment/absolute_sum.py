@@ -29,7 +29,7 @@ def blocks(
 
 
 @dataclass(frozen=True)
-class Box:
+class ScaleShiftBox:
     """Ranges of scale and shift, ends included."""
 
     scale: tuple[float, float]
@@ -57,7 +57,7 @@ class AbsoluteSum:
     """Predictions of the pixels above minus those of the pixels below."""
     net_ground_truth: float = 0.0
 
-    def within(self, box: Box) -> "AbsoluteSum":
+    def within(self, box: ScaleShiftBox) -> "AbsoluteSum":
         """The same sum for scales and shifts of a smaller box."""
         undecided, above, below, net = [], self.above, self.below, np.zeros(2)
         for p, g in blocks(self.prediction, self.ground_truth):

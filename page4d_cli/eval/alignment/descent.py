@@ -8,7 +8,7 @@ import math
 
 from page4d_cli.core.geometry import FloatArray
 from page4d_cli.core.types import Float32Array
-from page4d_cli.eval.alignment.absolute_sum import AbsoluteSum, Box
+from page4d_cli.eval.alignment.absolute_sum import AbsoluteSum, ScaleShiftBox
 
 STEPS = 1000
 LEARNING_RATE = 1e-4
@@ -34,7 +34,7 @@ def descend(
     """
     everything = AbsoluteSum(prediction, ground_truth)
     by_scale, by_shift = _Adam(start), _Adam(0.0)
-    box, nearby, previous = Box((0, -1), (0, -1)), everything, math.inf
+    box, nearby, previous = ScaleShiftBox((0, -1), (0, -1)), everything, math.inf
     for step in range(1, STEPS + 1):
         scale, shift = by_scale.value, by_shift.value
         if not box.holds(scale, shift):
@@ -49,8 +49,8 @@ def descend(
     return by_scale.value, by_shift.value
 
 
-def _around(scale: float, shift: float) -> Box:
-    return Box((scale - _REACH, scale + _REACH), (shift - _REACH, shift + _REACH))
+def _around(scale: float, shift: float) -> ScaleShiftBox:
+    return ScaleShiftBox((scale - _REACH, scale + _REACH), (shift - _REACH, shift + _REACH))
 
 
 class _Adam:

@@ -12,7 +12,7 @@ import numpy as np
 
 from page4d_cli.core.geometry import FloatArray
 from page4d_cli.core.types import Float32Array, Float64Array
-from page4d_cli.eval.alignment.absolute_sum import AbsoluteSum, Box, blocks
+from page4d_cli.eval.alignment.absolute_sum import AbsoluteSum, ScaleShiftBox, blocks
 
 _SAMPLE = 1 << 16
 _GROWTH = 4.0
@@ -64,7 +64,7 @@ def _fit(prediction: FloatArray, ground_truth: FloatArray) -> tuple[float, float
         middle = low.scale + (high.scale - low.scale) / 2
         if not low.scale < middle < high.scale:
             break
-        nearby = nearby.within(Box((low.scale, high.scale), (high.shift, low.shift)))
+        nearby = nearby.within(ScaleShiftBox((low.scale, high.scale), (high.shift, low.shift)))
         point = _best_shift(nearby, middle)
         low, high = _halve(low, point, high)
     return low.scale, low.shift

@@ -16,7 +16,7 @@ from page4d_cli.data.sets.recorded import Pinhole, RecordedSequence
 from page4d_cli.pipelines.check_data.checks import (
     LIMITS,
     Check,
-    Limits,
+    CheckLimits,
     Problem,
     check_cameras,
     check_maps,
@@ -28,7 +28,7 @@ _UNREADABLE = (DatasetError, FramesError)
 
 
 @dataclass(frozen=True)
-class Failure:
+class FailedCheck:
     """A check that a sequence does not pass."""
 
     check: Check
@@ -53,7 +53,7 @@ class SequenceReport:
     """Share of the points carried between these that agree."""
     frames_apart: int | None
     """How far these are apart at most."""
-    failures: tuple[Failure, ...]
+    failures: tuple[FailedCheck, ...]
     skipped: tuple[str, ...]
     """Files that cannot be read, with the reason."""
     notes: tuple[str, ...]
@@ -132,7 +132,7 @@ def check_data(
 
 def check_sequence(
     sequence: RecordedSequence,
-    limits: Limits,
+    limits: CheckLimits,
     on_bad: OnBad = OnBad.STOP,
     progress: Progress | None = None,
 ) -> SequenceReport:
@@ -171,7 +171,7 @@ class _Work:
     """What is known of a sequence while its frames are read."""
 
     sequence: RecordedSequence
-    limits: Limits
+    limits: CheckLimits
     size: tuple[int, int] | None = None
     """(height, width) of the pictures."""
     frames: list[int] = field(default_factory=list)
@@ -250,7 +250,7 @@ def _missing_part(sequence: RecordedSequence) -> str | None:
     return "it has no poses" if sequence.T_camera_world is None else None
 
 
-def _usable_cameras(sequence: RecordedSequence, limits: Limits) -> NDArray[np.bool_]:
+def _usable_cameras(sequence: RecordedSequence, limits: CheckLimits) -> NDArray[np.bool_]:
     """(S,): frames whose camera is one."""
     usable = np.ones(len(sequence), np.bool_)
     for problem in check_cameras(sequence, None, limits):
@@ -259,7 +259,7 @@ def _usable_cameras(sequence: RecordedSequence, limits: Limits) -> NDArray[np.bo
     return usable
 
 
-def _inconsistent(consistency: DepthConsistency, limits: Limits) -> Iterable[Problem]:
+def _inconsistent(consistency: DepthConsistency, limits: CheckLimits) -> Iterable[Problem]:
     """Frames whose depth does not agree with the others', the worst first."""
     for index, share in consistency.shares_in_front.items():
         if share <= limits.positive_share:
@@ -287,7 +287,7 @@ def _inconsistent(consistency: DepthConsistency, limits: Limits) -> Iterable[Pro
         yield Problem(Check.DEPTH_CONSISTENCY, worst.source, message)
 
 
-def _grouped(sequence: RecordedSequence, problems: Iterable[Problem]) -> tuple[Failure, ...]:
+def _grouped(sequence: RecordedSequence, problems: Iterable[Problem]) -> tuple[FailedCheck, ...]:
     """One failure a check, in the order of `Check`."""
     by_check: dict[Check, list[Problem]] = {check: [] for check in Check}
     for problem in problems:
@@ -304,5 +304,5 @@ def _grouped(sequence: RecordedSequence, problems: Iterable[Problem]) -> tuple[F
         if worst.frame is not None:
             where = f"frame {worst.frame} ({sequence.frames[worst.frame].name}): "
         others = f" (and {len(frames) - 1} other frames)" if len(frames) > 1 else ""
-        failures.append(Failure(check, frames, where + worst.message + others))
+        failures.append(FailedCheck(check, frames, where + worst.message + others))
     return tuple(failures)

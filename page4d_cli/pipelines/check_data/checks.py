@@ -40,7 +40,7 @@ class Problem:
 
 
 @dataclass(frozen=True)
-class Limits:
+class CheckLimits:
     """What is still right."""
 
     valid_share: float
@@ -54,13 +54,13 @@ class Limits:
     track_error_px: float = 0.05
 
 
-_SENSOR = Limits(valid_share=0.1, depth_error=0.03, inlier_error=0.05)
+_SENSOR = CheckLimits(valid_share=0.1, depth_error=0.03, inlier_error=0.05)
 """Depth of a structured-light sensor is off by 1 to 2 % at 3 m, and stamps by up to 40 ms."""
 LIMITS = {
-    Dataset.SYNTHETIC: Limits(valid_share=0.9, depth_error=1e-3, inlier_error=0.01),
+    Dataset.SYNTHETIC: CheckLimits(valid_share=0.9, depth_error=1e-3, inlier_error=0.01),
     Dataset.TUM: _SENSOR,
     Dataset.BONN: _SENSOR,
-    Dataset.SINTEL: Limits(valid_share=0.9, depth_error=0.03, inlier_error=0.05),
+    Dataset.SINTEL: CheckLimits(valid_share=0.9, depth_error=0.03, inlier_error=0.05),
     Dataset.DYCHECK: _SENSOR,
     Dataset.FOLDER: _SENSOR,
 }
@@ -68,7 +68,7 @@ LIMITS = {
 
 
 def check_cameras(
-    sequence: RecordedSequence, size: tuple[int, int] | None, limits: Limits
+    sequence: RecordedSequence, size: tuple[int, int] | None, limits: CheckLimits
 ) -> Iterator[Problem]:
     """Time stamps, intrinsics and poses.
 
@@ -121,7 +121,7 @@ def check_maps(
     image_size: tuple[int, int],
     depth: NDArray[Any],
     moving: NDArray[np.bool_] | None,
-    limits: Limits,
+    limits: CheckLimits,
 ) -> Iterator[Problem]:
     """Depth and mask of one frame: form, values, share of valid pixels.
 
@@ -156,7 +156,7 @@ def check_maps(
 
 
 def check_tracks(
-    sequence: RecordedSequence, tracks: PointTracks, size: tuple[int, int], limits: Limits
+    sequence: RecordedSequence, tracks: PointTracks, size: tuple[int, int], limits: CheckLimits
 ) -> Iterator[Problem]:
     """Visible points lie in the picture, and static ones where the cameras put them.
 
@@ -182,7 +182,7 @@ def _outside(tracks: PointTracks, index: int, size: tuple[int, int]) -> str | No
 
 
 def _off_camera(
-    sequence: RecordedSequence, tracks: PointTracks, index: int, limits: Limits
+    sequence: RecordedSequence, tracks: PointTracks, index: int, limits: CheckLimits
 ) -> str | None:
     """Static points of frame 0, projected into this frame."""
     intrinsics = sequence.intrinsics_of(index)

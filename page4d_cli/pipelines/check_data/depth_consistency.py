@@ -36,7 +36,7 @@ class View:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class DepthComparison:
     """Depth of one frame in another, over the points that met a surface there."""
 
     source: int
@@ -57,7 +57,7 @@ class DepthConsistency:
 
     tolerance: float
     """Relative error of an inlier."""
-    comparisons: list[Comparison] = field(default_factory=list)
+    comparisons: list[DepthComparison] = field(default_factory=list)
     shares_in_front: dict[int, float] = field(default_factory=dict)
     """Share of the preceding frame's points that lie before the camera of a frame."""
     _window: deque[View] = field(default_factory=lambda: deque(maxlen=max(OFFSETS)))
@@ -77,7 +77,7 @@ class DepthConsistency:
                 if len(errors) >= _MIN_POINTS:
                     median, share = float(np.median(errors)), (errors < self.tolerance).mean()
                     self.comparisons.append(
-                        Comparison(source.index, target.index, median, float(share))
+                        DepthComparison(source.index, target.index, median, float(share))
                     )
         self._window.append(view)
 
@@ -97,7 +97,7 @@ class DepthConsistency:
         }
 
     @property
-    def far(self) -> list[Comparison]:
+    def far(self) -> list[DepthComparison]:
         """Those furthest apart, if they are enough, else all: a short baseline hides errors."""
         for offset in reversed(OFFSETS):
             found = [each for each in self.comparisons if each.apart == offset]

@@ -134,7 +134,7 @@ def one_per_voxel(cloud: Cloud, size: float) -> Cloud:
     return cloud.take(np.sort(surest_first[first]))
 
 
-def at_most(cloud: Cloud, max_points: int) -> Cloud:
+def thin_cloud(cloud: Cloud, max_points: int) -> Cloud:
     """Thin a cloud out at random, always in the same way, to a number of points."""
     count = len(cloud.points)
     if count <= max_points:

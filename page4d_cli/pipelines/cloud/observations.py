@@ -53,7 +53,7 @@ def observe(
     return Observations(np.concatenate(frames), np.concatenate(points), np.concatenate(pixels))
 
 
-def seen_by(observations: Observations, count: int, frames: int) -> NDArray[np.bool_]:
+def seen_in_enough(observations: Observations, count: int, frames: int) -> NDArray[np.bool_]:
     """Which of `count` points have at least so many observations: (count,)."""
     return np.asarray(np.bincount(observations.point, minlength=count) >= frames)
 

@@ -6,17 +6,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from page4d_cli.core.enums import Part, Save
+from page4d_cli.core.enums import MotionPart, Save
 from page4d_cli.core.errors import InputError, NothingLeftError
-from page4d_cli.core.wording import counted
+from page4d_cli.core.wording import count_noun
 from page4d_cli.io.formats.point_filter import statistical_inliers
 from page4d_cli.pipelines.cloud.choose import (
     CONFIDENCE_PERCENTILE,
     MAX_POINTS,
     Cloud,
-    at_most,
     choose_cloud,
     one_per_voxel,
+    thin_cloud,
 )
 from page4d_cli.pipelines.stored_run.clip import RunClip
 
@@ -24,8 +24,8 @@ _CANDIDATES = 4 * MAX_POINTS
 """Points, evenly chosen, that the filters look at: they take minutes for more."""
 _AND_OF_PART = {
     None: "",
-    Part.STATIC: " and of what stands still",
-    Part.MOVING: " and of what moves",
+    MotionPart.STATIC: " and of what stands still",
+    MotionPart.MOVING: " and of what moves",
 }
 
 
@@ -74,7 +74,7 @@ def cloud_of_clip(
     *,
     max_points: int = MAX_POINTS,
     keep: Sequence[NDArray[np.bool_]] | None = None,
-    part: Part | None = None,
+    part: MotionPart | None = None,
 ) -> Cloud:
     """Choose the points of a clip.
 
@@ -113,7 +113,7 @@ def cloud_of_clip(
     if options.outliers is not None:
         cloud = cloud.take(statistical_inliers(cloud.points, options.outliers))
         _require_points(cloud, clip, f"within {options.outliers:g} deviations of its neighbours")
-    return at_most(cloud, max_points)
+    return thin_cloud(cloud, max_points)
 
 
 def _percentile(clip: RunClip, options: CloudOptions) -> float:
@@ -133,6 +133,7 @@ def _require_points(cloud: Cloud, clip: RunClip, condition: str) -> None:
         return
     pixels = sum(map_.size for map_ in clip.depth)
     raise NothingLeftError(
-        f"no point is left: of {pixels} pixels in {counted(len(clip), 'frame')} {cloud.candidates} "
+        f"no point is left: of {pixels} pixels in {count_noun(len(clip), 'frame')} "
+        f"{cloud.candidates} "
         f"have a usable depth and camera, 0 of them are {condition}; nothing was written"
     )

@@ -32,7 +32,7 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ResultsComparison:
     """What differs between two evaluations."""
 
     differences: tuple[Difference, ...]
@@ -47,7 +47,7 @@ class Comparison:
         return [one for one in self.differences if one.worsening > tolerance]
 
 
-def compare(before: Results, after: Results) -> Comparison:
+def compare(before: Results, after: Results) -> ResultsComparison:
     """Compare two evaluations of the same measure on the same data set.
 
     Raises:
@@ -85,7 +85,7 @@ def compare(before: Results, after: Results) -> Comparison:
         differences += _differences(AVERAGE, before.averages, after.averages)
     if not differences and not lost:
         raise InputError("the two have no sequence with the same alignment in common")
-    return Comparison(tuple(differences), lost, tuple(notes))
+    return ResultsComparison(tuple(differences), lost, tuple(notes))
 
 
 def _shrunk(old: dict[str, SequenceResult], new: dict[str, SequenceResult]) -> list[str]:

@@ -6,10 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from page4d_cli.core.errors import NothingLeftError
-from page4d_cli.core.wording import counted
+from page4d_cli.core.wording import count_noun
 from page4d_cli.io.formats.colmap import ColmapModel, share_cameras
 from page4d_cli.pipelines.cloud.choose import Cloud
-from page4d_cli.pipelines.cloud.observations import DEPTH_TOLERANCE, observe, restrict, seen_by
+from page4d_cli.pipelines.cloud.observations import (
+    DEPTH_TOLERANCE,
+    observe,
+    restrict,
+    seen_in_enough,
+)
 from page4d_cli.pipelines.stored_run.clip import RunClip
 
 
@@ -35,11 +40,11 @@ def colmap_model(
         NothingLeftError: no point is left.
     """
     observations = observe(clip, cloud, keep)
-    kept = seen_by(observations, len(cloud.points), min(2, len(clip)))
+    kept = seen_in_enough(observations, len(cloud.points), min(2, len(clip)))
     if not kept.any():
         raise NothingLeftError(
-            f"colmap: of {counted(len(cloud.points), 'point')} none is seen in a second one of "
-            f"{counted(len(clip), 'frame')} (their depths differ by more than "
+            f"colmap: of {count_noun(len(cloud.points), 'point')} none is seen in a second one of "
+            f"{count_noun(len(clip), 'frame')} (their depths differ by more than "
             f"{DEPTH_TOLERANCE:.0%}); nothing was written"
         )
     cloud, observations = cloud.take(np.flatnonzero(kept)), restrict(observations, kept)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from page4d_cli.core.enums import ExportFormat, Part, Save
+from page4d_cli.core.enums import ExportFormat, MotionPart, Save
 from page4d_cli.core.errors import InputError, OutputError
 from page4d_cli.core.progress import Progress
 from page4d_cli.core.strict_json import Json, encode
@@ -24,7 +24,7 @@ class ExportOptions:
     frames: slice = field(default_factory=lambda: slice(None))
     """Of the run's frames."""
     cloud: CloudOptions = field(default_factory=CloudOptions)
-    part: Part | None = None
+    part: MotionPart | None = None
     """Points of only what stands still or only what moves; None: of both."""
     overwrite: bool = False
 

@@ -8,13 +8,13 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from page4d_cli.core.enums import ExportFormat, Part, Save
+from page4d_cli.core.enums import ExportFormat, MotionPart, Save
 from page4d_cli.core.errors import InputError, NothingLeftError
 from page4d_cli.core.geometry import invert_rigid
 from page4d_cli.core.resample import to_source_pixels
 from page4d_cli.core.strict_json import Json
 from page4d_cli.core.types import Float32Array
-from page4d_cli.core.wording import counted
+from page4d_cli.core.wording import count_noun
 from page4d_cli.draw.clip_preview import clip_preview
 from page4d_cli.draw.colormaps import colorise
 from page4d_cli.io.formats.colmap import write_colmap_binary, write_colmap_text
@@ -28,7 +28,7 @@ from page4d_cli.io.formats.trajectory import write_kitti, write_tum
 from page4d_cli.io.formats.video import playback_rate, write_video
 from page4d_cli.io.whole.export_folder import ExportFolder
 from page4d_cli.io.whole.writing import writing
-from page4d_cli.pipelines.cloud.choose import MAX_POINTS, Cloud, at_most
+from page4d_cli.pipelines.cloud.choose import MAX_POINTS, Cloud, thin_cloud
 from page4d_cli.pipelines.cloud.of_run import CloudOptions, cloud_of_clip
 from page4d_cli.pipelines.export.colmap_model import colmap_model
 from page4d_cli.pipelines.export.images import IMAGES, ImageFiles, image_files
@@ -56,7 +56,7 @@ class Job:
     cloud_options: CloudOptions
     keep: Sequence[NDArray[np.bool_]] | None = None
     """S masks (H, W) of the pixels that points may come from."""
-    part: Part | None = None
+    part: MotionPart | None = None
     """Which of the scene these are."""
     notes: list[str] = field(default_factory=list)
 
@@ -106,7 +106,7 @@ def _write_glb(job: Job) -> dict[str, Json]:
 
 
 def _write_colmap(job: Job) -> dict[str, Json]:
-    cloud = at_most(job.cloud, job.cloud_options.max_points or COLMAP_POINTS)
+    cloud = thin_cloud(job.cloud, job.cloud_options.max_points or COLMAP_POINTS)
     model = colmap_model(job.clip, cloud, job.images.names, keep=job.keep)
     for kind, write in (("txt", write_colmap_text), ("bin", write_colmap_binary)):
         paths = [
@@ -232,7 +232,7 @@ def _depth_scale(maps: Sequence[Float32Array]) -> float:
     deepest = max(float(map_[np.isfinite(map_)].max(initial=0)) for map_ in maps)
     if deepest <= 0:
         raise NothingLeftError(
-            f"no pixel of {counted(len(maps), 'chosen frame')} has a usable depth; nothing was "
+            f"no pixel of {count_noun(len(maps), 'chosen frame')} has a usable depth; nothing was "
             "written"
         )
     return scale_for(deepest)

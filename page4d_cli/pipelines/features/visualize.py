@@ -16,7 +16,7 @@ from page4d_cli.core.types import Frames
 from page4d_cli.data.clip.frames import load_frames
 from page4d_cli.data.clip.inputs import Scene, find_scenes
 from page4d_cli.io.whole.staged_folder import check_folder, staged_folder, write_summary
-from page4d_cli.model.runtime import describe_device, pick
+from page4d_cli.model.runtime import choose_runtime, describe_device
 from page4d_cli.model.weights import LoadedModel
 from page4d_cli.pipelines.features.files import FeatureFiles, write_sheets
 from page4d_cli.pipelines.features.layers import reduced_layers
@@ -80,7 +80,7 @@ def visualize_features(
     Raises:
         Page4DError: the inputs, the place or the weights cannot be used, or the only scene failed.
     """
-    pick(model.device, model.precision)
+    choose_runtime(model.device, model.precision)
     choices = [model] if compare is None else [model, compare]
     size = require_networks(choices, options).image_size
     scenes = find_scenes(inputs, stdin)

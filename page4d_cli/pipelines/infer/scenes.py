@@ -13,7 +13,7 @@ from page4d_cli.data.clip.inputs import Scene, find_scenes
 from page4d_cli.io.run.directory import MANIFEST, check_place
 from page4d_cli.io.run.manifest import Json, Manifest
 from page4d_cli.model.named_weights import WEIGHTS
-from page4d_cli.model.runtime import pick
+from page4d_cli.model.runtime import choose_runtime
 from page4d_cli.model.weights import LoadedModel, image_size_of, load_model
 from page4d_cli.pipelines.infer.resume import kept_run
 from page4d_cli.pipelines.infer.run import RunOptions, write_run
@@ -111,7 +111,7 @@ def infer_scenes(
     Raises:
         Page4DError: the inputs, the places or the weights cannot be used, or the only scene failed.
     """
-    pick(model.device, model.precision)  # refuses what this machine does not have
+    choose_runtime(model.device, model.precision)  # refuses what this machine does not have
     size = image_size_of(model.weights)
     jobs = _plan(find_scenes(inputs, stdin), out, model, frames, options, resume)
     network = _Network(model, observer)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from page4d_cli.core.enums import Part, Save
+from page4d_cli.core.enums import MotionPart, Save
 from page4d_cli.core.errors import NothingLeftError, RunError
 from page4d_cli.core.progress import Progress
 from page4d_cli.core.types import Float32Array
@@ -37,7 +37,9 @@ _FRAMES_KEPT = 68
 """More than a frame has between its first and its last neighbour, so each is read once."""
 
 
-def keep_mask(score: Float32Array, part: Part, threshold: float = THRESHOLD) -> NDArray[np.bool_]:
+def keep_mask(
+    score: Float32Array, part: MotionPart, threshold: float = THRESHOLD
+) -> NDArray[np.bool_]:
     """Pixels (H, W) that belong to a part of the scene.
 
     Args:
@@ -46,7 +48,7 @@ def keep_mask(score: Float32Array, part: Part, threshold: float = THRESHOLD) -> 
         threshold: score from which a pixel counts as moving.
     """
     is_moving = score >= threshold
-    return is_moving if part is Part.MOVING else ~is_moving
+    return is_moving if part is MotionPart.MOVING else ~is_moving
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ def write_motion(run: Run, *, progress: Progress | None = None) -> MotionSummary
         for index, frame in enumerate(run.manifest.frames):
             score = motion.score(index)
             write_motion_png(folder / f"{frame.stem}.png", score)
-            shares[frame.stem] = float(keep_mask(score, Part.MOVING).mean())
+            shares[frame.stem] = float(keep_mask(score, MotionPart.MOVING).mean())
             if progress is not None:
                 progress("motion", index + 1, len(run.manifest.frames))
     return MotionSummary(shares, motion.notes)
@@ -95,7 +97,7 @@ def motion_of(run: Run) -> "WrittenMotion | ComputedMotion":
     return WrittenMotion(run) if files <= set(run.manifest.files) else ComputedMotion(run)
 
 
-def part_masks(clip: RunClip, part: Part) -> list[NDArray[np.bool_]]:
+def part_masks(clip: RunClip, part: MotionPart) -> list[NDArray[np.bool_]]:
     """Pixels (H, W) of each frame of a clip that belong to a part of the scene.
 
     Raises:

@@ -26,7 +26,7 @@ from page4d_cli.io.whole.writing import writing
 from page4d_cli.pipelines.prepare.plan import Plan, PrepareOptions
 
 
-class State(Enum):
+class PlaceState(Enum):
     """What is at the place of a prepared sequence."""
 
     ABSENT = "absent"
@@ -39,7 +39,7 @@ class State(Enum):
 
 
 @dataclass(frozen=True)
-class Layout:
+class PreparedFiles:
     """Names and contents of what is written."""
 
     place: Path
@@ -53,7 +53,7 @@ class Layout:
     link: Link
 
 
-def lay_out(place: Path, plan: Plan, options: PrepareOptions) -> Layout:
+def lay_out(place: Path, plan: Plan, options: PrepareOptions) -> PreparedFiles:
     """Say what is to be written.
 
     Args:
@@ -85,26 +85,26 @@ def lay_out(place: Path, plan: Plan, options: PrepareOptions) -> Layout:
         f"groundtruth_{number}.txt": "\n".join(poses) + "\n",
         f"associations_{number}.txt": "\n".join(rows) + "\n",
     }
-    return Layout(place, files, texts, (rgb, depth, *texts), options.link)
+    return PreparedFiles(place, files, texts, (rgb, depth, *texts), options.link)
 
 
-def state_of(layout: Layout) -> State:
+def state_of(layout: PreparedFiles) -> PlaceState:
     """Compare what is at the place with what would be written; pictures by name and size."""
     place = layout.place
     if not any(os.path.lexists(place / name) for name in layout.names):
-        return State.ABSENT
+        return PlaceState.ABSENT
     if any(_read(place / name) != text for name, text in layout.texts.items()):
-        return State.OTHER
+        return PlaceState.OTHER
     folders = layout.names[:2]
     there = {f"{name}/{entry}" for name in folders for entry in _entries(place / name)}
     if there - layout.files.keys():
-        return State.OTHER
+        return PlaceState.OTHER
     whole = all(_size(place / target) == _size(raw) for target, raw in layout.files.items())
-    return State.SAME if whole else State.DAMAGED
+    return PlaceState.SAME if whole else PlaceState.DAMAGED
 
 
-def refusal(layout: Layout) -> str:
-    """Why what is at the place is left alone; for `State.OTHER`."""
+def refusal(layout: PreparedFiles) -> str:
+    """Why what is at the place is left alone; for `PlaceState.OTHER`."""
     there = [name for name in layout.names if os.path.lexists(layout.place / name)]
     settings = layout.texts[layout.names[-1]].splitlines()[0]
     before = _read(layout.place / layout.names[-1])
@@ -122,7 +122,7 @@ def refusal(layout: Layout) -> str:
     )
 
 
-def write_files(staging: Path, layout: Layout, step: Callable[[], None]) -> None:
+def write_files(staging: Path, layout: PreparedFiles, step: Callable[[], None]) -> None:
     """Write everything to an empty folder on the file system of the place.
 
     Args:
@@ -146,7 +146,7 @@ def write_files(staging: Path, layout: Layout, step: Callable[[], None]) -> None
             (staging / name).write_text(text, encoding="utf-8")
 
 
-def _bring(raw: Path, target: Path, layout: Layout) -> None:
+def _bring(raw: Path, target: Path, layout: PreparedFiles) -> None:
     if layout.link is Link.COPY:
         shutil.copyfile(raw, target)
         return

@@ -15,8 +15,8 @@ from page4d_cli.core.progress import Progress
 from page4d_cli.data.sets.rgbd import LISTS
 from page4d_cli.io.whole.install import finish_installation, install, staged
 from page4d_cli.pipelines.prepare.files import (
-    Layout,
-    State,
+    PlaceState,
+    PreparedFiles,
     lay_out,
     refusal,
     state_of,
@@ -24,10 +24,10 @@ from page4d_cli.pipelines.prepare.files import (
 )
 from page4d_cli.pipelines.prepare.plan import PrepareOptions, plan_sequence
 from page4d_cli.pipelines.prepare.report import (
-    Failure,
     Prepared,
     PrepareReport,
     Status,
+    UnpreparedSequence,
     report_sequence,
 )
 
@@ -68,7 +68,7 @@ def prepare(
         try:
             done.append(_prepare(folder, place, options, progress))
         except InputError as error:
-            failures.append(Failure(folder.name, str(error)))
+            failures.append(UnpreparedSequence(folder.name, str(error)))
     return PrepareReport(options, tuple(done), tuple(failures))
 
 
@@ -121,7 +121,7 @@ def _prepare(
     return report_sequence(folder.name, place, status, plan, options)
 
 
-def _status(layout: Layout, *, overwrite: bool) -> Status:
+def _status(layout: PreparedFiles, *, overwrite: bool) -> Status:
     """What is to be done.
 
     Raises:
@@ -130,16 +130,16 @@ def _status(layout: Layout, *, overwrite: bool) -> Status:
     if layout.place.exists() and not layout.place.is_dir():
         raise OutputError(f"{layout.place} is a file; choose another --out")
     state = state_of(layout)
-    if state is State.ABSENT:
+    if state is PlaceState.ABSENT:
         return Status.PREPARED
     if overwrite:
         return Status.REPLACED
-    if state is State.OTHER:
+    if state is PlaceState.OTHER:
         raise OutputError(refusal(layout))
-    return Status.UNCHANGED if state is State.SAME else Status.REPAIRED
+    return Status.UNCHANGED if state is PlaceState.SAME else Status.REPAIRED
 
 
-def _write(layout: Layout, name: str, progress: Progress | None) -> None:
+def _write(layout: PreparedFiles, name: str, progress: Progress | None) -> None:
     done = 0
 
     def step() -> None:

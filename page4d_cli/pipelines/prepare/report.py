@@ -51,7 +51,7 @@ class Prepared:
 
 
 @dataclass(frozen=True)
-class Failure:
+class UnpreparedSequence:
     """A sequence that could not be prepared."""
 
     name: str
@@ -64,7 +64,7 @@ class PrepareReport:
 
     options: PrepareOptions
     sequences: tuple[Prepared, ...]
-    failures: tuple[Failure, ...]
+    failures: tuple[UnpreparedSequence, ...]
 
     def to_json(self) -> dict[str, Json]:
         """What `--json` prints."""

@@ -15,7 +15,7 @@ from page4d_cli.core.types import (
     PixelTransform,
     UInt8Array,
 )
-from page4d_cli.core.wording import counted
+from page4d_cli.core.wording import count_noun
 from page4d_cli.io.run.directory import Run
 from page4d_cli.pipelines.stored_run.pictures import map_pictures
 
@@ -86,7 +86,7 @@ def read_clip(
     indices = list(range(count)[chosen])
     if not indices:
         raise NothingLeftError(
-            f"--frames chooses none of {counted(count, 'frame')}; nothing was written"
+            f"--frames chooses none of {count_noun(count, 'frame')}; nothing was written"
         )
     extrinsics, intrinsics = np.empty((0, 3, 4)), np.empty((0, 3, 3))
     notes: list[str] = []
@@ -124,14 +124,14 @@ def _cameras(
     ]
     if not usable:
         raise NothingLeftError(
-            f"none of {counted(len(indices), 'chosen frame')} has a usable camera; nothing was "
+            f"none of {count_noun(len(indices), 'chosen frame')} has a usable camera; nothing was "
             "written"
         )
     lost = [run.manifest.frames[i].stem for i in sorted(set(indices) - set(usable))]
     if lost:
         more = f" and {len(lost) - _NAMES_IN_NOTE} more" if len(lost) > _NAMES_IN_NOTE else ""
         names = ", ".join(lost[:_NAMES_IN_NOTE])
-        count = counted(len(lost), "frame")
+        count = count_noun(len(lost), "frame")
         notes.append(f"left out {count} without a usable camera: {names}{more}")
     return extrinsics[usable].astype(np.float64), intrinsics[usable].astype(np.float64), usable
 

@@ -40,7 +40,7 @@ from page4d_cli.core.enums import SynthLayout
 from page4d_cli.core.geometry import invert_rigid, quat_xyzw_from_matrix
 from page4d_cli.core.strict_json import Json
 from page4d_cli.core.types import Float32Array, Float64Array, UInt8Array
-from page4d_cli.data.synthetic import Scene, SceneRecipe, render, track_points
+from page4d_cli.data.synthetic import SceneRecipe, SyntheticScene, render, track_points
 from page4d_cli.io.formats.depth_png import write_depth_png
 from page4d_cli.io.whole.writing import writing
 
@@ -73,7 +73,11 @@ def folder_name(layout: SynthLayout, seed: int) -> str:
 
 
 def write_page4d(
-    folder: Path, scene: Scene, timestamps_s: Float64Array, size: tuple[int, int], step: Step
+    folder: Path,
+    scene: SyntheticScene,
+    timestamps_s: Float64Array,
+    size: tuple[int, int],
+    step: Step,
 ) -> dict[str, Json]:
     """Write a scene in the layout `page4d`.
 
@@ -119,7 +123,11 @@ def write_page4d(
 
 
 def write_tum(
-    folder: Path, scene: Scene, timestamps_s: Float64Array, size: tuple[int, int], step: Step
+    folder: Path,
+    scene: SyntheticScene,
+    timestamps_s: Float64Array,
+    size: tuple[int, int],
+    step: Step,
 ) -> dict[str, Json]:
     """Write a scene as a raw folder of the TUM RGB-D benchmark; arguments as in `write_page4d`.
 
@@ -143,7 +151,7 @@ def write_tum(
 
 
 def describe(
-    scene: Scene, recipe: SceneRecipe, layout: SynthLayout, size: tuple[int, int]
+    scene: SyntheticScene, recipe: SceneRecipe, layout: SynthLayout, size: tuple[int, int]
 ) -> dict[str, Json]:
     """What `scene.json` says of any scene."""
     k = scene.intrinsics(size)
@@ -161,7 +169,7 @@ def describe(
 
 
 def _frames(
-    scene: Scene, timestamps_s: Float64Array, size: tuple[int, int]
+    scene: SyntheticScene, timestamps_s: Float64Array, size: tuple[int, int]
 ) -> Iterator[tuple[int, UInt8Array, Float32Array, NDArray[np.bool_]]]:
     """Index, image, depth and moving pixels of each frame, drawn a few at a time."""
     for first in range(0, len(timestamps_s), _FRAMES_AT_ONCE):
@@ -180,7 +188,7 @@ def _grid(seed: int, size: tuple[int, int]) -> Float64Array:
     return np.floor(places * size)
 
 
-def _write_poses(folder: Path, scene: Scene, end_s: float) -> None:
+def _write_poses(folder: Path, scene: SyntheticScene, end_s: float) -> None:
     times_s = np.arange(int(end_s * TUM_POSE_RATE) + 2) / TUM_POSE_RATE + _POSE_DELAY_S
     # One before the first picture, too.
     times_s = np.concatenate([times_s[:1] - 1 / TUM_POSE_RATE, times_s])

@@ -7,7 +7,7 @@ import torch
 from torch.utils.data import Dataset
 
 from page4d_cli.core.errors import Page4DError
-from page4d_cli.pipelines.train.clip import Clip
+from page4d_cli.pipelines.train.clip import TrainingClip
 from page4d_cli.pipelines.train.config import TrainConfig
 from page4d_cli.pipelines.train.drawn import draw_clips
 from page4d_cli.pipelines.train.mixture import ClipPlan, Mixture
@@ -102,7 +102,7 @@ def make_batch(
     size = (width, target_height(aspect, width, config.model.patch_size))
     drawn = iter(draw_clips(config.data, [p for p in plans if p.source is None], frames, size))
     replaced: list[str] = []
-    clips: list[Clip] = []
+    clips: list[TrainingClip] = []
     for plan in plans:
         if plan.source is None:
             clips.append(next(drawn))
@@ -116,7 +116,11 @@ def make_batch(
 
 
 def _batch(
-    config: TrainConfig, plans: Sequence[ClipPlan], clips: Sequence[Clip], *, augmented: bool
+    config: TrainConfig,
+    plans: Sequence[ClipPlan],
+    clips: Sequence[TrainingClip],
+    *,
+    augmented: bool,
 ) -> Batch:
     images = [clip.images for clip in clips]
     if augmented and config.color is not None:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Clip:
+class TrainingClip:
     """S frames with their ground truth; as in `Batch`, without the dimension B."""
 
     images: Tensor

@@ -18,7 +18,7 @@ from page4d_cli.pipelines.train.data_options import DataOptions
 from page4d_cli.train.augment import ColorOptions
 from page4d_cli.train.losses.absolute_pose import AbsolutePoseOptions
 from page4d_cli.train.losses.options import LossOptions
-from page4d_cli.train.parameters import ClipOptions, GroupOptions
+from page4d_cli.train.parameters import GradientClipOptions, GroupOptions
 from page4d_cli.train.sampling import BatchOptions
 from page4d_cli.train.schedules import MaskSchedule
 
@@ -60,7 +60,7 @@ class TrainConfig:
     """Patterns of parameters that do not learn."""
     groups: tuple[GroupOptions, ...] = ()
     """Every parameter that learns belongs to one."""
-    clip: tuple[ClipOptions, ...] = ()
+    clip: tuple[GradientClipOptions, ...] = ()
     betas: tuple[float, float] = (0.9, 0.999)
     precision: Precision = Precision.AUTO
     accumulate: int = 1

@@ -14,9 +14,9 @@ from page4d_cli.core.geometry import as_homogeneous, invert_rigid
 from page4d_cli.core.types import Float64Array
 from page4d_cli.data.sets.find import find_sequences, read_sequence
 from page4d_cli.data.sets.recorded import Pinhole, RecordedSequence
-from page4d_cli.pipelines.train.clip import Clip
+from page4d_cli.pipelines.train.clip import TrainingClip
 from page4d_cli.pipelines.train.data_options import DatasetOptions
-from page4d_cli.train.crop import View, fit_view
+from page4d_cli.train.crop import LabelledFrame, fit_frame
 from page4d_cli.train.depth_filter import LEAST_DEPTH, filter_depth
 from page4d_cli.train.sampling import draw_window
 
@@ -45,7 +45,7 @@ class DiskData:
         on_bad: OnBad,
         *,
         validating: bool,
-    ) -> tuple[Clip, tuple[str, ...]]:
+    ) -> tuple[TrainingClip, tuple[str, ...]]:
         """Read a clip, or another one where files cannot be read.
 
         Args:
@@ -152,7 +152,7 @@ def read_clip(
     rng: np.random.Generator,
     *,
     cropped: bool,
-) -> Clip:
+) -> TrainingClip:
     """Draw a clip of a sequence.
 
     Args:
@@ -176,7 +176,7 @@ def read_clip(
     crops = rng if cropped else None
     views = [_read_view(sequence, options, index, size, crops) for index in window]
     images = np.stack([view.image for view in views])
-    return Clip(
+    return TrainingClip(
         images=torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255,
         depth=torch.from_numpy(np.stack([view.depth for view in views])),
         extrinsics=torch.from_numpy(_relative_to_first(_poses(sequence)[list(window)])).float(),
@@ -193,7 +193,7 @@ def _read_view(
     index: int,
     size: tuple[int, int],
     rng: np.random.Generator | None,
-) -> View:
+) -> LabelledFrame:
     """A frame at the size of the batch."""
     image, intrinsics = sequence.read_image(index), sequence.intrinsics_of(index)
     assert sequence.read_depth is not None and intrinsics is not None  # `open_sequence` looked
@@ -207,9 +207,9 @@ def _read_view(
     if options.depth_filter is not None:
         depth = filter_depth(depth, options.depth_filter)
     depth = np.where(np.isfinite(depth) & (depth > LEAST_DEPTH), depth, np.float32(0))
-    view = View(image, depth, intrinsics, options.sparse_depth)
+    view = LabelledFrame(image, depth, intrinsics, options.sparse_depth)
     try:
-        return fit_view(view, size, options.crop, rng)[0]
+        return fit_frame(view, size, options.crop, rng)[0]
     except InputError as error:
         raise DatasetError(f"{where}: {error}") from error
 

@@ -7,14 +7,14 @@ import numpy as np
 from page4d_cli.core.types import Float64Array
 from page4d_cli.data.synthetic.render import render
 from page4d_cli.data.synthetic.sample import sample_scene
-from page4d_cli.pipelines.train.clip import Clip
+from page4d_cli.pipelines.train.clip import TrainingClip
 from page4d_cli.pipelines.train.data_options import DataOptions
 from page4d_cli.pipelines.train.mixture import ClipPlan
 
 
 def draw_clips(
     data: DataOptions, plans: Sequence[ClipPlan], frames: int, size: tuple[int, int]
-) -> list[Clip]:
+) -> list[TrainingClip]:
     """Draw a clip of each scene, all at once.
 
     Args:
@@ -30,7 +30,7 @@ def draw_clips(
     clips = render(scenes, times_s, size)
     images = clips.images.permute(0, 1, 4, 2, 3).float() / 255
     return [
-        Clip(
+        TrainingClip(
             images[index],
             clips.depth[index],
             clips.extrinsics[index],

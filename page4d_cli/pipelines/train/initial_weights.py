@@ -9,7 +9,7 @@ from page4d_cli.model.network import Page4D
 from page4d_cli.model.weights import locate
 
 
-def initialise(model: Page4D, name_or_path: str) -> str:
+def load_initial_weights(model: Page4D, name_or_path: str) -> str:
     """Load weights into a network that has random ones; strict, but for a new mask head."""
     checkpoint = read_checkpoint(locate(name_or_path))
     fit = examine(dataclasses.replace(checkpoint, config=model.config))

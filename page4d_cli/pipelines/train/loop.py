@@ -14,10 +14,10 @@ from page4d_cli.core.enums import Precision
 from page4d_cli.core.errors import Page4DError
 from page4d_cli.io.whole.lock import locked
 from page4d_cli.model.checkpoint import save_checkpoint
-from page4d_cli.model.initialise import random_model
 from page4d_cli.model.network import Page4D
 from page4d_cli.model.pose_encoding import extri_intri_to_pose_encoding
-from page4d_cli.model.runtime import Runtime, peak_memory_bytes, pick
+from page4d_cli.model.random_weights import random_model
+from page4d_cli.model.runtime import Runtime, choose_runtime, peak_memory_bytes
 from page4d_cli.pipelines.train import checkpoints
 from page4d_cli.pipelines.train.batches import Loaded, TrainingBatches, validation_batches
 from page4d_cli.pipelines.train.beginning import Beginning, write_begun
@@ -25,7 +25,7 @@ from page4d_cli.pipelines.train.checkpoints import TrainState
 from page4d_cli.pipelines.train.config import (
     TrainConfig,
 )
-from page4d_cli.pipelines.train.initial_weights import initialise
+from page4d_cli.pipelines.train.initial_weights import load_initial_weights
 from page4d_cli.pipelines.train.learner import Learner
 from page4d_cli.pipelines.train.mixture import Mixture, open_mixture
 from page4d_cli.pipelines.train.records import Records
@@ -36,8 +36,8 @@ from page4d_cli.train.losses.objective import compute_losses
 from page4d_cli.train.losses.predictions import Predictions
 from page4d_cli.train.normalise import normalise
 from page4d_cli.train.parameters import (
-    clip_entries,
     clip_gradients,
+    find_gradient_clips,
     freeze,
     optimiser_groups,
     set_learning_rates,
@@ -107,7 +107,7 @@ def run_training(request: TrainRequest, observer: TrainObserver = SILENT) -> Tra
     from accelerate import Accelerator
     from accelerate.utils import DistributedDataParallelKwargs
 
-    runtime = pick(request.device, request.config.precision)
+    runtime = choose_runtime(request.device, request.config.precision)
     accelerator = Accelerator(
         cpu=runtime.device.type == "cpu",
         mixed_precision=_mixed_precision(runtime),
@@ -138,7 +138,7 @@ class _Run:
         self.bare = self._network(checkpoint)
         self.learner = Learner(self.bare, config.absolute_pose, config.seed)
         self._freeze()
-        self.entries = clip_entries(self.learner.named_parts, config.clip)
+        self.entries = find_gradient_clips(self.learner.named_parts, config.clip)
         groups = optimiser_groups(self.learner.named_parts, config.groups)
         optimizer = torch.optim.AdamW(groups, betas=config.betas)
         self.model, self.optimizer = accelerator.prepare(self.learner, optimizer)
@@ -163,7 +163,7 @@ class _Run:
         config = self.config
         model = random_model(config.model, config.seed, layer_scale=config.layer_scale)
         if config.init_from is not None and checkpoint is None:
-            self.observer.on_start(initialise(model, config.init_from))
+            self.observer.on_start(load_initial_weights(model, config.init_from))
         model.aggregator.checkpoint_activations = config.checkpoint_activations
         return model.train()
 

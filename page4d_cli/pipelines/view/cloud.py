@@ -6,7 +6,7 @@ from dataclasses import fields
 import numpy as np
 from numpy.typing import NDArray
 
-from page4d_cli.core.enums import Part, Save
+from page4d_cli.core.enums import MotionPart, Save
 from page4d_cli.core.types import Float32Array
 from page4d_cli.pipelines.cloud.choose import Cloud, choose_cloud
 from page4d_cli.pipelines.cloud.of_run import CloudOptions, cloud_of_clip
@@ -15,7 +15,7 @@ from page4d_cli.pipelines.stored_run.clip import RunClip
 
 
 def choose_view_cloud(
-    clip: RunClip, motion: Sequence[Float32Array], part: Part | None, max_points: int
+    clip: RunClip, motion: Sequence[Float32Array], part: MotionPart | None, max_points: int
 ) -> Cloud:
     """Choose points of every confidence, since viewers let the person choose among them.
 
@@ -32,14 +32,14 @@ def choose_view_cloud(
         NothingLeftError: no point is left; the message counts where they were lost.
     """
     options = CloudOptions(0.0 if Save.CONFIDENCE in clip.run.manifest.saved else None)
-    masks = {each: [keep_mask(score, each) for score in motion] for each in Part}
+    masks = {each: [keep_mask(score, each) for score in motion] for each in MotionPart}
     if part is not None:
         return cloud_of_clip(clip, options, max_points=max_points, keep=masks[part], part=part)
-    if any(mask.any() for mask in masks[Part.MOVING]):
-        static_pixels = sum(int(mask.sum()) for mask in masks[Part.STATIC])
+    if any(mask.any() for mask in masks[MotionPart.MOVING]):
+        static_pixels = sum(int(mask.sum()) for mask in masks[MotionPart.STATIC])
         share = max(max_points // 2, max_points - static_pixels)
-        moving = _choose(clip, masks[Part.MOVING], share)
-        static = _choose(clip, masks[Part.STATIC], max_points - len(moving.points))
+        moving = _choose(clip, masks[MotionPart.MOVING], share)
+        static = _choose(clip, masks[MotionPart.STATIC], max_points - len(moving.points))
         if len(moving.points) and len(static.points):
             return _joined(moving, static)
     return cloud_of_clip(clip, options, max_points=max_points)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from page4d_cli.core.enums import Part
+from page4d_cli.core.enums import MotionPart
 from page4d_cli.io.formats.view_scene import ViewScene
 from page4d_cli.pipelines.cloud.choose import CONFIDENCE_PERCENTILE
 from page4d_cli.pipelines.motion.motion import THRESHOLD
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import viser
 
 _EVERYTHING = "everything"
-_PARTS = {Part.STATIC: "what stands still", Part.MOVING: "what moves"}
+_PARTS = {MotionPart.STATIC: "what stands still", MotionPart.MOVING: "what moves"}
 
 
 class Controls:
@@ -61,14 +61,14 @@ class Controls:
         """Whether time passes."""
         return self._play.value
 
-    def shows(self, part: Part, frame: int) -> bool:
+    def shows(self, part: MotionPart, frame: int) -> bool:
         """Whether the points of a part, seen in a frame, are wanted."""
         if self._part.value not in (_EVERYTHING, _PARTS[part]):
             return False
         if self._frames.value == "all" or frame == self.current:
             return True
         keeps_background = self._background.value and self._scene.has_motion
-        return part is Part.STATIC and keeps_background
+        return part is MotionPart.STATIC and keeps_background
 
     @property
     def motion(self) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from page4d_cli.core.enums import Part, Save, TimestampSource
+from page4d_cli.core.enums import MotionPart, Save, TimestampSource
 from page4d_cli.core.errors import InputError, NothingLeftError, RunError
 from page4d_cli.core.progress import Progress
 from page4d_cli.core.types import Float32Array, UInt8Array
@@ -41,7 +41,7 @@ class ViewOptions:
 
     frames: slice = field(default_factory=lambda: slice(None))
     """Of the run's frames."""
-    part: Part | None = None
+    part: MotionPart | None = None
     """Only what stands still or only what moves; None: both."""
     max_points: int | None = None
     """Of all frames together; None: `MAX_POINTS`."""
@@ -91,7 +91,7 @@ def view_scene(run: Run, options: ViewOptions, *, progress: Progress | None = No
 
 def split_points(
     scene: ViewScene, among: slice, confidence: float, motion: float
-) -> dict[Part, NDArray[np.intp]]:
+) -> dict[MotionPart, NDArray[np.intp]]:
     """Static and moving points, as far as the network is sure enough of them.
 
     Args:
@@ -107,13 +107,13 @@ def split_points(
     sure = scene.confidence[among] >= confidence * LEVELS
     moving = scene.motion[among] >= motion * LEVELS
     return {
-        Part.STATIC: first + np.flatnonzero(sure & ~moving),
-        Part.MOVING: first + np.flatnonzero(sure & moving),
+        MotionPart.STATIC: first + np.flatnonzero(sure & ~moving),
+        MotionPart.MOVING: first + np.flatnonzero(sure & moving),
     }
 
 
 def _scores(
-    clip: RunClip, part: Part | None, progress: Progress | None
+    clip: RunClip, part: MotionPart | None, progress: Progress | None
 ) -> tuple[list[Float32Array], tuple[str, ...]]:
     """Motion (H, W) of each frame; none, and a note, where it cannot be told and nobody asks."""
     if part is None and len(clip.run.manifest.frames) == 1:

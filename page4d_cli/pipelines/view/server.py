@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from page4d_cli.core.enums import Part
+from page4d_cli.core.enums import MotionPart
 from page4d_cli.core.errors import InputError
 from page4d_cli.core.geometry import invert_rigid, quat_xyzw_from_matrix
 from page4d_cli.io.formats.view_scene import ViewCamera, ViewScene
@@ -137,7 +137,7 @@ class ViewServer:
                 if len(chosen):  # the page reports an error for an empty cloud
                     self._clouds.append(self._add_cloud(frame, part, chosen))
 
-    def _add_cloud(self, frame: int, part: Part, chosen: NDArray[np.intp]) -> "_ShownCloud":
+    def _add_cloud(self, frame: int, part: MotionPart, chosen: NDArray[np.intp]) -> "_ShownCloud":
         handle = self._scene_api.add_point_cloud(
             f"/points/{frame}/{part.value}",
             self._scene.points[chosen],
@@ -187,7 +187,7 @@ class _ShownCloud:
     """Points of one frame and part that are in the page, seen or not."""
 
     frame: int
-    part: Part
+    part: MotionPart
     handle: "viser.PointCloudHandle"
 
 

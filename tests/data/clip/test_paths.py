@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from page4d_cli.core.errors import FramesError
-from page4d_cli.data.clip.paths import Kind, kind_of, list_images, stamps_from_names
+from page4d_cli.data.clip.paths import InputKind, kind_of, list_images, stamps_from_names
 
 Writer = Callable[..., Path]
 
@@ -25,19 +25,19 @@ def test_kinds_by_extension_content_and_shape(
     (tmp_path / "d.MOV").touch()
     kinds = {name: kind_of(str(tmp_path / name)) for name in ("a.PNG", "b", "c.dat", "d.MOV", "*")}
     assert kinds == {
-        "a.PNG": Kind.IMAGE,
-        "b": Kind.IMAGE,
-        "c.dat": Kind.VIDEO,
-        "d.MOV": Kind.VIDEO,
-        "*": Kind.PATTERN,
+        "a.PNG": InputKind.IMAGE,
+        "b": InputKind.IMAGE,
+        "c.dat": InputKind.VIDEO,
+        "d.MOV": InputKind.VIDEO,
+        "*": InputKind.PATTERN,
     }
-    assert kind_of(str(tmp_path)) is Kind.FOLDER
+    assert kind_of(str(tmp_path)) is InputKind.FOLDER
 
 
 def test_an_existing_path_wins_over_a_pattern(tmp_path: Path, write_image: Writer) -> None:
     write_image(tmp_path / "clip[1]" / "a[2].png")
-    assert kind_of(str(tmp_path / "clip[1]")) is Kind.FOLDER
-    assert kind_of(str(tmp_path / "clip[1]" / "a[2].png")) is Kind.IMAGE
+    assert kind_of(str(tmp_path / "clip[1]")) is InputKind.FOLDER
+    assert kind_of(str(tmp_path / "clip[1]" / "a[2].png")) is InputKind.IMAGE
 
 
 def test_what_cannot_be_used_says_why(tmp_path: Path) -> None:
@@ -65,12 +65,12 @@ def test_natural_order_in_folders_and_patterns(tmp_path: Path, write_image: Writ
         write_image(tmp_path / f"part{number}" / "x.png")
     (tmp_path / ".hidden.png").touch()
     (tmp_path / "notes.txt").touch()
-    images, others = list_images(str(tmp_path), Kind.FOLDER)
+    images, others = list_images(str(tmp_path), InputKind.FOLDER)
     assert names(images) == [f"frame {number}.png" for number in (1, 2, 9, 10, 100)]
     assert names(others) == ["notes.txt", "part1", "part10", "part100", "part2", "part9"]
-    nested, _ = list_images(str(tmp_path / "part*" / "*.png"), Kind.PATTERN)
+    nested, _ = list_images(str(tmp_path / "part*" / "*.png"), InputKind.PATTERN)
     assert [path.parent.name for path in nested] == [f"part{n}" for n in (1, 2, 9, 10, 100)]
-    deep, _ = list_images(str(tmp_path / "**" / "x.png"), Kind.PATTERN)
+    deep, _ = list_images(str(tmp_path / "**" / "x.png"), InputKind.PATTERN)
     assert deep == nested
 
 
@@ -79,13 +79,13 @@ def test_links_to_images_are_images(tmp_path: Path, write_image: Writer) -> None
     (tmp_path / "links").mkdir()
     for number in (2, 1):
         (tmp_path / "links" / f"{number}.png").symlink_to(target)
-    assert names(list_images(str(tmp_path / "links"), Kind.FOLDER)[0]) == ["1.png", "2.png"]
+    assert names(list_images(str(tmp_path / "links"), InputKind.FOLDER)[0]) == ["1.png", "2.png"]
 
 
 def test_stems_in_seconds_sort_by_time(tmp_path: Path, write_image: Writer) -> None:
     for stem in ("1305031102.25", "1305031102.175", "1305031099.9"):
         write_image(tmp_path / f"{stem}.png")
-    images, _ = list_images(str(tmp_path), Kind.FOLDER)
+    images, _ = list_images(str(tmp_path), InputKind.FOLDER)
     assert stamps_from_names(images) == [1305031099.9, 1305031102.175, 1305031102.25]
 
 
@@ -100,13 +100,17 @@ def test_stems_that_are_no_seconds() -> None:
 def test_version_like_stems_keep_natural_order(tmp_path: Path, write_image: Writer) -> None:
     for stem in ("1.10", "1.9", "1.1"):
         write_image(tmp_path / f"{stem}.png")
-    assert names(list_images(str(tmp_path), Kind.FOLDER)[0]) == ["1.1.png", "1.9.png", "1.10.png"]
+    assert names(list_images(str(tmp_path), InputKind.FOLDER)[0]) == [
+        "1.1.png",
+        "1.9.png",
+        "1.10.png",
+    ]
 
 
 def test_a_folder_without_images_says_what_it_has(tmp_path: Path, write_image: Writer) -> None:
     def message(folder: str) -> str:
         with pytest.raises(FramesError) as caught:
-            list_images(str(tmp_path / folder), Kind.FOLDER)
+            list_images(str(tmp_path / folder), InputKind.FOLDER)
         return str(caught.value)
 
     for folder in ("empty", "texts", "clips"):
@@ -123,7 +127,7 @@ def test_a_folder_without_images_says_what_it_has(tmp_path: Path, write_image: W
     with pytest.raises(
         FramesError, match=r"does not exist and, read as a pattern, matches nothing"
     ):
-        list_images(str(tmp_path / "q*"), Kind.PATTERN)
+        list_images(str(tmp_path / "q*"), InputKind.PATTERN)
 
 
 def test_order_does_not_depend_on_the_file_system(tmp_path: Path, write_image: Writer) -> None:
@@ -131,4 +135,4 @@ def test_order_does_not_depend_on_the_file_system(tmp_path: Path, write_image: W
     for place in np.random.default_rng(0).permutation(len(written)):
         write_image(tmp_path / written[place], (2, 2))
     expected = ["0.png", "001.png", "01.png", *written[1:30]]
-    assert names(list_images(str(tmp_path), Kind.FOLDER)[0]) == expected
+    assert names(list_images(str(tmp_path), InputKind.FOLDER)[0]) == expected

@@ -6,7 +6,7 @@ import torch
 
 from page4d_cli.core.geometry import camera_points_from_depth, project, world_points_from_depth
 from page4d_cli.data.synthetic import SceneRecipe, render, sample_scene
-from page4d_cli.data.synthetic.cast import cast, place
+from page4d_cli.data.synthetic.ray_casting import cast_rays, place_bodies
 from page4d_cli.data.synthetic.scene import Shape
 
 SIZE = (80, 60)
@@ -51,8 +51,8 @@ def numpy_depth(scene, time_s, size):
                 for end in (-half[axis], half[axis]):
                     t = (end - o[axis]) / d[..., axis]
                     others = np.delete(np.arange(3), axis)
-                    place = np.abs(o + t[..., None] * d)[..., others]
-                    candidates.append(np.where((place <= half[others]).all(-1), t, np.nan))
+                    spot = np.abs(o + t[..., None] * d)[..., others]
+                    candidates.append(np.where((spot <= half[others]).all(-1), t, np.nan))
         for t in candidates:
             depth = np.where((t > 0) & (t < depth), t, depth)
     return depth
@@ -98,8 +98,8 @@ def test_static_points_reproject_into_every_other_frame(scenes, clips):
                 uv, z = project(static, k[other].astype(float), poses[other].astype(float))
                 inside = (z > 0.1) & (uv > 0).all(-1) & (uv < np.array(SIZE) - 1).all(-1)
                 rays = (uv[inside] - np.array(SIZE) / 2) / k[other, 0, 0]
-                placed = place([scene], np.array([[time_s]]), SIZE)
-                seen, hit = cast(placed, *torch.from_numpy(rays.T.copy())[:, None])
+                placed = place_bodies([scene], np.array([[time_s]]), SIZE)
+                seen, hit = cast_rays(placed, *torch.from_numpy(rays.T.copy())[:, None])
                 ratio = seen[0].numpy() / z[inside]
                 # Nothing that was seen is seen through, but for rays along an edge.
                 assert (ratio < 1 + 1e-4).mean() > 0.999

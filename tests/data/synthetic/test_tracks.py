@@ -98,7 +98,7 @@ def test_visible_points_have_the_depth_of_the_picture(tracks, scenes, clips):
 
 def test_moving_points_seen_twice_have_the_depth_of_the_exact_ray(tracks, scenes):
     """Rendering one pixel more finely does not change what a track hits: cast at its place."""
-    from page4d_cli.data.synthetic.cast import cast, place
+    from page4d_cli.data.synthetic.ray_casting import cast_rays, place_bodies
 
     for index, scene in enumerate(scenes):
         focal = scene.intrinsics(SIZE)[0, 0]
@@ -107,8 +107,8 @@ def test_moving_points_seen_twice_have_the_depth_of_the_exact_ray(tracks, scenes
             if not chosen.any():
                 continue
             rays = (tracks.pixels[index, frame, chosen] - np.array(SIZE) / 2) / focal
-            placed = place([scene], np.array([[time_s]]), SIZE)
-            depth, slot = cast(placed, *torch.from_numpy(rays.T.copy())[:, None])
+            placed = place_bodies([scene], np.array([[time_s]]), SIZE)
+            depth, slot = cast_rays(placed, *torch.from_numpy(rays.T.copy())[:, None])
             pose = scene.camera.T_world_camera(np.array([time_s]))[0]
             view = np.concatenate([rays, np.ones((len(rays), 1))], -1)
             points = depth[0, :, None].numpy() * view @ pose[:, :3].T + pose[:, 3]

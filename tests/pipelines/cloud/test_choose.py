@@ -6,9 +6,9 @@ from page4d_cli.core.geometry import project
 from page4d_cli.core.types import FrameInfo, Frames, PixelTransform
 from page4d_cli.pipelines.cloud.choose import (
     CONFIDENCE_PERCENTILE,
-    at_most,
     choose_cloud,
     one_per_voxel,
+    thin_cloud,
 )
 
 SIZE = (20, 30)  # height, width
@@ -102,4 +102,4 @@ def test_masked_pixels_are_left_out_and_the_percentile_is_obeyed(scene):
     half = choose_cloud(frames, depth, confidence, EXTRINSICS, INTRINSICS, confidence_percentile=50)
     assert len(half.points) == pytest.approx(25 * 17, abs=2)
     assert half.confidence.min() >= half.confidence_threshold
-    assert len(at_most(half, 10).points) == 10 and at_most(half, 10**6) is half
+    assert len(thin_cloud(half, 10).points) == 10 and thin_cloud(half, 10**6) is half

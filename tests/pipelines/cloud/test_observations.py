@@ -4,7 +4,7 @@ from synthetic_run import write_synthetic_run
 
 from page4d_cli.core.enums import Save
 from page4d_cli.core.geometry import project
-from page4d_cli.pipelines.cloud.observations import observe, restrict, seen_by
+from page4d_cli.pipelines.cloud.observations import observe, restrict, seen_in_enough
 from page4d_cli.pipelines.cloud.of_run import CloudOptions, cloud_of_clip
 from page4d_cli.pipelines.stored_run.clip import read_clip
 
@@ -43,7 +43,7 @@ def test_masked_pixels_show_nothing_and_points_can_be_left_out(clip):
     seen = observe(clip, cloud, keep)
     assert len(seen.point) == len(cloud.points)
     free = observe(clip, cloud)
-    kept = seen_by(free, len(cloud.points), 2)
+    kept = seen_in_enough(free, len(cloud.points), 2)
     fewer = restrict(free, kept)
     assert 0 < kept.sum() < len(kept)
     assert np.bincount(fewer.point).min() >= 2 and fewer.point.max() == kept.sum() - 1

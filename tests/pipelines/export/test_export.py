@@ -11,7 +11,7 @@ from evo.tools import file_interface
 from PIL import Image
 from synthetic_run import write_synthetic_run
 
-from page4d_cli.core.enums import ExportFormat, Part
+from page4d_cli.core.enums import ExportFormat, MotionPart
 from page4d_cli.core.errors import NothingLeftError, OutputError
 from page4d_cli.core.geometry import invert_rigid
 from page4d_cli.io.formats.motion_png import write_motion_png
@@ -252,22 +252,23 @@ def with_motion(scene, folder, moving):
     return open_run(run.directory)
 
 
-@pytest.mark.parametrize("part", Part)
+@pytest.mark.parametrize("part", MotionPart)
 def test_points_of_the_other_part_are_left_out(scene, export, tmp_path, part):
     run = with_motion(scene, tmp_path, scene.moving)
     all_of_them = CloudOptions(min_confidence_percentile=0)
     out = export("ply", part=part, cloud=all_of_them, run=run)
-    wanted = scene.moving if part is Part.MOVING else ~scene.moving
+    wanted = scene.moving if part is MotionPart.MOVING else ~scene.moving
     assert len(trimesh.load(out / "cloud.ply").vertices) == wanted.sum() > 0
     listed = json.loads((out / "export.json").read_text())["formats"]
     assert listed["ply"]["part"] == part.value
 
 
 @pytest.mark.parametrize(
-    ("part", "words"), [(Part.MOVING, "of what moves"), (Part.STATIC, "of what stands still")]
+    ("part", "words"),
+    [(MotionPart.MOVING, "of what moves"), (MotionPart.STATIC, "of what stands still")],
 )
 def test_a_part_that_is_empty_says_so_and_writes_nothing(scene, export, tmp_path, part, words):
-    everything = np.full_like(scene.moving, part is Part.STATIC)
+    everything = np.full_like(scene.moving, part is MotionPart.STATIC)
     run = with_motion(scene, tmp_path, everything)
     counts = r"of 9408 pixels in 4 frames 9408 have a usable.* 0 of them are at confidence .* and "
     with pytest.raises(NothingLeftError, match=counts + words):

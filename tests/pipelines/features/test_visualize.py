@@ -22,7 +22,7 @@ from page4d_cli.model.config import (
     PatchEmbedConfig,
     SpatialMaskConfig,
 )
-from page4d_cli.model.initialise import random_model
+from page4d_cli.model.random_weights import random_model
 from page4d_cli.model.weights import load_model
 from page4d_cli.pipelines.features import files, networks
 from page4d_cli.pipelines.features.layers import reduced_layers

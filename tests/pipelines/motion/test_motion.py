@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 from synthetic_run import write_synthetic_run
 
-from page4d_cli.core.enums import Part
+from page4d_cli.core.enums import MotionPart
 from page4d_cli.core.errors import NothingLeftError, OutputError, RunError
 from page4d_cli.core.geometry import world_points_from_depth
 from page4d_cli.io.run.directory import CAMERAS, depth_file, is_complete, motion_file, open_run
@@ -36,10 +36,10 @@ def test_what_is_written_is_what_moves_and_is_read_again(scene):
     assert files_below(run.directory) == sorted([*run.manifest.files, "manifest.json"])
     written = [motion_of(run).score(index) for index in range(6)]
     np.testing.assert_allclose(written, computed, atol=0.5 / 255 + 1e-6)
-    found = np.stack([keep_mask(score, Part.MOVING) for score in written])
+    found = np.stack([keep_mask(score, MotionPart.MOVING) for score in written])
     assert found[scene.moving].mean() > 0.8 and found[~scene.moving].mean() < 0.01
     assert list(summary.moving_shares.values()) == pytest.approx(list(found.mean((1, 2))))
-    assert (found == ~np.stack([keep_mask(score, Part.STATIC) for score in written])).all()
+    assert (found == ~np.stack([keep_mask(score, MotionPart.STATIC) for score in written])).all()
 
 
 def test_writing_again_replaces_and_nothing_else_changes(scene):

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from page4d_cli.model.initialise import RANDOM_CONFIG, random_model
+from page4d_cli.model.random_weights import RANDOM_CONFIG, random_model
 from page4d_cli.pipelines.train.learner import ABSOLUTE_POSE, Learner
 from page4d_cli.train.losses.absolute_pose import AbsolutePoseOptions
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from synthetic_run import write_synthetic_run
 
-from page4d_cli.core.enums import Part
+from page4d_cli.core.enums import MotionPart
 from page4d_cli.core.errors import InputError, NothingLeftError, RunError
 from page4d_cli.core.geometry import project
 from page4d_cli.io.run.directory import open_run
@@ -80,16 +80,16 @@ def test_a_run_without_confidence_is_sure_of_every_point(run):
     assert (scene.confidence == 255).all()
 
 
-@pytest.mark.parametrize("part", Part)
+@pytest.mark.parametrize("part", MotionPart)
 def test_a_part_has_no_point_of_the_other(made, part):
     scene = view_scene(made.run, ViewOptions(part=part))
     points = split_points(scene, slice(None), 0, 0.5)
-    other = Part.MOVING if part is Part.STATIC else Part.STATIC
+    other = MotionPart.MOVING if part is MotionPart.STATIC else MotionPart.STATIC
     assert len(points[part]) == len(scene.points) > 100 and len(points[other]) == 0
 
 
 def test_static_points_alone_hide_most_of_what_moves(made):
-    scene = view_scene(made.run, ViewOptions(part=Part.STATIC))
+    scene = view_scene(made.run, ViewOptions(part=MotionPart.STATIC))
     frames = np.repeat(np.arange(FRAMES), np.diff(scene.starts))
     left = made.moving[frames, scene.pixels[:, 1], scene.pixels[:, 0]]
     assert left.sum() < 0.35 * made.moving.sum()
@@ -101,17 +101,17 @@ def test_parts_share_out_the_sure_points(scene):
     together = np.sort(np.concatenate(list(parts.values())))
     sure = np.flatnonzero(scene.confidence >= 0.4 * 255)
     np.testing.assert_array_equal(together, sure[(sure >= 100) & (sure < 4000)])
-    assert scene.motion[parts[Part.MOVING]].min() >= 0.3 * 255
-    assert scene.motion[parts[Part.STATIC]].max() < 0.3 * 255
+    assert scene.motion[parts[MotionPart.MOVING]].min() >= 0.3 * 255
+    assert scene.motion[parts[MotionPart.STATIC]].max() < 0.3 * 255
 
 
 def test_half_of_few_points_are_of_what_moves(made):
     scene = view_scene(made.run, ViewOptions(max_points=600))
     parts = split_points(scene, slice(None), 0, 0.5)
-    assert {part: len(chosen) for part, chosen in parts.items()} == dict.fromkeys(Part, 300)
+    assert {part: len(chosen) for part, chosen in parts.items()} == dict.fromkeys(MotionPart, 300)
     frames = np.repeat(np.arange(FRAMES), np.diff(scene.starts))
     seen = set(zip(frames.tolist(), map(tuple, scene.pixels.tolist()), strict=True))
-    assert len(seen) == 600 and len(set(frames[parts[Part.STATIC]])) == FRAMES
+    assert len(seen) == 600 and len(set(frames[parts[MotionPart.STATIC]])) == FRAMES
 
 
 @pytest.mark.parametrize("most", [1, 2, 3])
@@ -141,7 +141,7 @@ def test_one_frame_tells_nothing_of_motion(tmp_path):
     assert scene.notes == ("the run has one frame, so what moves is not told apart",)
     assert (scene.motion == 0).all()
     with pytest.raises(RunError, match="motion shows between frames"):
-        view_scene(run, ViewOptions(part=Part.STATIC))
+        view_scene(run, ViewOptions(part=MotionPart.STATIC))
 
 
 def test_no_usable_depth_is_told_with_numbers(run):

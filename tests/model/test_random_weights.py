@@ -1,7 +1,7 @@
 import torch
 
-from page4d_cli.model.initialise import RANDOM_CONFIG, random_model
 from page4d_cli.model.layers.primitives import LayerScale
+from page4d_cli.model.random_weights import RANDOM_CONFIG, random_model
 
 
 def test_a_seed_makes_the_same_network_and_leaves_the_global_one_alone() -> None:

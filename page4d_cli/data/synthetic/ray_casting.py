@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from page4d_cli.core.types import Float64Array
-from page4d_cli.data.synthetic.scene import Scene, Shape
+from page4d_cli.data.synthetic.scene import Shape, SyntheticScene
 
 _CHANNELS = 9 + 3 + 3 + 3
 """Rotation, centre, half sizes, light."""
@@ -46,7 +46,9 @@ class Placed:
     """(F, K, 3): unit vectors towards the light, in the bodies' frames."""
 
 
-def place(scenes: Sequence[Scene], times_s: Float64Array, size: tuple[int, int]) -> Placed:
+def place_bodies(
+    scenes: Sequence[SyntheticScene], times_s: Float64Array, size: tuple[int, int]
+) -> Placed:
     """Bring the bodies that some frame may see into the frames' cameras.
 
     Args:
@@ -66,7 +68,7 @@ def place(scenes: Sequence[Scene], times_s: Float64Array, size: tuple[int, int])
 
 
 def _see(
-    scene: Scene, times_s: Float64Array, size: tuple[int, int]
+    scene: SyntheticScene, times_s: Float64Array, size: tuple[int, int]
 ) -> tuple[Float64Array, NDArray[np.int64]]:
     """What `Placed` holds, (S, bodies, _CHANNELS), and which bodies reach into the view."""
     T_world_camera = scene.camera.T_world_camera(times_s)[:, None]
@@ -85,7 +87,9 @@ def _see(
     return np.concatenate(values, -1), _in_view(scene, in_camera, size)
 
 
-def _in_view(scene: Scene, centres: Float64Array, size: tuple[int, int]) -> NDArray[np.int64]:
+def _in_view(
+    scene: SyntheticScene, centres: Float64Array, size: tuple[int, int]
+) -> NDArray[np.int64]:
     """Numbers of the bodies, centres (S, bodies, 3) in the camera, that some frame may show."""
     k = scene.intrinsics(size)
     # Half a pixel more than the picture, whose middle the principal point is not.
@@ -99,7 +103,7 @@ def _in_view(scene: Scene, centres: Float64Array, size: tuple[int, int]) -> NDAr
 
 
 def _slots(
-    scenes: Sequence[Scene], seen: Sequence[NDArray[np.int64]]
+    scenes: Sequence[SyntheticScene], seen: Sequence[NDArray[np.int64]]
 ) -> tuple[tuple[Shape, ...], NDArray[np.int64]]:
     """As many slots of each shape as the scene with the most of them needs."""
     shapes: list[Shape] = []
@@ -115,7 +119,7 @@ def _slots(
     return tuple(shapes), np.concatenate(columns, axis=1).astype(np.int64)
 
 
-def cast(placed: Placed, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+def cast_rays(placed: Placed, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     """Find what rays hit first.
 
     Args:
