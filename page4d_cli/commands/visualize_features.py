@@ -79,7 +79,7 @@ def visualize_features(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="A colour map of Matplotlib, for mean and norm; YlOrRd by default.",
+            help="A colour map of Matplotlib, for mean and norm; by default the original's.",
             show_default=False,
             rich_help_panel=_OUTPUT,
         ),

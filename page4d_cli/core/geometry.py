@@ -95,6 +95,11 @@ def matrix_from_quat_xyzw(quat_xyzw: FloatArray) -> FloatArray:
     return np.stack([np.stack(row, -1) for row in rows], -2)
 
 
+def valid_depth(depth: FloatArray) -> FloatArray:
+    """Depth of any shape, with NaN wherever it is not positive and finite: there is none."""
+    return np.where(np.isfinite(depth) & (depth > 0), depth, np.asarray(np.nan, depth.dtype))
+
+
 def camera_points_from_depth(depth: FloatArray, intrinsics: FloatArray) -> FloatArray:
     """Unproject every pixel: x = (u - cx) / fx · d, y = (v - cy) / fy · d, z = d.
 

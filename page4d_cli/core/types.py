@@ -4,6 +4,7 @@ Shapes: S frames, H W pixels of the network's maps.
 """
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from page4d_cli.core.enums import TimestampSource
 Float32Array = NDArray[np.float32]
 Float64Array = NDArray[np.float64]
 UInt8Array = NDArray[np.uint8]
+_Scalar = TypeVar("_Scalar", bound=np.generic)
 
 
 def _require_shape(name: str, array: NDArray[np.generic] | None, shape: tuple[int, ...]) -> None:
@@ -37,6 +39,17 @@ class PixelTransform:
     """(x, y) shift in network pixels: padding is positive, cropping negative."""
     content: tuple[int, int, int, int]
     """(left, top, right, bottom), half open: the network's pixels that show the source."""
+
+    def crop(self, map_: NDArray[_Scalar]) -> NDArray[_Scalar]:
+        """Cut the padding off a map or picture (H, W, ...) of the network's size; a view."""
+        left, top, right, bottom = self.content
+        return map_[top:bottom, left:right]
+
+    def without_padding(self, map_: Float32Array) -> Float32Array:
+        """A copy of a map (H, W), NaN in the padding: what the network says there means nothing."""
+        blank = np.full_like(map_, np.nan)
+        self.crop(blank)[...] = self.crop(map_)
+        return blank
 
     def to_network(self, pixels_source: Float64Array) -> Float64Array:
         """Map source pixels (..., 2) as (u, v) to network pixels."""
@@ -69,6 +82,11 @@ class FrameInfo:
     timestamp_s: float
     """Seconds; `Frames.timestamp_source` tells where from."""
     transform: PixelTransform
+
+    def label(self, source: TimestampSource) -> str:
+        """Which frame it is, and when if that is known, in a few words."""
+        when = "" if source is TimestampSource.INDEX else f", {self.timestamp_s:.3f} s"
+        return f"frame {self.index}{when}"
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import numpy as np
 
 from page4d_cli.core.geometry import FloatArray
 from page4d_cli.core.types import UInt8Array
-from page4d_cli.draw.colormaps import colorise
+from page4d_cli.draw.colormaps import CONFIDENCE, DEPTH, colorise
 
 _LOWEST_SHARE = 1e-3  # the low end of a scale is at least this share of the high end
 
@@ -56,7 +56,7 @@ def depth_scale(near: float, far: float) -> ColorScale:
     Raises:
         ValueError: `near` is not below `far`.
     """
-    return ColorScale("depth, relative", *_positive(near, far), "inferno", np.reciprocal)
+    return ColorScale("depth, relative", *_positive(near, far), DEPTH, np.reciprocal)
 
 
 def confidence_scale(low: float, high: float) -> ColorScale:
@@ -69,7 +69,7 @@ def confidence_scale(low: float, high: float) -> ColorScale:
     Raises:
         ValueError: `low` is not below `high`.
     """
-    return ColorScale("confidence", *_positive(low, high), "viridis", np.log)
+    return ColorScale("confidence", *_positive(low, high), CONFIDENCE, np.log)
 
 
 def _positive(low: float, high: float) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""Numbers to colours, for pictures that people look at."""
+"""Numbers to colours. Every colour map of the project is named here, and nowhere else."""
 
 from collections.abc import Iterable
 from functools import lru_cache
@@ -9,19 +9,27 @@ import numpy as np
 from page4d_cli.core.geometry import FloatArray
 from page4d_cli.core.types import UInt8Array
 
+DEPTH = "inferno"
+"""Of inverse depth, so that near is bright and warm. Perceptually uniform, so that it shows no
+edges that are not there; readable for the colour-blind; dark to bright, so that video, which keeps
+brightness sharper than hue, keeps its detail."""
+CONFIDENCE = "viridis"
+TIME = "viridis"
+"""Of a clip's frames, from the first to the last."""
+ERROR = "plasma"
+FEATURES = "YlOrRd"
+"""The original's."""
+MASK = "RdBu"
+"""Red is low: patches that the cameras are to look away from."""
 NON_FINITE_RGB = (64, 64, 64)
-"""A grey that the default map does not contain."""
+"""A grey that the maps of depth and confidence do not contain."""
 
 _LEVELS = 256
 _SAMPLES_A_MAP = 2048
 
 
-def colorise(values: FloatArray, low: float, high: float, cmap: str = "inferno") -> UInt8Array:
+def colorise(values: FloatArray, low: float, high: float, cmap: str) -> UInt8Array:
     """Map values to colours, clipping at both ends of the range.
-
-    The default map is inferno: perceptually uniform, so that it shows no edges that are not there,
-    readable for the colour-blind, and dark to bright, so that video, which keeps brightness sharper
-    than hue, keeps its detail. Inverse depth comes out with near bright and warm.
 
     Args:
         values: (..., H, W); what is not finite becomes `NON_FINITE_RGB`.

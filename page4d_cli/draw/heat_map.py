@@ -12,8 +12,6 @@ from page4d_cli.draw.colormaps import NON_FINITE_RGB, colorise, robust_range
 
 Range = tuple[float, float]
 
-MASK_CMAP = "RdBu"
-"""Red is low: patches that the cameras are to look away from."""
 MASK_RANGE: Range = (-0.5, 0.5)
 """All values that the mask can have, so that its pictures can be compared with one another."""
 _CONSTANT = 1e-6

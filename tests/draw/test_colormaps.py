@@ -1,32 +1,32 @@
 import numpy as np
 import pytest
 
-from page4d_cli.draw.colormaps import NON_FINITE_RGB, colorise, robust_range
+from page4d_cli.draw.colormaps import DEPTH, NON_FINITE_RGB, colorise, robust_range
 
 
 def test_ends_of_the_range_are_ends_of_the_map_and_all_beyond_is_clipped():
-    colors = colorise(np.array([[-9.0, 1.0, 2.0, 3.0, 1e30]]), 1, 3)
+    colors = colorise(np.array([[-9.0, 1.0, 2.0, 3.0, 1e30]]), 1, 3, DEPTH)
     np.testing.assert_array_equal(colors[0, 0], colors[0, 1])
     np.testing.assert_array_equal(colors[0, 3], colors[0, 4])
     assert len({tuple(color) for color in colors[0]}) == 3
 
 
 def test_larger_values_are_brighter():
-    ramp = colorise(np.linspace(0, 1, 64, dtype=np.float32)[None], 0, 1)[0]
+    ramp = colorise(np.linspace(0, 1, 64, dtype=np.float32)[None], 0, 1, DEPTH)[0]
     luma = ramp @ np.array([0.299, 0.587, 0.114])
     assert (np.diff(luma) > 0).all()
 
 
 def test_the_highest_value_is_warm_and_the_lowest_dark():
-    low, high = colorise(np.array([[0.0, 1.0]]), 0, 1)[0].astype(int)
+    low, high = colorise(np.array([[0.0, 1.0]]), 0, 1, DEPTH)[0].astype(int)
     assert high[0] > high[2]
     assert low.sum() < 20
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_what_is_not_finite_is_a_grey_of_its_own(bad):
-    assert tuple(colorise(np.full((1, 1), bad), 0, 1)[0, 0]) == NON_FINITE_RGB
-    ramp = colorise(np.linspace(0, 1, 1000)[None], 0, 1)
+    assert tuple(colorise(np.full((1, 1), bad), 0, 1, DEPTH)[0, 0]) == NON_FINITE_RGB
+    ramp = colorise(np.linspace(0, 1, 1000)[None], 0, 1, DEPTH)
     assert np.abs(ramp.astype(int) - NON_FINITE_RGB).max(axis=-1).min() > 20
 
 
@@ -34,18 +34,18 @@ def test_what_is_not_finite_is_a_grey_of_its_own(bad):
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 def test_leading_axes_are_kept(shape, dtype):
     values = np.random.default_rng(0).uniform(0, 1, shape).astype(dtype)
-    colors = colorise(values, 0, 1)
+    colors = colorise(values, 0, 1, DEPTH)
     assert colors.shape == (*shape, 3)
     assert colors.dtype == np.uint8
     np.testing.assert_array_equal(
-        colors[..., 0, 0, :], colorise(values[..., :1, :1], 0, 1)[..., 0, 0, :]
+        colors[..., 0, 0, :], colorise(values[..., :1, :1], 0, 1, DEPTH)[..., 0, 0, :]
     )
 
 
 @pytest.mark.parametrize(("low", "high"), [(1, 1), (2, 1), (np.nan, 1)])
 def test_an_empty_range_is_refused(low, high):
     with pytest.raises(ValueError, match="expected low < high"):
-        colorise(np.zeros((1, 1)), low, high)
+        colorise(np.zeros((1, 1)), low, high, DEPTH)
 
 
 def test_robust_range_is_the_percentiles_of_the_whole_clip():
@@ -71,7 +71,7 @@ def test_robust_range_ignores_what_is_not_finite_and_few_outliers():
 def test_robust_range_of_a_constant_clip_is_narrow_but_not_empty(value):
     low, high = robust_range([np.full((4, 4), value, np.float32)])
     assert low < value < high
-    colorise(np.full((4, 4), value, np.float32), low, high)
+    colorise(np.full((4, 4), value, np.float32), low, high, DEPTH)
 
 
 @pytest.mark.parametrize("maps", [[], [np.full((3, 3), np.nan)]])

@@ -7,7 +7,7 @@ from PIL import Image
 
 from page4d_cli.core.errors import WriteError
 from page4d_cli.draw.color_scale import confidence_scale, depth_scale
-from page4d_cli.draw.colormaps import NON_FINITE_RGB, colorise
+from page4d_cli.draw.colormaps import DEPTH, NON_FINITE_RGB, colorise
 from page4d_cli.draw.preview import PANE_SIDE, MapPane, color_picture, preview_frames
 from page4d_cli.io.formats.video import write_video
 
@@ -72,7 +72,7 @@ def test_color_depth_and_confidence_stand_side_by_side(tmp_path):
     depths[:, :, 32:] = 5.0
     write(tmp_path / "p.mp4", images, depths, np.full_like(depths, 10**0.5))
     picture = read(tmp_path / "p.mp4")[1][1]
-    near, far = colorise(1 / np.array([[2.0, 5.0]]), 1 / 5, 1 / 1)[0].astype(int)
+    near, far = colorise(1 / np.array([[2.0, 5.0]]), 1 / 5, 1 / 1, DEPTH)[0].astype(int)
     half_way = colorise(np.array([[0.5]]), 0, 1, "viridis")[0, 0].astype(int)
     for column, expected in ((160, GREEN), (320 + 80, near), (320 + 240, far), (800, half_way)):
         assert np.abs(picture[160, column] - expected).max() < 12
@@ -84,7 +84,7 @@ def test_maps_are_enlarged_without_values_in_between(tmp_path):
     depths[:, :, 16:] = 5.0
     write(tmp_path / "p.mp4", images, depths)
     row = read(tmp_path / "p.mp4")[1][0, 160, 320:]
-    ends = colorise(1 / np.array([[2.0, 5.0]]), 1 / 5, 1 / 1)[0].astype(int)
+    ends = colorise(1 / np.array([[2.0, 5.0]]), 1 / 5, 1 / 1, DEPTH)[0].astype(int)
     away = np.abs(row[:, None] - ends).max(-1).min(-1)
     assert (away > 30).sum() <= 4  # what the codec smears
 

@@ -4,18 +4,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
-from page4d_cli.core.geometry import camera_points_from_depth, world_points_from_depth
-from page4d_cli.core.types import UInt8Array
+from page4d_cli.core.geometry import camera_points_from_depth, valid_depth, world_points_from_depth
+from page4d_cli.core.types import Float32Array, UInt8Array
 from page4d_cli.data.sets.recorded import PointTracks, RecordedSequence
-from page4d_cli.draw.colormaps import colorise, robust_range
+from page4d_cli.draw.color_scale import depth_scale
+from page4d_cli.draw.colormaps import robust_range
 from page4d_cli.draw.tracks import draw_dots, draw_matches
 from page4d_cli.io.formats.ply import write_ply
+from page4d_cli.io.formats.png import write_png
 from page4d_cli.io.formats.video import write_video
 from page4d_cli.io.whole.writing import writing
 
-TRACKS_IN_PICTURE = 32
 _RATE = 10.0
 
 
@@ -41,12 +41,17 @@ def write_pictures(folder: Path, sequence: RecordedSequence, frames: tuple[int, 
     for name, index in zip(("first", "middle", "last"), chosen, strict=True):
         _write_clouds(folder, name, sequence, index)
     if sequence.read_depth is not None:
-        depth = sequence.read_depth(frames[0])
-        inverse = 1 / np.where(np.isfinite(depth) & (depth > 0), depth, np.nan)
-        _save(folder / "first_depth.png", colorise(inverse, *robust_range([inverse])))
+        depth = valid_depth(sequence.read_depth(frames[0]))
+        write_png(folder / "first_depth.png", depth_scale(*robust_range([depth])).paint(depth))
     if sequence.tracks is not None:
-        matches = _matches(sequence, sequence.tracks, frames[0], frames[-1])
-        _save(folder / "tracks_first_last.png", matches)
+        matches = draw_matches(
+            sequence.read_image(frames[0]),
+            sequence.read_image(frames[-1]),
+            _visible(sequence.tracks, frames[0]),
+            _visible(sequence.tracks, frames[-1]),
+            sequence.tracks.moving,
+        )
+        write_png(folder / "tracks_first_last.png", matches)
         dots = _dotted(sequence, sequence.tracks, frames)
         write_video(folder / "tracks.mp4", dots, _RATE)
 
@@ -68,36 +73,15 @@ def _write_clouds(folder: Path, name: str, sequence: RecordedSequence, index: in
         write_ply(path, points[drawn].astype(np.float32), image[drawn], about)
 
 
-def _matches(sequence: RecordedSequence, tracks: PointTracks, first: int, last: int) -> UInt8Array:
-    """Some of the points that both frames show; moving ones first, they tell most."""
-    both = np.flatnonzero(_drawable(tracks, first) & _drawable(tracks, last))
-    order = np.random.default_rng(0).permutation(both)
-    order = order[np.argsort(~tracks.moving[order], kind="stable")]
-    moving = order[: min(int(tracks.moving[both].sum()), TRACKS_IN_PICTURE // 2)]
-    static = order[~tracks.moving[order]][: TRACKS_IN_PICTURE - len(moving)]
-    some = np.concatenate([moving, static])
-    return draw_matches(
-        sequence.read_image(first),
-        sequence.read_image(last),
-        tracks.pixels[first][some],
-        tracks.pixels[last][some],
-        some / len(tracks.moving),
-    )
-
-
 def _dotted(
     sequence: RecordedSequence, tracks: PointTracks, frames: tuple[int, ...]
 ) -> Iterator[UInt8Array]:
     hues = np.arange(len(tracks.moving)) / max(1, len(tracks.moving))
     for index in frames:
-        seen = _drawable(tracks, index)
-        yield draw_dots(sequence.read_image(index), tracks.pixels[index][seen], hues[seen])
+        yield draw_dots(sequence.read_image(index), _visible(tracks, index), hues)
 
 
-def _drawable(tracks: PointTracks, index: int) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
-    return np.asarray(tracks.visible[index] & np.isfinite(tracks.pixels[index]).all(-1))
-
-
-def _save(path: Path, picture: UInt8Array) -> None:
-    with writing(path):
-        Image.fromarray(picture).save(path)
+def _visible(tracks: PointTracks, index: int) -> Float32Array:
+    """(N, 2) pixels of the points in a frame; NaN where it does not show them."""
+    seen = np.where(tracks.visible[index][:, None], tracks.pixels[index], np.nan)
+    return seen.astype(np.float32)

@@ -6,27 +6,25 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from page4d_cli.core.enums import Align, Resolution
 from page4d_cli.core.errors import EvaluationError
 from page4d_cli.core.geometry import FloatArray, world_points_from_depth
 from page4d_cli.core.progress import Progress
-from page4d_cli.core.types import Float32Array, UInt8Array
+from page4d_cli.core.types import Float32Array
 from page4d_cli.data.sets.recorded import RecordedSequence
-from page4d_cli.draw.colormaps import colorise, robust_range
+from page4d_cli.draw.color_scale import depth_scale
+from page4d_cli.draw.colormaps import robust_range
 from page4d_cli.eval.depth import DepthMetrics, average_metrics, score_depth
 from page4d_cli.eval.depth_pixels import DepthPair, is_valid
 from page4d_cli.eval.protocol import Measure, ScoredDepth, depth_limits
+from page4d_cli.io.formats.png import write_png
 from page4d_cli.io.run.directory import Run
 from page4d_cli.io.run.manifest import FrameRecord
 from page4d_cli.io.whole.writing import writing
 from page4d_cli.pipelines.evaluate.match import Matching
 from page4d_cli.pipelines.evaluate.options import EvaluationOptions
 from page4d_cli.pipelines.evaluate.results import Scores
-
-_NEAREST_SHARE = 1e-3
-"""The near end of a picture's colours is at least this share of the far end."""
 
 
 @dataclass(frozen=True)
@@ -181,20 +179,13 @@ class DepthScoring:
                 with writing(path):
                     np.save(path, self.prediction(row))
             return
-        near, far = robust_range(self.prediction(row) for row, _ in pairs)
-        far = max(far, np.finfo(np.float32).tiny)
-        near = min(max(near, far * _NEAREST_SHARE), far * (1 - 1e-6))
+        scale = depth_scale(*robust_range(self.prediction(row) for row, _ in pairs))
         for row, index in pairs:
             depth = self.prediction(row)
             path = folder / f"frame_{index:04d}.npy"
             with writing(path):
                 np.save(path, depth)
-                Image.fromarray(_picture(depth, near, far)).save(path.with_suffix(".png"))
-
-
-def _picture(depth: Float32Array, near: float, far: float) -> UInt8Array:
-    """Inverse depth as colours, near being bright."""
-    return colorise(1 / np.maximum(depth, near), 1 / far, 1 / near)
+            write_png(path.with_suffix(".png"), scale.paint(depth))
 
 
 def _seen(frame: FrameRecord, map_: FloatArray) -> tuple[slice, slice]:

@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-from PIL import Image
-
 from page4d_cli.core.errors import EvaluationError
+from page4d_cli.draw.path_errors import draw_path_errors
 from page4d_cli.eval.pose import PoseScore, Trajectory, score_poses
-from page4d_cli.eval.trajectory_plot import draw_trajectory
+from page4d_cli.io.formats.png import write_png
 from page4d_cli.io.formats.trajectory import read_tum
 from page4d_cli.io.whole.writing import replacing
 
@@ -35,11 +34,21 @@ def score_tum_files(estimate: Path, ground_truth: Path, *, plot: Path | None = N
 
 
 def save_trajectory_plot(path: Path, score: PoseScore, title: str) -> None:
-    """Write the picture of `draw_trajectory` as a PNG, complete or not at all.
+    """Draw a scored path over the true one, and write it as a PNG, complete or not at all.
 
     Raises:
         WriteError: it cannot be written.
     """
-    picture = Image.fromarray(draw_trajectory(score, title))
+    metrics = score.metrics
+    summary = (
+        f"ATE {metrics.ate:.3g} m; a frame: RPE {metrics.rpe_translation:.3g} m, "
+        f"{metrics.rpe_rotation_deg:.3g}°; {len(score)} poses, Sim(3) aligned"
+    )
+    picture = draw_path_errors(
+        score.estimate.T_world_camera,
+        score.ground_truth.T_world_camera,
+        score.errors,
+        f"{title}\n{summary}",
+    )
     with replacing(path) as staged:
-        picture.save(staged, format="PNG")
+        write_png(staged, picture)

@@ -16,13 +16,13 @@ from page4d_cli.core.strict_json import Json
 from page4d_cli.core.types import Float32Array
 from page4d_cli.core.wording import count_noun
 from page4d_cli.draw.clip_preview import clip_preview
-from page4d_cli.draw.colormaps import colorise
+from page4d_cli.draw.colormaps import TIME, colorise
 from page4d_cli.io.formats.colmap import write_colmap_binary, write_colmap_text
-from page4d_cli.io.formats.depth_png import scale_for, write_depth_png
 from page4d_cli.io.formats.glb import write_glb
 from page4d_cli.io.formats.nerfstudio import write_transforms
 from page4d_cli.io.formats.npz import write_bundle
 from page4d_cli.io.formats.ply import write_ply
+from page4d_cli.io.formats.png import scale_for, write_depth_png
 from page4d_cli.io.formats.rerun import LoggedFrame, write_rrd
 from page4d_cli.io.formats.trajectory import write_kitti, write_tum
 from page4d_cli.io.formats.video import playback_rate, write_video
@@ -100,7 +100,7 @@ def _write_glb(job: Job) -> dict[str, Json]:
     sizes = np.array([info.transform.size for info in job.clip.infos], np.float64)
     path = job.folder.path("glb", "scene.glb")
     cloud, clip = job.cloud, job.clip
-    by_age = colorise(np.linspace(0, 1, len(clip))[None], 0.0, 1.0, "viridis")[0]
+    by_age = colorise(np.linspace(0, 1, len(clip))[None], 0.0, 1.0, TIME)[0]
     write_glb(path, cloud.points, cloud.colors, clip.extrinsics, clip.intrinsics, sizes, by_age)
     return {"points": len(cloud.points), "cameras": len(clip)}
 
@@ -198,10 +198,10 @@ def _write_video(job: Job) -> dict[str, Json]:
     clip = job.clip
     if len({map_.shape for map_ in clip.depth}) > 1:
         raise InputError(f"video: {_MANY_SIZES}")
+    source = clip.run.manifest.timestamp_source
+    pictures = clip_preview(clip.images, clip.depth, clip.infos, source)
     path = job.folder.path("video", "depth.mp4")
-    timestamp_source = clip.run.manifest.timestamp_source
-    frames = clip_preview(clip.images, clip.depth, clip.infos, timestamp_source)
-    write_video(path, frames, playback_rate(clip.infos, timestamp_source))
+    write_video(path, pictures, playback_rate(clip.infos, source))
     return {"frames": len(clip)}
 
 

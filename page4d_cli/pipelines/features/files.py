@@ -4,13 +4,10 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
-
 from page4d_cli.core.enums import FeatureKind, Reduction
 from page4d_cli.core.types import Float32Array, Frames, UInt8Array
+from page4d_cli.draw.colormaps import MASK
 from page4d_cli.draw.heat_map import (
-    MASK_CMAP,
     MASK_RANGE,
     Range,
     draw_map,
@@ -18,6 +15,7 @@ from page4d_cli.draw.heat_map import (
     ranges_of_clip,
 )
 from page4d_cli.draw.sheet import Cell, Section, cell_size, draw_sheet
+from page4d_cli.io.formats.png import write_png
 from page4d_cli.io.formats.video import playback_rate, write_video
 from page4d_cli.io.whole.writing import writing
 from page4d_cli.pipelines.features.layers import ReducedLayer
@@ -107,7 +105,7 @@ class FeatureFiles:
         size = _size(maps, self._options.scale)
 
         def heat(index: int) -> UInt8Array:
-            return draw_map(maps[index], size, MASK_CMAP, [MASK_RANGE])
+            return draw_map(maps[index], size, MASK, [MASK_RANGE])
 
         self._save_all("mask", heat)
         images = self._frames.images
@@ -117,7 +115,7 @@ class FeatureFiles:
         """Draw and save a picture of every frame."""
 
         def save(index: int) -> None:
-            save_picture(self._folder / f"{self._frames.infos[index].stem}_{name}.png", draw(index))
+            write_png(self._folder / f"{self._frames.infos[index].stem}_{name}.png", draw(index))
 
         run_all(self._pool, save, range(len(self._frames)))
 
@@ -162,19 +160,9 @@ def write_sheets(
             for kind in options.kinds
         ]
         page = draw_sheet(frames.images[index], [info.stem, *text], sections)
-        save_picture(folder / f"{info.stem}_{name}.png", page)
+        write_png(folder / f"{info.stem}_{name}.png", page)
 
     run_all(pool, save, range(len(frames)))
-
-
-def save_picture(path: Path, picture: UInt8Array) -> None:
-    """Write (H, W, 3) as a PNG.
-
-    Raises:
-        WriteError: the disk is full, or the like.
-    """
-    with writing(path):
-        Image.fromarray(np.ascontiguousarray(picture)).save(path)
 
 
 def run_all(pool: ThreadPoolExecutor, work: Callable[[int], None], items: Iterable[int]) -> None:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from page4d_cli.core.enums import FeatureKind, Reduction
 from page4d_cli.core.errors import InputError, WeightsError
+from page4d_cli.draw.colormaps import FEATURES
 from page4d_cli.model.config import ModelConfig
 
-DEFAULT_CMAP = "YlOrRd"
 DEFAULT_SCALE = 12
 MAX_SCALE = 64
 BOTH_KINDS = (FeatureKind.FRAME, FeatureKind.GLOBAL)
@@ -51,7 +51,7 @@ class FeatureOptions:
     @property
     def color_map(self) -> str:
         """The colour map of what is one number a patch."""
-        return self.cmap or DEFAULT_CMAP
+        return self.cmap or FEATURES
 
     def layers_of(self, config: ModelConfig) -> tuple[int, ...]:
         """The layers to draw of a network, rising.

@@ -11,11 +11,11 @@ from page4d_cli.core.geometry import has_usable_focal_length, invert_rigid
 from page4d_cli.core.progress import Progress
 from page4d_cli.core.resample import to_source_pixels
 from page4d_cli.core.types import Float32Array, Frames
+from page4d_cli.draw.camera_path import draw_camera_path
 from page4d_cli.draw.clip_preview import clip_preview
-from page4d_cli.io.formats.depth_png import scale_for, write_depth_png
 from page4d_cli.io.formats.ply import write_ply
+from page4d_cli.io.formats.png import scale_for, write_depth_png, write_png
 from page4d_cli.io.formats.trajectory import write_intrinsics, write_tum
-from page4d_cli.io.formats.trajectory_picture import write_trajectory_picture
 from page4d_cli.io.formats.video import playback_rate, write_video
 from page4d_cli.io.run import directory as names
 from page4d_cli.io.run.directory import RunWriter
@@ -96,14 +96,14 @@ class RunFiles:
         if Save.PREVIEW in self.save and pose_ok.any():
             numbers = [self.frames.infos[index].index for index in np.flatnonzero(pose_ok)]
             picture = self.writer.path(names.TRAJECTORY_PICTURE)
-            write_trajectory_picture(picture, T_world_camera, numbers)
+            write_png(picture, draw_camera_path(T_world_camera, numbers))
 
     def write_chunk(self, chunk: DenseChunk) -> None:
         """Take the maps of some frames; may run in a thread of its own."""
         both = zip(_MAPS[chunk.head], (chunk.values, chunk.confidence), strict=True)
         for (name, file, save), maps in both:
             for index, map_ in enumerate(maps, start=chunk.frames.start):
-                self._count(name, self._content(index, map_))
+                self._count(name, self.frames.infos[index].transform.crop(map_))
                 if save not in self.save:
                     continue
                 path = self.writer.path(file(self.frames.infos[index].stem))
@@ -129,7 +129,8 @@ class RunFiles:
             self.problems.append(f"{name}: {count} values are not finite")
 
     def _write_depth_pngs(self) -> None:
-        contents = [self._content(index, depth) for index, depth in enumerate(self._depth)]
+        both = zip(self.frames.infos, self._depth, strict=True)
+        contents = (info.transform.crop(depth) for info, depth in both)
         deepest = max(float(d[np.isfinite(d)].max(initial=0)) for d in contents)
         if deepest <= 0:
             self.problems.append("no frame has a usable depth; no depth PNG was written")
@@ -158,11 +159,6 @@ class RunFiles:
         drawn = clip_preview(clip.images, self._depth, clip.infos, clip.timestamp_source, shown)
         rate = playback_rate(clip.infos, clip.timestamp_source)
         write_video(self.writer.path(names.PREVIEW), drawn, rate)
-
-    def _content(self, index: int, map_: Float32Array) -> Float32Array:
-        """A map without its padding."""
-        left, top, right, bottom = self.frames.infos[index].transform.content
-        return map_[top:bottom, left:right]
 
     def _at_resolution(self, index: int, map_: Float32Array) -> Float32Array:
         if self.resolution is Resolution.NETWORK:

@@ -16,7 +16,7 @@ from page4d_cli.core.enums import MotionPart, Save
 from page4d_cli.core.errors import NothingLeftError, RunError
 from page4d_cli.core.progress import Progress
 from page4d_cli.core.types import Float32Array
-from page4d_cli.io.formats.motion_png import read_motion_png, write_motion_png
+from page4d_cli.io.formats.png import read_motion_png, write_motion_png
 from page4d_cli.io.run.addition import adding
 from page4d_cli.io.run.directory import Run, motion_file
 from page4d_cli.pipelines.motion.score import PosedDepth, motion_score, neighbours_of

@@ -33,7 +33,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from page4d_cli._version import __version__
 from page4d_cli.core.enums import SynthLayout
@@ -41,7 +40,7 @@ from page4d_cli.core.geometry import invert_rigid, quat_xyzw_from_matrix
 from page4d_cli.core.strict_json import Json
 from page4d_cli.core.types import Float32Array, Float64Array, UInt8Array
 from page4d_cli.data.synthetic import SceneRecipe, SyntheticScene, render, track_points
-from page4d_cli.io.formats.depth_png import write_depth_png
+from page4d_cli.io.formats.png import write_depth_png, write_png
 from page4d_cli.io.whole.writing import writing
 
 SCHEMA = 1
@@ -98,8 +97,8 @@ def write_page4d(
         _make(folder / kind)
     for index, image, depth, moving in _frames(scene, timestamps_s, size):
         stem = f"{index:06d}"
-        _write_png(folder / "rgb" / f"{stem}.png", image)
-        _write_png(folder / "moving" / f"{stem}.png", np.where(moving, 255, 0).astype(np.uint8))
+        write_png(folder / "rgb" / f"{stem}.png", image)
+        write_png(folder / "moving" / f"{stem}.png", np.where(moving, 255, 0).astype(np.uint8))
         with writing(folder / "depth" / f"{stem}.npy"):
             np.save(folder / "depth" / f"{stem}.npy", depth)
         step()
@@ -142,7 +141,7 @@ def write_tum(
         _write_list(folder, kind, f"{'color' if kind == 'rgb' else kind} images", rows)
     _write_poses(folder, scene, float(max(rgb_s[-1], depth_s[-1])))
     for index, image, *_ in _frames(scene, rgb_s, size):
-        _write_png(folder / "rgb" / f"{_stamp(rgb_s[index])}.png", image)
+        write_png(folder / "rgb" / f"{_stamp(rgb_s[index])}.png", image)
     for index, _, depth, _ in _frames(scene, depth_s, size):
         path = folder / "depth" / f"{_stamp(depth_s[index])}.png"
         write_depth_png(path, depth, TUM_DEPTH_SCALE)
@@ -215,11 +214,6 @@ def _write_list(
 
 def _stamp(time_s: float) -> str:
     return f"{TUM_EPOCH_S + time_s:.6f}"
-
-
-def _write_png(path: Path, pixels: UInt8Array) -> None:
-    with writing(path):
-        Image.fromarray(pixels).save(path)
 
 
 def _make(folder: Path) -> None:

@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import sqrt
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from page4d_cli.core.enums import MotionPart, Save, TimestampSource
+from page4d_cli.core.enums import MotionPart, Save
 from page4d_cli.core.errors import InputError, NothingLeftError, RunError
 from page4d_cli.core.progress import Progress
 from page4d_cli.core.types import Float32Array, UInt8Array
@@ -28,7 +27,6 @@ _NEEDED = (Save.CAMERAS, Save.DEPTH, Save.CONFIDENCE)
 _LARGEST_PICTURE = 256
 _SMALLEST_PICTURE = 64
 _PICTURES_AT_FULL_SIZE = 60
-_Scalar = TypeVar("_Scalar", bound=np.generic)
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,8 @@ def view_scene(run: Run, options: ViewOptions, *, progress: Progress | None = No
     clip = read_clip(run, options.frames, _NEEDED, with_pictures=True)
     motion, notes = _scores(clip, options.part, progress)
     cloud = choose_view_cloud(clip, motion, options.part, options.max_points or MAX_POINTS)
-    near, far = robust_range(_content(clip, index, map_) for index, map_ in enumerate(clip.depth))
+    both = zip(clip.infos, clip.depth, strict=True)
+    near, far = robust_range(info.transform.crop(map_) for info, map_ in both)
     scale = depth_scale(near, far)
     starts = np.searchsorted(cloud.frame_indices, np.arange(len(clip) + 1))
     return ViewScene(
@@ -163,23 +162,14 @@ def _levels(shares: NDArray[np.floating]) -> UInt8Array:
 def _camera(clip: RunClip, index: int, scale: ColorScale) -> ViewCamera:
     info = clip.infos[index]
     side = _picture_side(len(clip))
-    label = f"frame {info.index}"
-    if clip.run.manifest.timestamp_source is not TimestampSource.INDEX:
-        label += f", {info.timestamp_s:.3f} s"
     return ViewCamera(
-        label,
+        info.label(clip.run.manifest.timestamp_source),
         clip.extrinsics[index],
         clip.intrinsics[index],
         info.transform.content,
-        _shrunk(_content(clip, index, clip.images[index]), side),
-        _shrunk(scale.paint(_content(clip, index, clip.depth[index])), side),
+        _shrunk(info.transform.crop(clip.images[index]), side),
+        _shrunk(scale.paint(info.transform.crop(clip.depth[index])), side),
     )
-
-
-def _content(clip: RunClip, index: int, map_: NDArray[_Scalar]) -> NDArray[_Scalar]:
-    """A map or picture without its padding."""
-    left, top, right, bottom = clip.infos[index].transform.content
-    return map_[top:bottom, left:right]
 
 
 def _picture_side(count: int) -> int:

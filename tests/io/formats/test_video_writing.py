@@ -2,8 +2,9 @@ import av
 import numpy as np
 import pytest
 
-from page4d_cli.draw.tracks import draw_dots, draw_matches
-from page4d_cli.io.formats.video import write_video
+from page4d_cli.core.enums import TimestampSource
+from page4d_cli.core.types import FrameInfo, PixelTransform
+from page4d_cli.io.formats.video import playback_rate, write_video
 
 
 def test_a_video_of_odd_size_comes_back_with_a_black_line(tmp_path):
@@ -24,18 +25,18 @@ def test_a_video_needs_frames_and_a_rate(tmp_path):
         write_video(tmp_path / "v.mp4", [np.zeros((8, 8, 3), np.uint8)], 0)
 
 
-def test_dots_lie_where_the_pixels_were():
-    image = np.full((48, 64, 3), 128, np.uint8)
-    picture = draw_dots(image, np.array([[20.0, 30.0]]), np.array([0.0]))
-    assert picture.shape == (480, 640, 3)
-    red = np.argwhere((picture == [255, 0, 0]).all(-1))
-    np.testing.assert_allclose(red.mean(0), [304.5, 204.5], atol=1)
-
-
-def test_matches_end_in_both_pictures():
-    image = np.full((500, 600, 3), 128, np.uint8)
-    begin, end = np.array([[50.0, 60.0]]), np.array([[90.0, 200.0]])
-    picture = draw_matches(image, image, begin, end, np.array([0.0]))
-    assert picture.shape == (500, 1200, 3)
-    for u, v in ((50, 60), (690, 200)):
-        np.testing.assert_array_equal(picture[v, u], [255, 0, 0])
+@pytest.mark.parametrize(
+    ("times", "source", "rate"),
+    [
+        ([0, 0.04, 0.08, 0.2], TimestampSource.PTS, 25),
+        ([5.0, 6000.0], TimestampSource.FILE_NAME, 1),
+        ([0, 1e-9, 2e-9], TimestampSource.PTS, 60),
+        ([0, 1, 2], TimestampSource.INDEX, 10),
+        ([7.5], TimestampSource.PTS, 10),
+    ],
+)
+def test_a_clip_plays_at_its_own_rate(times, source, rate):
+    size = (4, 4)
+    transform = PixelTransform(size, size, (1.0, 1.0), (0.0, 0.0), (0, 0, *size))
+    infos = [FrameInfo("a", "a.png", index, time, transform) for index, time in enumerate(times)]
+    assert playback_rate(infos, source) == pytest.approx(rate)

@@ -14,7 +14,7 @@ from synthetic_run import write_synthetic_run
 from page4d_cli.core.enums import ExportFormat, MotionPart
 from page4d_cli.core.errors import NothingLeftError, OutputError
 from page4d_cli.core.geometry import invert_rigid
-from page4d_cli.io.formats.motion_png import write_motion_png
+from page4d_cli.io.formats.png import write_motion_png
 from page4d_cli.io.run.addition import adding
 from page4d_cli.io.run.directory import open_run
 from page4d_cli.pipelines.cloud.of_run import CloudOptions

@@ -292,10 +292,10 @@ def test_an_output_that_is_there_is_kept(pictures, weights, tmp_path):
 
 
 def test_a_failure_leaves_nothing(pictures, weights, tmp_path, monkeypatch):
-    def full(*_):
+    def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(files.Image.Image, "save", full)
+    monkeypatch.setattr(Image.Image, "save", full)
     with pytest.raises(Exception, match="No space left"):
         draw(pictures, tmp_path / "f", weights["mask"])
     assert list(tmp_path.iterdir()) == []

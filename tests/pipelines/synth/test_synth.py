@@ -9,7 +9,7 @@ from page4d_cli.core.enums import SynthLayout
 from page4d_cli.core.errors import InputError, OutputError, WriteError
 from page4d_cli.core.geometry import invert_rigid, project, world_points_from_depth
 from page4d_cli.data.synthetic import SceneRecipe, sample_scene
-from page4d_cli.io.formats.depth_png import read_depth_png
+from page4d_cli.io.formats.png import read_depth_png
 from page4d_cli.io.formats.trajectory import read_tum
 from page4d_cli.pipelines.synth import files as synth_files
 from page4d_cli.pipelines.synth import synth

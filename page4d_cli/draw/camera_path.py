@@ -1,22 +1,20 @@
 """The path of a run's cameras as a picture, from above and from the side."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from page4d_cli.core.geometry import FloatArray
-from page4d_cli.core.types import Float64Array
-from page4d_cli.io.whole.writing import writing
+from page4d_cli.core.types import Float64Array, UInt8Array
+from page4d_cli.draw.colormaps import TIME
+from page4d_cli.draw.figure import pixels_of, two_panels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.collections import PathCollection
 
 _INCHES = (11.0, 5.6)
-_DOTS_PER_INCH = 120
-_COLORS = "viridis"
 _MOST_ARROWS = 24
 _ARROW_SHARE = 0.12
 """Length of the arrows, as a share of the path's extent."""
@@ -26,22 +24,21 @@ _VIEWS = (("from above", _X, _Z), ("from the side", _Z, _Y))
 """Title, axis to the right, axis along the paper's height; y is turned, for down to be down."""
 
 
-def write_trajectory_picture(
-    path: Path, T_world_camera: FloatArray, frame_numbers: Sequence[int]
-) -> None:
+def draw_camera_path(T_world_camera: FloatArray, frame_numbers: Sequence[int]) -> UInt8Array:
     """Draw where the cameras are and where they look, both views on one scale with equal axes.
 
     The world is the first camera, an OpenCV camera: from above is along its y axis, from the side
     is against its x axis. Safe in any thread.
 
     Args:
-        path: a PNG file, replaced if it is there.
         T_world_camera: (S, 3, 4) camera-to-world, all finite.
         frame_numbers: S, what the colours stand for.
 
+    Returns:
+        (H, W, 3) RGB.
+
     Raises:
         ValueError: no cameras, another shape, another count, or a value that is not finite.
-        WriteError: the file cannot be written.
     """
     poses = np.asarray(T_world_camera, np.float64)
     count = len(frame_numbers)
@@ -50,21 +47,17 @@ def write_trajectory_picture(
             f"T_world_camera {poses.shape} of {count} frames: expected finite (S, 3, 4)"
         )
 
-    from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
     positions = poses[..., 3]
     arrows = poses[..., 2] * (_ARROW_SHARE * _extent(positions))
-    figure = Figure(_INCHES, dpi=_DOTS_PER_INCH, layout="constrained")
-    figure.suptitle(_title(positions))
-    panels = figure.subplots(1, 2)
+    figure, panels = two_panels(_title(positions), _INCHES)
     for panel, view in zip(panels, _VIEWS, strict=True):
         dots = _draw(panel, view, positions, arrows, frame_numbers)
     whole = MaxNLocator(integer=True)
     figure.colorbar(dots, ax=panels, label="frame", ticks=whole, shrink=0.8, pad=0.02)
     panels[0].legend(loc="best")
-    with writing(path):
-        figure.savefig(path, format="png", dpi="figure")
+    return pixels_of(figure)
 
 
 def _title(positions: Float64Array) -> str:
@@ -100,7 +93,7 @@ def _draw(
         arrows[some, right],
         arrows[some, up],
         np.asarray(frame_numbers)[some],
-        cmap=_COLORS,
+        cmap=TIME,
         clim=(min(frame_numbers), max(frame_numbers)),
         angles="xy",
         scale_units="xy",
@@ -108,7 +101,7 @@ def _draw(
         width=0.004,
         zorder=2,
     )
-    dots = panel.scatter(along, across, c=frame_numbers, cmap=_COLORS, s=14, zorder=3)
+    dots = panel.scatter(along, across, c=frame_numbers, cmap=TIME, s=14, zorder=3)
     start = f"start, frame {frame_numbers[0]}"
     panel.plot(along[0], across[0], "o", color="tab:red", fillstyle="none", ms=11, label=start)
     _frame(panel, title, right, up, np.concatenate([positions, positions + arrows]))

@@ -3,7 +3,13 @@ import pytest
 from PIL import Image
 
 from page4d_cli.core.errors import RunError, WriteError
-from page4d_cli.io.formats.depth_png import read_depth_png, scale_for, write_depth_png
+from page4d_cli.io.formats.png import (
+    read_depth_png,
+    read_motion_png,
+    scale_for,
+    write_depth_png,
+    write_motion_png,
+)
 
 
 @pytest.mark.parametrize("deepest", [1e-3, 0.7, 5.0, 81.92, 1e5])
@@ -60,3 +66,20 @@ def test_a_truncated_file_is_damaged(tmp_path):
 def test_a_place_that_is_not_there(tmp_path):
     with pytest.raises(WriteError, match="No such file or directory"):
         write_depth_png(tmp_path / "no" / "d.png", np.ones((2, 2), np.float32), 1)
+
+
+def test_motion_is_read_within_half_a_step(tmp_path):
+    score = np.random.default_rng(0).random((5, 7)).astype(np.float32)
+    score[0, :2] = 0, 1
+    write_motion_png(tmp_path / "a.png", score)
+    again = read_motion_png(tmp_path / "a.png")
+    assert again.dtype == np.float32
+    np.testing.assert_allclose(again, score, atol=0.5 / 255 + 1e-7)
+    assert (again[0, :2] == [0, 1]).all()
+
+
+def test_motion_that_cannot_be_read_or_written_is_named(tmp_path):
+    with pytest.raises(RunError, match=r"a\.png: No such file"):
+        read_motion_png(tmp_path / "a.png")
+    with pytest.raises(WriteError, match=r"a\.png"):
+        write_motion_png(tmp_path / "no" / "a.png", np.zeros((2, 2), np.float32))

@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 
 from page4d_cli.core.geometry import matrix_from_quat_xyzw
-from page4d_cli.eval.pose import Trajectory, score_poses
-from page4d_cli.eval.trajectory_plot import draw_trajectory
+from page4d_cli.draw.path_errors import draw_path_errors
 
 GREY = 191
 """Of the true path."""
@@ -16,14 +15,18 @@ def path():
     positions = np.column_stack([np.cos(angle), np.linspace(-0.5, 0.5, 60), np.sin(angle)])
     half = angle / 2
     quats = np.column_stack([np.zeros(60), np.sin(half), np.zeros(60), np.cos(half)])
-    poses = np.concatenate([matrix_from_quat_xyzw(quats), positions[..., None]], axis=2)
-    return Trajectory(np.arange(60.0), poses)
+    return np.concatenate([matrix_from_quat_xyzw(quats), positions[..., None]], axis=2)
 
 
 def disturbed(path, size):
-    poses = path.T_world_camera.copy()
+    poses = path.copy()
     poses[..., 3] += size * np.random.default_rng(0).standard_normal((60, 3))
-    return Trajectory(path.timestamps_s, poses)
+    return poses
+
+
+def draw(estimated, true):
+    errors = np.linalg.norm(estimated[..., 3] - true[..., 3], axis=-1)
+    return draw_path_errors(estimated, true, errors, "spiral")
 
 
 def grey(picture):
@@ -36,7 +39,7 @@ def colors(picture):
 
 
 def test_shows_both_paths(path):
-    picture = draw_trajectory(score_poses(disturbed(path, 0.1), path), "spiral")
+    picture = draw(disturbed(path, 0.1), path)
     assert picture.shape == (660, 1320, 3) and picture.dtype == np.uint8
     left, right = np.split(picture, [640], axis=1)
     for panel in (left, right):
@@ -45,23 +48,17 @@ def test_shows_both_paths(path):
 
 
 def test_a_perfect_estimate_covers_the_true_path(path):
-    perfect, disturbed_ = (
-        draw_trajectory(score_poses(estimate, path), "spiral")
-        for estimate in (path, disturbed(path, 0.3))
-    )
+    perfect, disturbed_ = (draw(estimate, path) for estimate in (path, disturbed(path, 0.1)))
     # Where the estimate runs elsewhere, more of the true path is seen.
     assert grey(disturbed_).sum() > 1.15 * grey(perfect).sum()
-    assert np.array_equal(perfect, draw_trajectory(score_poses(path, path), "spiral"))
+    assert np.array_equal(perfect, draw(path, path))
 
 
 def test_another_world_makes_no_difference_to_what_is_seen(path):
     """The paths are turned so that up is up, however the ground truth's world lies."""
     turn = matrix_from_quat_xyzw(np.array([0.5, 0.1, -0.3, 0.8]))
-    poses = turn @ path.T_world_camera
+    poses = turn @ path
     poses[..., 3] += [1.0, 2, 3]
-    one, other = (
-        draw_trajectory(score_poses(each, each), "spiral")
-        for each in (path, Trajectory(path.timestamps_s, poses))
-    )
+    one, other = (draw(each, each) for each in (path, poses))
     different = (np.abs(one.astype(int) - other) > 16).any(-1)
     assert different.mean() < 1e-2  # edges of lines fall on other pixels
