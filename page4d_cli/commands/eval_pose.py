@@ -90,15 +90,15 @@ def eval_pose(
 def _score_files(
     estimate: Path, gt: Path, plot: Path | None, *, as_json: bool, quiet: bool
 ) -> None:
-    from page4d_cli.eval.pose import MAX_OFFSET_S
+    from page4d_cli.eval.pose import PosePairing
     from page4d_cli.pipelines.evaluate.score_trajectory import score_tum_files
 
     score = score_tum_files(estimate, gt, plot=plot)
     offset_s = float(abs(score.estimate.timestamps_s - score.ground_truth.timestamps_s).max())
-    if offset_s > MAX_OFFSET_S:
+    if score.pairing is PosePairing.INDEX:
         warn(
-            f"both have {len(score)} poses and were paired by their order, though time stamps "
-            f"differ by up to {offset_s:.3g} s"
+            f"the time stamps do not agree; both have {len(score)} poses and were paired by their "
+            f"order, in which time stamps differ by up to {offset_s:.3g} s"
         )
     metrics = score.metrics.as_dict()
     say(
@@ -107,7 +107,14 @@ def _score_files(
         quiet=quiet,
     )
     if as_json:
-        paired = {"poses": len(score), "pairing": score.pairing.value, "scale": score.scale}
-        print_json({**metrics, **paired})
+        print_json(
+            {
+                **metrics,
+                "poses": len(score),
+                "pairing": score.pairing.value,
+                "max_time_difference_s": offset_s,
+                "scale": score.scale,
+            }
+        )
         return
     print_table(tuple(metrics), [tuple(f"{value:.6f}" for value in metrics.values())])

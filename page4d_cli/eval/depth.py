@@ -11,7 +11,7 @@ from page4d_cli.core.errors import EvaluationError
 from page4d_cli.core.geometry import FloatArray
 from page4d_cli.core.types import Float32Array, Float64Array
 from page4d_cli.eval.alignment.absolute_sum import blocks
-from page4d_cli.eval.alignment.fit import Alignment, fit_alignment
+from page4d_cli.eval.alignment.fit import Alignment, fit_alignment, without_negligible
 from page4d_cli.eval.depth_pixels import DepthPair, valid_pixels
 
 MIN_DEPTH = 1e-5
@@ -71,6 +71,7 @@ def score_depth(
     *,
     max_depth: float | None,
     clip: float | None = None,
+    zeroes_negligible: bool = False,
 ) -> dict[Align, DepthScore]:
     """Score predicted depth, with one alignment over all frames together.
 
@@ -84,6 +85,8 @@ def score_depth(
         aligns: one or several; the frames are read once for all of them.
         max_depth: in the ground truth's unit; None for no limit.
         clip: aligned depth above this is lowered to it; None for no clip.
+        zeroes_negligible: under `Align.SCALE_SHIFT`, predictions below 1e-5 count as 0 in the
+            metrics, too, and not in the fit alone.
 
     Returns:
         The score under each alignment, in the order of `aligns`.
@@ -96,7 +99,9 @@ def score_depth(
     scores = {}
     for align in aligns:
         alignment = fit_alignment(align, prediction, ground_truth)
-        metrics = depth_metrics(prediction, ground_truth, alignment, clip=clip)
+        zeroed = zeroes_negligible and align is Align.SCALE_SHIFT
+        scored = without_negligible(prediction) if zeroed else prediction
+        metrics = depth_metrics(scored, ground_truth, alignment, clip=clip)
         scores[align] = DepthScore(alignment, metrics)
     return scores
 

@@ -20,6 +20,9 @@ from page4d_cli.core.types import Float64Array
 
 MAX_OFFSET_S = 0.01
 MIN_POSES = 3
+_MATCHED_SHARE = 2 / 3
+"""Least share of the poses between the first and the last pair that are paired, on one clock. Of
+stamps that go twice as fast, every other one coincides."""
 _MIN_MOTION = 1e-12
 """Least extent of a path, relative to its distance from the origin: what rounding leaves."""
 _MIN_WIDTH = 1e-6
@@ -29,10 +32,10 @@ _MIN_WIDTH = 1e-6
 class PosePairing(str, Enum):
     """How the poses of two paths were brought together."""
 
-    INDEX = "index"
-    """Equal counts: the first with the first, and so on."""
     TIMESTAMP = "timestamp"
     """Nearest time stamps, at most `MAX_OFFSET_S` apart."""
+    INDEX = "index"
+    """Equal counts on different clocks: the first with the first, and so on."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,8 @@ class PoseScore:
 def score_poses(estimate: Trajectory, ground_truth: Trajectory) -> PoseScore:
     """Align an estimated path to the true one by a similarity, and measure what is left.
 
-    Paths of equal length are paired by index, others by time stamp.
+    Poses are paired by time stamp. Paths of equal length whose time stamps do not agree, as frame
+    numbers and seconds, are paired by index.
 
     Args:
         estimate: in any world and unit.
@@ -108,11 +112,9 @@ def score_poses(estimate: Trajectory, ground_truth: Trajectory) -> PoseScore:
     """
     _require_order("estimated path", estimate)
     _require_order("ground truth path", ground_truth)
-    same_count = len(estimate) == len(ground_truth)
-    pairing = PosePairing.INDEX if same_count else PosePairing.TIMESTAMP
-    pair = (estimate, ground_truth) if same_count else _associate(estimate, ground_truth)
+    pairing, pair = _pair(estimate, ground_truth)
     if len(pair[0]) < MIN_POSES:
-        raise EvaluationError(_too_few(estimate, ground_truth, len(pair[0]), pairing))
+        raise EvaluationError(_too_few(estimate, ground_truth, len(pair[0])))
     _require_shape("estimated path", pair[0])
     _require_shape("ground truth path", pair[1])
     estimated, true = map(_to_evo, pair)
@@ -148,16 +150,36 @@ def average_pose_metrics(metrics: Iterable[PoseMetrics]) -> PoseMetrics:
     return PoseMetrics(*np.mean(rows, axis=0).tolist())
 
 
-def _associate(estimate: Trajectory, ground_truth: Trajectory) -> tuple[Trajectory, Trajectory]:
-    """Each pose of the shorter path with the nearest in time of the longer one."""
-    shorter, longer = sorted((estimate, ground_truth), key=len)
-    if not len(shorter):
-        return shorter, shorter
-    chosen, partners = sync.matching_time_indices(
-        shorter.timestamps_s, longer.timestamps_s, max_diff=MAX_OFFSET_S
+def _pair(
+    estimate: Trajectory, ground_truth: Trajectory
+) -> tuple[PosePairing, tuple[Trajectory, Trajectory]]:
+    in_order = estimate, ground_truth
+    if np.array_equal(estimate.timestamps_s, ground_truth.timestamps_s):
+        return PosePairing.TIMESTAMP, in_order  # several poses may have one stamp
+    chosen, partners = _associate(estimate.timestamps_s, ground_truth.timestamps_s)
+    if len(estimate) == len(ground_truth) and not _is_one_clock(chosen, partners):
+        return PosePairing.INDEX, in_order
+    return PosePairing.TIMESTAMP, (_take(estimate, chosen), _take(ground_truth, partners))
+
+
+def _associate(estimate_s: Float64Array, truth_s: Float64Array) -> tuple[list[int], list[int]]:
+    """Indices of each pose of the shorter path and the nearest in time of the longer one."""
+    if len(truth_s) < len(estimate_s):
+        return _associate(truth_s, estimate_s)[::-1]
+    if not len(estimate_s):
+        return [], []
+    matched: tuple[list[int], list[int]] = sync.matching_time_indices(
+        estimate_s, truth_s, max_diff=MAX_OFFSET_S
     )
-    pair = _take(shorter, chosen), _take(longer, partners)
-    return pair if shorter is estimate else (pair[1], pair[0])
+    return matched
+
+
+def _is_one_clock(chosen: list[int], partners: list[int]) -> bool:
+    """Whether partners follow one another: stamps of two clocks coincide here and there only."""
+    if len(chosen) < MIN_POSES:
+        return False
+    span = max(max(indices) - min(indices) + 1 for indices in (chosen, partners))
+    return len(chosen) >= _MATCHED_SHARE * span
 
 
 def _take(trajectory: Trajectory, indices: list[int]) -> Trajectory:
@@ -165,11 +187,9 @@ def _take(trajectory: Trajectory, indices: list[int]) -> Trajectory:
     return Trajectory(trajectory.timestamps_s[chosen], trajectory.T_world_camera[chosen])
 
 
-def _too_few(
-    estimate: Trajectory, ground_truth: Trajectory, count: int, pairing: PosePairing
-) -> str:
+def _too_few(estimate: Trajectory, ground_truth: Trajectory, count: int) -> str:
     counts = f"{len(estimate)} estimated and {len(ground_truth)} true poses"
-    if pairing is PosePairing.INDEX:
+    if len(estimate) == len(ground_truth):
         return f"{counts}; at least {MIN_POSES} are needed to align two paths"
     return (
         f"{counts}, of which {count} lie within {MAX_OFFSET_S} s of each other; at least "

@@ -40,6 +40,8 @@ class Protocol:
     stretches: bool
     """Pictures lose rows beyond a square and are stretched to one, and so is what is predicted."""
     video_depth: ScoredDepth
+    video_zeroes_negligible: bool
+    """Video: what the fit of `Align.SCALE_SHIFT` takes for 0 is scored as 0, too."""
     video_frames: int | None
     """Most frames of a sequence that count for video depth, the first ones."""
     pose_stride: Mapping[Dataset, int]
@@ -54,6 +56,10 @@ class Protocol:
     def scored_depth(self, measure: Measure) -> ScoredDepth:
         """What is compared with the ground truth."""
         return self.video_depth if measure is Measure.VIDEO else ScoredDepth.CAMERA_Z
+
+    def zeroes_negligible(self, measure: Measure) -> bool:
+        """As `score_depth` takes it."""
+        return self.video_zeroes_negligible and measure is Measure.VIDEO
 
     def frames(self, count: int, dataset: Dataset, measure: Measure) -> range:
         """Indices of the frames that count, of `count`."""
@@ -81,6 +87,8 @@ class Protocol:
             words["depth scored"] = self.scored_depth(measure).value
             words["ground truth"] = limits.as_words()
             words["mean"] = "weighted by valid pixels"
+            if self.zeroes_negligible(measure):
+                words["scale-shift"] = "predictions below 1e-5 are scored as 0"
             return words
         if dataset is Dataset.BONN:
             words["ground truth"] = (
@@ -107,6 +115,7 @@ STANDARD = Protocol(
     name=ProtocolName.STANDARD,
     stretches=False,
     video_depth=ScoredDepth.CAMERA_Z,
+    video_zeroes_negligible=False,
     video_frames=None,
     pose_stride=MappingProxyType({}),
     left_out=MappingProxyType({}),
@@ -117,6 +126,7 @@ ORIGINAL = Protocol(
     name=ProtocolName.ORIGINAL,
     stretches=True,
     video_depth=ScoredDepth.WORLD_Z,
+    video_zeroes_negligible=True,
     video_frames=120,
     pose_stride=MappingProxyType({Dataset.DYCHECK: 10}),
     left_out=MappingProxyType({(Dataset.SINTEL, Measure.VIDEO): ("market_5",)}),

@@ -64,13 +64,31 @@ def test_two_files_are_scored_as_a_shell_user_expects(tmp_path):
     assert run(*words).stdout.split()[0] == "ATE"
 
 
-def test_equal_counts_with_other_clocks_are_paired_with_a_warning(tmp_path):
-    rows = [f"{{}} {i} {i * i} {i % 3} 0 0 0 1" for i in range(5)]
-    for name, step in (("a", 0.05), ("b", 0.1)):
-        text = "\n".join(row.format(i * step) for i, row in enumerate(rows))
-        (tmp_path / f"{name}.txt").write_text(text + "\n")
-    result = run("eval-pose", tmp_path / "a.txt", "--gt", tmp_path / "b.txt", "--quiet")
+def write_path(path, times_s):
+    rows = [f"{time_s} {i} {i * i} {i % 3} 0 0 0 1" for i, time_s in times_s]
+    path.write_text("\n".join(rows) + "\n")
+    return path
+
+
+def test_equal_counts_with_other_clocks_are_paired_by_order_which_is_said(tmp_path):
+    a, b = (
+        write_path(tmp_path / f"{step}.txt", [(i, i * step) for i in range(5)])
+        for step in (0.05, 0.1)
+    )
+    result = run("eval-pose", a, "--gt", b, "--quiet")
     assert result.exit_code == 0 and "time stamps differ by up to 0.2 s" in result.stderr
+    found = json.loads(run("eval-pose", a, "--gt", b, "--json").stdout)
+    assert found["pairing"] == "index"
+    assert found["max_time_difference_s"] == pytest.approx(0.2)
+
+
+def test_equal_counts_of_one_clock_are_paired_by_time(tmp_path):
+    times_s = [(i, i / 30) for i in range(30)]
+    a, b = write_path(tmp_path / "a.txt", times_s[5:]), write_path(tmp_path / "b.txt", times_s[:-5])
+    result = run("eval-pose", a, "--gt", b, "--json")
+    found = json.loads(result.stdout)
+    assert found["ATE"] < 1e-6 and found["poses"] == 20 and found["pairing"] == "timestamp"
+    assert "warning" not in result.stderr
 
 
 @pytest.mark.parametrize(

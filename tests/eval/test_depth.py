@@ -34,7 +34,9 @@ def test_equals_the_oracle(align, clip):
     score = score_depth(oracle_frames(), [align], max_depth=EXPECTED["max_depth"], clip=clip)
     name = f"{PUBLISHED_NAMES.get(align, align.value)}|post_clip={clip}"
     expected = {key: value for key, value in EXPECTED["metrics"][name].items() if key != "δ < 1."}
-    tolerance = 1e-4 if align is Align.SCALE_SHIFT else 1e-6
+    # Ten reweighted steps have not converged, and a pixel that happens to fit weighs 1e8 times as
+    # much as others: the original's own result moves by 1e-5 to 1e-4 when its pixels are shuffled.
+    tolerance = 1e-4 if align in (Align.SCALE, Align.SCALE_SHIFT) else 1e-6
     assert score[align].metrics.as_dict() == pytest.approx(expected, rel=tolerance)
 
 
@@ -137,6 +139,24 @@ def test_one_alignment_serves_all_frames():
     apart = [score_depth([frame], [Align.LSTSQ], max_depth=None)[Align.LSTSQ] for frame in frames]
     assert [each.alignment.scale for each in apart] == pytest.approx([2, 4])
     assert together.metrics.abs_rel > 0.1 > max(each.metrics.abs_rel for each in apart)
+
+
+def test_negligible_depth_is_scored_as_0_if_asked_for_and_under_one_alignment_only():
+    truth = next(made_up(1)) + 1
+    prediction = truth.astype(np.float32)
+    prediction[:4] = -3
+    aligns = [Align.SCALE_SHIFT, Align.METRIC]
+    as_it_is, zeroed = (
+        score_depth([(prediction, truth)], aligns, max_depth=None, zeroes_negligible=zeroes)
+        for zeroes in (False, True)
+    )
+    assert as_it_is[Align.METRIC] == zeroed[Align.METRIC]
+    one, other = as_it_is[Align.SCALE_SHIFT], zeroed[Align.SCALE_SHIFT]
+    assert one.alignment == other.alignment
+    line = other.alignment
+    expected = np.abs(line.scale * np.maximum(prediction, 0) + line.shift - truth) / truth
+    assert other.metrics.abs_rel == pytest.approx(expected.mean())
+    assert other.metrics.abs_rel < one.metrics.abs_rel - 0.1
 
 
 def test_averages_are_weighted_by_pixels():

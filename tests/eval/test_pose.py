@@ -107,6 +107,47 @@ def test_other_counts_are_paired_by_time():
         assert score.metrics.ate < 1e-9
 
 
+def pick(path, indices):
+    return Trajectory(path.timestamps_s[indices], path.T_world_camera[indices])
+
+
+def in_seconds(path, step=1 / 30):
+    return Trajectory(path.timestamps_s * step, path.T_world_camera)
+
+
+def test_equal_counts_of_one_clock_are_paired_by_time():
+    """Thirty poses, of which five are lacking at the start of one path and the end of the other."""
+    path = in_seconds(wander(30))
+    early, late = pick(path, np.arange(25)), pick(path, np.arange(5, 30))
+    for estimate, truth in ((early, late), (late, early)):
+        score = score_poses(estimate, truth)
+        assert score.pairing is PosePairing.TIMESTAMP
+        assert len(score) == 20 and score.metrics.ate < 1e-9
+
+
+def test_equal_counts_with_gaps_here_and_there_are_paired_by_time():
+    path, rng = in_seconds(wander(100)), np.random.default_rng(0)
+    one, other = (pick(path, np.sort(rng.choice(100, 80, replace=False))) for _ in range(2))
+    score = score_poses(one, other)
+    assert score.pairing is PosePairing.TIMESTAMP and score.metrics.ate < 1e-9
+
+
+@pytest.mark.parametrize("count", [5, 40, 300])
+@pytest.mark.parametrize("step", [1 / 30, 0.5, 3.0])
+def test_frame_numbers_and_seconds_are_paired_by_order_though_some_coincide(count, step):
+    path = wander(count)
+    score = score_poses(moved(path), in_seconds(path, step))
+    assert score.pairing is PosePairing.INDEX
+    assert len(score) == count and score.metrics.ate < 1e-9
+
+
+def test_poses_of_one_stamp_keep_their_partners():
+    path = wander(10)
+    path.timestamps_s[4] = path.timestamps_s[3]
+    score = score_poses(path, path)
+    assert len(score) == 10 and score.metrics.ate < 1e-9
+
+
 def line(count=10):
     return trajectory(np.tile(np.eye(3), (count, 1, 1)), np.arange(count)[:, None] * [1.0, 2, 3])
 

@@ -56,8 +56,13 @@ def fit_alignment(align: Align, prediction: Float32Array, ground_truth: FloatArr
     return alignment
 
 
+def without_negligible(prediction: Float32Array) -> Float32Array:
+    """A copy with 0 for what is below `NEGLIGIBLE_DEPTH`."""
+    return np.where(prediction < NEGLIGIBLE_DEPTH, np.float32(0), prediction)
+
+
 def _median(prediction: Float32Array, ground_truth: FloatArray) -> Alignment:
-    return Alignment(_ratio(float(np.median(ground_truth)), float(np.median(prediction))))
+    return Alignment(_ratio(_lower_median(ground_truth), _lower_median(prediction)))
 
 
 def _scale(prediction: Float32Array, ground_truth: FloatArray) -> Alignment:
@@ -80,7 +85,7 @@ def _scale(prediction: Float32Array, ground_truth: FloatArray) -> Alignment:
 
 
 def _scale_shift(prediction: Float32Array, ground_truth: FloatArray) -> Alignment:
-    kept = np.where(prediction < NEGLIGIBLE_DEPTH, np.float32(0), prediction)
+    kept = without_negligible(prediction)
     start = _median(kept, ground_truth).scale
     if not np.isfinite(start):
         return Alignment(start)
@@ -106,6 +111,11 @@ def _least_squares(prediction: Float32Array, ground_truth: FloatArray) -> Alignm
 
 def _metric(prediction: Float32Array, ground_truth: FloatArray) -> Alignment:  # noqa: ARG001
     return Alignment(1.0)
+
+
+def _lower_median(values: FloatArray) -> float:
+    """Of two middle values the lower one, as in torch, which published numbers are made with."""
+    return float(np.quantile(values, 0.5, method="lower"))
 
 
 def _ratio(above: float, below: float) -> float:

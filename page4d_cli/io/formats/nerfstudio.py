@@ -14,13 +14,17 @@ from page4d_cli.core.geometry import as_homogeneous, invert_rigid
 from page4d_cli.core.types import Float64Array
 from page4d_cli.io.whole.writing import writing
 
+DEPTH_SCALE = 1000.0
+"""PNG values per unit of depth."""
+MAX_DEPTH = 65.535
+"""The most that 16 bits hold of it."""
+
 
 def write_transforms(
     path: Path,
     *,
     image_files: Sequence[str],
     depth_files: Sequence[str],
-    depth_scale: float,
     points_file: str,
     T_camera_world: Float64Array,
     intrinsics: Float64Array,
@@ -31,8 +35,7 @@ def write_transforms(
     Args:
         path: the file, replaced if it is there.
         image_files: S paths, absolute or relative to the file.
-        depth_files: S paths of 16-bit PNGs of the images' sizes.
-        depth_scale: PNG values per unit.
+        depth_files: S paths of 16-bit PNGs of the images' sizes, with `DEPTH_SCALE` a unit.
         points_file: a PLY in the same world, from which splats may start.
         T_camera_world: (S, 3, 4), OpenCV.
         intrinsics: (S, 3, 3) in pixels of the images, whole numbers are pixel centres.
@@ -63,7 +66,7 @@ def write_transforms(
         "camera_model": "OPENCV",
         "applied_transform": np.eye(3, 4).tolist(),
         "applied_scale": 1.0,
-        "depth_unit_scale_factor": 1 / depth_scale,
+        "depth_unit_scale_factor": 1 / DEPTH_SCALE,
         "ply_file_path": points_file,
         "frames": frames,
     }

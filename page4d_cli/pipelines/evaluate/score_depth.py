@@ -88,6 +88,7 @@ class DepthScoring:
             self.options.aligns,
             max_depth=limits.max_depth,
             clip=limits.clip,
+            zeroes_negligible=self.options.protocol.zeroes_negligible(self.options.measure),
         )
         scores = {align.value: one.metrics.as_dict() for align, one in found.items()}
         fits = {

@@ -17,9 +17,9 @@ from page4d_cli.core.types import Float32Array
 from page4d_cli.core.wording import count_noun
 from page4d_cli.draw.clip_preview import clip_preview
 from page4d_cli.draw.colormaps import TIME, colorise
+from page4d_cli.io.formats import nerfstudio
 from page4d_cli.io.formats.colmap import write_colmap_binary, write_colmap_text
 from page4d_cli.io.formats.glb import write_glb
-from page4d_cli.io.formats.nerfstudio import write_transforms
 from page4d_cli.io.formats.npz import write_bundle
 from page4d_cli.io.formats.ply import write_ply
 from page4d_cli.io.formats.png import scale_for, write_depth_png
@@ -124,26 +124,31 @@ def _write_colmap(job: Job) -> dict[str, Json]:
 
 def _write_nerfstudio(job: Job) -> dict[str, Json]:
     clip, folder = job.clip, job.folder
-    scale = _depth_scale(clip.depth)
+    deepest = _deepest(clip.depth)
+    if deepest > nerfstudio.MAX_DEPTH:
+        beyond = np.mean([(depth > nerfstudio.MAX_DEPTH).mean() for depth in clip.depth])
+        job.notes.append(
+            f"nerfstudio: {beyond:.1%} of the pixels are deeper than {nerfstudio.MAX_DEPTH:g}, "
+            f"the most that its depth maps hold (the deepest: {deepest:.4g}); they have no depth"
+        )
     depth_files = [f"depth/{info.stem}.png" for info in clip.infos]
     for index, (info, file) in enumerate(zip(clip.infos, depth_files, strict=True)):
         in_source = to_source_pixels(clip.depth[index], info.transform)
         path = folder.path("nerfstudio", f"nerfstudio/{file}")
-        write_depth_png(path, in_source, scale)
+        write_depth_png(path, in_source, nerfstudio.DEPTH_SCALE)
     write_ply(
         folder.path("nerfstudio", "nerfstudio/points.ply"), job.cloud.points, job.cloud.colors
     )
-    write_transforms(
+    nerfstudio.write_transforms(
         folder.path("nerfstudio", "nerfstudio/transforms.json"),
         image_files=job.images.seen_from_format(),
         depth_files=depth_files,
-        depth_scale=scale,
         points_file="points.ply",
         T_camera_world=clip.extrinsics,
         intrinsics=clip.intrinsics_source,
         sizes=[info.transform.source_size for info in clip.infos],
     )
-    return {"frames": len(clip), "points": len(job.cloud.points), "depth_png_scale": scale}
+    return {"frames": len(clip), "points": len(job.cloud.points)}
 
 
 def _write_tum(job: Job) -> dict[str, Json]:
@@ -179,7 +184,7 @@ def _write_npz(job: Job) -> dict[str, Json]:
 
 
 def _write_depth_png(job: Job) -> dict[str, Json]:
-    scale = _depth_scale(job.clip.depth)
+    scale = scale_for(_deepest(job.clip.depth))
     for info, depth in zip(job.clip.infos, job.clip.depth, strict=True):
         path = job.folder.path("depth-png", f"depth/{info.stem}.png")
         write_depth_png(path, depth, scale)
@@ -228,14 +233,14 @@ def _logged_frames(job: Job) -> Iterator[LoggedFrame]:
         )
 
 
-def _depth_scale(maps: Sequence[Float32Array]) -> float:
+def _deepest(maps: Sequence[Float32Array]) -> float:
     deepest = max(float(map_[np.isfinite(map_)].max(initial=0)) for map_ in maps)
     if deepest <= 0:
         raise NothingLeftError(
             f"no pixel of {count_noun(len(maps), 'chosen frame')} has a usable depth; nothing was "
             "written"
         )
-    return scale_for(deepest)
+    return deepest
 
 
 WRITERS = {

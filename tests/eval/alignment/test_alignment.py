@@ -45,7 +45,7 @@ def test_small_steps_are_those_of_torch(truth, scale, shift):
     noise = np.random.default_rng(1).standard_normal(truth.shape)
     prediction = ((truth * np.exp(0.1 * noise) - shift) / scale).astype(np.float32)
     p, g = torch.from_numpy(prediction).double(), torch.from_numpy(truth)
-    line = torch.tensor([np.median(truth) / np.median(prediction), 0], dtype=torch.float64)
+    line = torch.tensor([(g.median() / p.median()).item(), 0], dtype=torch.float64)
     line.requires_grad_()
     adam, before = torch.optim.Adam([line], lr=1e-4), np.inf
     for _ in range(1000):
@@ -59,6 +59,13 @@ def test_small_steps_are_those_of_torch(truth, scale, shift):
     alignment = fit_alignment(Align.SCALE_SHIFT, prediction, truth)
     expected = pytest.approx(tuple(line.tolist()), abs=1e-5)
     assert (alignment.scale, alignment.shift) == expected
+
+
+def test_of_two_middle_values_the_lower_one_counts():
+    """As `torch.median` has it, by which the published numbers were made."""
+    prediction = np.array([4, 1, 8, 2], np.float32)
+    truth = np.array([30.0, 90.0, 10.0, 50.0])
+    assert fit_alignment(Align.MEDIAN, prediction, truth).scale == 30 / 2
 
 
 def test_metric_leaves_everything_as_it_is(truth):

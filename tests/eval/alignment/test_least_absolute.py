@@ -43,7 +43,9 @@ def test_no_perturbation_lowers_the_sum(problem, seed):
     steps = np.concatenate([np.eye(2), -np.eye(2), rng.standard_normal((20, 2))])
     # A shift is a change of all residuals, a change of scale one in proportion to the prediction.
     steps[:, 0] /= np.abs(prediction).max()
-    rounding = 1e-12 * (np.abs(truth).sum() + abs(scale) * np.abs(prediction).sum() + abs(shift))
+    rounding = 1e-12 * (
+        np.abs(truth).sum() + abs(scale) * np.abs(prediction).sum(dtype=float) + abs(shift)
+    )
     for size in (1e-7, 1e-3, 1.0, 30.0):
         for step in steps * size:
             assert total(prediction, truth, scale + step[0], shift + step[1]) >= best - rounding

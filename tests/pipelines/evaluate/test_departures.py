@@ -43,6 +43,39 @@ def test_a_given_run_that_is_not_as_the_protocol_asks_is_noted(asked, tmp_path):
     assert "together" not in plain and "not stretched" not in plain
 
 
+def test_only_the_original_scores_depth_of_videos_as_0_where_its_fit_takes_it_for_0(
+    asked, tmp_path
+):
+    (found,) = find_sequences(Dataset.TUM, asked.root)
+    sequence = found.read()
+
+    def partly_negative(index):
+        depth = sequence.read_depth(index).copy()
+        depth[:6] = -5
+        return depth
+
+    still = np.eye(4)[None, :3].repeat(len(sequence), 0)  # world z is camera z
+    given = write_run_of(tmp_path / "given", sequence, depth=partly_negative, T_camera_world=still)
+
+    def scored(measure, protocol):
+        chosen = replace(
+            asked,
+            predictions=given,
+            measure=measure,
+            protocol_name=protocol,
+            aligns=(Align.SCALE_SHIFT,),
+        )
+        results = evaluate(chosen, tmp_path / measure.value / protocol.value)
+        return results.averages["scale-shift"]["Abs Rel"], "scale-shift" in results.protocol
+
+    original, standard = ProtocolName.ORIGINAL, ProtocolName.STANDARD
+    assert scored(Measure.MONO, original) == scored(Measure.MONO, standard)
+    (zeroed, is_said), (as_it_is, not_said) = (
+        scored(Measure.VIDEO, protocol) for protocol in (original, standard)
+    )
+    assert is_said and not not_said and zeroed < as_it_is - 0.1
+
+
 def test_the_notes_of_the_data_set_stand_in_the_result(asked, tmp_path):
     (found,) = find_sequences(Dataset.TUM, asked.root)
     (scored,) = evaluate(asked, tmp_path / "out").scored

@@ -16,7 +16,7 @@ from page4d_cli.core.errors import NothingLeftError, OutputError
 from page4d_cli.core.geometry import invert_rigid
 from page4d_cli.io.formats.png import write_motion_png
 from page4d_cli.io.run.addition import adding
-from page4d_cli.io.run.directory import open_run
+from page4d_cli.io.run.directory import depth_file, open_run
 from page4d_cli.pipelines.cloud.of_run import CloudOptions
 from page4d_cli.pipelines.export.export import ExportOptions, export_run
 
@@ -153,9 +153,9 @@ def test_nerfstudio_has_opengl_cameras_in_an_untouched_world(scene, export):
         picture = np.asarray(Image.open(folder / frame["file_path"]))
         assert picture.shape[:2] == (frame["h"], frame["w"])
         np.testing.assert_array_equal(picture, source_picture(scene, index))
-        # Nerfstudio's rays: pixel centres at .5, y up, looking along -z.
-        depth = np.asarray(Image.open(folder / frame["depth_file_path"])).astype(float)
-        depth *= content["depth_unit_scale_factor"]
+        # Nerfstudio's rays: pixel centres at .5, y up, looking along -z. What it multiplies depth
+        # by is an option of its reader, never read from the file, and 1e-3 if not given.
+        depth = np.asarray(Image.open(folder / frame["depth_file_path"])).astype(float) * 1e-3
         row, column = 50, 60
         x = (column + 0.5 - frame["cx"]) / frame["fl_x"]
         y = -(row + 0.5 - frame["cy"]) / frame["fl_y"]
@@ -165,6 +165,19 @@ def test_nerfstudio_has_opengl_cameras_in_an_untouched_world(scene, export):
         projected = k @ (pose @ [*world[:3], 1])
         # Source pixel (60, 50) is centred at map pixel 29.75, 25 - 3 - 0.25.
         np.testing.assert_allclose(projected[:2] / projected[2], [29.75, 21.75], atol=1e-3)
+
+
+def test_depth_that_nerfstudios_maps_do_not_hold_is_left_out_and_told(scene, tmp_path):
+    run = shutil.copytree(scene.run.directory, tmp_path / "run")
+    path = run / depth_file("000001")
+    depth = np.load(path)
+    depth[:, :28] = 70
+    np.save(path, depth)
+    options = ExportOptions((ExportFormat.NERFSTUDIO,))
+    notes = export_run(run, tmp_path / "out", options).notes
+    assert any("12.5% of the pixels are deeper than 65.535" in note for note in notes)
+    written = np.asarray(Image.open(tmp_path / "out/nerfstudio/depth/000001.png"))
+    assert not written[:, :54].any() and written[50, 60:].all()
 
 
 def test_evo_reads_the_trajectories(scene, export):
