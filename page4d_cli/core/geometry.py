@@ -97,7 +97,7 @@ def matrix_from_quat_xyzw(quat_xyzw: FloatArray) -> FloatArray:
 
 def valid_depth(depth: FloatArray) -> FloatArray:
     """Depth of any shape, with NaN wherever it is not positive and finite: there is none."""
-    return np.where(np.isfinite(depth) & (depth > 0), depth, np.asarray(np.nan, depth.dtype))
+    return np.where(np.isfinite(depth) & (depth > 0), depth, np.float32(np.nan))
 
 
 def camera_points_from_depth(depth: FloatArray, intrinsics: FloatArray) -> FloatArray:

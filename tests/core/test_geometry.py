@@ -70,3 +70,9 @@ def test_leading_axes_are_frames():
     for index, (pose, k) in enumerate(pairs):
         alone = geometry.world_points_from_depth(depth[index], k, pose)
         np.testing.assert_allclose(together[index], alone)
+
+
+def test_valid_depth_is_positive_and_finite():
+    depth = np.array([1.5, 0, -1, np.nan, np.inf], np.float32)
+    valid = geometry.valid_depth(depth)
+    assert valid.dtype == np.float32 and valid[0] == 1.5 and np.isnan(valid[1:]).all()

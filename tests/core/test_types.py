@@ -37,6 +37,23 @@ def test_intrinsics_project_to_the_same_source_pixel():
     np.testing.assert_allclose(source, TRANSFORM.to_source(network))
 
 
+def test_padding_is_cut_or_blanked_and_the_map_stays():
+    transform = PixelTransform((4, 2), (6, 5), (1, 1), (1, 2), (1, 2, 5, 4))
+    map_ = np.arange(30, dtype=np.float32).reshape(5, 6)
+    content = transform.crop(map_)
+    assert content.shape == (2, 4) and content[0, 0] == 13
+    blank = transform.without_padding(map_)
+    np.testing.assert_array_equal(transform.crop(blank), content)
+    assert np.isfinite(blank).sum() == 8 and np.isfinite(map_).all()
+    assert transform.crop(np.zeros((5, 6, 3))).shape == (2, 4, 3)
+
+
+def test_a_label_says_when_only_if_that_is_known():
+    info = FrameInfo("a", "a.png", 12, 0.5, TRANSFORM)
+    assert info.label(TimestampSource.PTS) == "frame 12, 0.500 s"
+    assert info.label(TimestampSource.INDEX) == "frame 12"
+
+
 def test_float_pictures_are_the_bytes_over_255():
     clip = frames()
     as_float = clip.as_float()

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from page4d_cli.core.enums import Dataset, OnBad
 from page4d_cli.core.errors import DatasetError, FramesError, InputError
+from page4d_cli.core.geometry import valid_depth
 from page4d_cli.core.progress import Progress
+from page4d_cli.core.reproject import PosedDepth
 from page4d_cli.data.sets.find import find_sequences
 from page4d_cli.data.sets.recorded import Pinhole, RecordedSequence
 from page4d_cli.pipelines.check_data.checks import (
@@ -22,7 +24,7 @@ from page4d_cli.pipelines.check_data.checks import (
     check_maps,
     check_tracks,
 )
-from page4d_cli.pipelines.check_data.depth_consistency import DepthConsistency, View
+from page4d_cli.pipelines.check_data.depth_consistency import DepthConsistency
 
 _UNREADABLE = (DatasetError, FramesError)
 
@@ -206,11 +208,10 @@ class _Work:
         intrinsics, poses = self.sequence.intrinsics_of(index), self.sequence.T_camera_world
         if intrinsics is None or poses is None or not self.usable_cameras[index]:
             return
-        known = np.isfinite(depth) & (depth > 0)
+        static = valid_depth(depth)
         if moving is not None:
-            known &= ~moving
-        static = np.where(known, depth, np.float32(np.nan))
-        self.consistency.add(View(index, static, intrinsics, poses[index]))
+            static[moving] = np.nan
+        self.consistency.add(index, PosedDepth(static, intrinsics, poses[index]))
 
     def _uncompared(self) -> Iterable[Problem]:
         """A check that could not be made is none that was passed."""

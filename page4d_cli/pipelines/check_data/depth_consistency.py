@@ -8,10 +8,9 @@ from collections import deque
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
-from page4d_cli.core.geometry import project, world_points_from_depth
-from page4d_cli.core.types import Float32Array, Float64Array
+from page4d_cli.core.reproject import PosedDepth, carry
+from page4d_cli.core.types import Float64Array
 
 OFFSETS = (1, 3, 10, 30)
 """How many frames apart pairs are; near ones overlap, far ones have a baseline."""
@@ -20,19 +19,6 @@ _MIN_POINTS = 50
 _MIN_COMPARISONS = 4
 _EDGE_RATIO = 1.05
 """Depths of four neighbours further apart than this lie on an edge, where nothing is compared."""
-
-
-@dataclass(frozen=True)
-class View:
-    """A frame as it is compared."""
-
-    index: int
-    depth: Float32Array
-    """(H, W) planar z; NaN where there is none or where something moves."""
-    intrinsics: Float64Array
-    """(3, 3)."""
-    T_camera_world: Float64Array
-    """(3, 4)."""
 
 
 @dataclass(frozen=True)
@@ -60,26 +46,35 @@ class DepthConsistency:
     comparisons: list[DepthComparison] = field(default_factory=list)
     shares_in_front: dict[int, float] = field(default_factory=dict)
     """Share of the preceding frame's points that lie before the camera of a frame."""
-    _window: deque[View] = field(default_factory=lambda: deque(maxlen=max(OFFSETS)))
+    _window: deque[tuple[int, PosedDepth]] = field(
+        default_factory=lambda: deque(maxlen=max(OFFSETS))
+    )
     _seen: list[int] = field(default_factory=list)
 
-    def add(self, view: View) -> None:
-        """Compare a frame; frames come in order, not necessarily all of them."""
-        self._seen.append(view.index)
-        for other in self._window:
-            apart = view.index - other.index
-            if apart not in OFFSETS:
+    def add(self, index: int, frame: PosedDepth) -> None:
+        """Compare a frame; frames come in order, not necessarily all of them.
+
+        Args:
+            index: of the frame.
+            frame: without what moves.
+        """
+        self._seen.append(index)
+        for earlier, other in self._window:
+            if index - earlier not in OFFSETS:
                 continue
-            for source, target in ((view, other), (other, view)):
-                errors, in_front = compare(source, target)
-                if apart == 1 and target is view:
-                    self.shares_in_front[view.index] = in_front
-                if len(errors) >= _MIN_POINTS:
-                    median, share = float(np.median(errors)), (errors < self.tolerance).mean()
-                    self.comparisons.append(
-                        DepthComparison(source.index, target.index, median, float(share))
-                    )
-        self._window.append(view)
+            self._compare((index, frame), (earlier, other))
+            share = self._compare((earlier, other), (index, frame))
+            if index - earlier == 1:
+                self.shares_in_front[index] = share
+        self._window.append((index, frame))
+
+    def _compare(self, source: tuple[int, PosedDepth], target: tuple[int, PosedDepth]) -> float:
+        """Note a comparison, if it has points enough; return the share in front."""
+        errors, in_front = compare(source[1], target[1])
+        if len(errors) >= _MIN_POINTS:
+            median, share = float(np.median(errors)), float((errors < self.tolerance).mean())
+            self.comparisons.append(DepthComparison(source[0], target[0], median, share))
+        return in_front
 
     @property
     def frame_errors(self) -> dict[int, float]:
@@ -106,10 +101,8 @@ class DepthConsistency:
         return list(self.comparisons)
 
 
-def compare(source: View, target: View) -> tuple[Float64Array, float]:
+def compare(source: PosedDepth, target: PosedDepth) -> tuple[Float64Array, float]:
     """Carry points of one frame into another and compare depths there.
-
-    The target is read between its pixels by interpolating inverse depth, which is exact on planes.
 
     Args:
         source: where points are taken, about 2000 on a grid.
@@ -120,34 +113,8 @@ def compare(source: View, target: View) -> tuple[Float64Array, float]:
         with positive depth in the target (NaN if there are none).
     """
     step = max(1, int(np.sqrt(source.depth.size / _POINTS)))
-    rows = slice(step // 2, None, step)
-    intrinsics = source.intrinsics.copy()
-    intrinsics[:2, 2] -= step // 2
-    intrinsics[:2] /= step
-    depth = source.depth[rows, rows].astype(np.float64)
-    world = world_points_from_depth(depth, intrinsics, source.T_camera_world)
-    pixels, carried = project(world[np.isfinite(depth)], target.intrinsics, target.T_camera_world)
-    in_front = carried > 0
-    share = float(in_front.mean()) if len(in_front) else float("nan")
-    found = _between_pixels(target.depth, pixels[in_front])
-    carried = carried[in_front]
-    met = np.isfinite(found)
-    return np.abs(found[met] - carried[met]) / carried[met], share
-
-
-def _between_pixels(depth: Float32Array, pixels: NDArray[np.floating]) -> Float64Array:
-    """Depth (N,) at (N, 2) as (u, v); NaN outside, on edges, and beside pixels without depth."""
-    height, width = depth.shape
-    result = np.full(len(pixels), np.nan)
-    # Rounding moves a point of the last row or column out by less than this.
-    inside = np.flatnonzero(((pixels > -1e-6) & (pixels < [width - 1, height - 1])).all(-1))
-    at = np.maximum(pixels[inside], 0)
-    left, top = np.floor(at).astype(np.intp).T
-    x, y = (at - np.floor(at)).T
-    corners = np.stack(
-        [depth[top + i, left + j].astype(np.float64) for i in (0, 1) for j in (0, 1)]
-    )
-    weights = np.stack([(1 - y) * (1 - x), (1 - y) * x, y * (1 - x), y * x])
-    smooth = corners.max(0) < _EDGE_RATIO * corners.min(0)  # false for NaN, too
-    result[inside[smooth]] = 1 / (weights / corners).sum(0)[smooth]
-    return result
+    carried = carry(source.every(step, step // 2), target)
+    share = float((carried.depth > 0).mean()) if len(carried.depth) else float("nan")
+    smooth = carried.found.farthest < _EDGE_RATIO * carried.found.nearest  # false for NaN, too
+    depth = carried.depth[smooth]
+    return np.abs(carried.found.between[smooth] - depth) / depth, share

@@ -7,7 +7,12 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from page4d_cli.core.geometry import FloatArray, has_usable_focal_length, world_points_from_depth
+from page4d_cli.core.geometry import (
+    FloatArray,
+    has_usable_focal_length,
+    valid_depth,
+    world_points_from_depth,
+)
 from page4d_cli.core.types import Float32Array, FrameInfo, UInt8Array
 
 CONFIDENCE_PERCENTILE = 30.0
@@ -146,10 +151,8 @@ def thin_cloud(cloud: Cloud, max_points: int) -> Cloud:
 def _usable(
     frames: ColoredFrames, index: int, depth: Float32Array, confidence: Float32Array
 ) -> NDArray[np.bool_]:
-    left, top, right, bottom = frames.infos[index].transform.content
-    inside = np.zeros(depth.shape, bool)
-    inside[top:bottom, left:right] = True
-    return inside & np.isfinite(depth) & (depth > 0) & np.isfinite(confidence)
+    shown = frames.infos[index].transform.without_padding(depth)
+    return np.isfinite(valid_depth(shown)) & np.isfinite(confidence)
 
 
 def _shares(counts: Sequence[int], most: int) -> list[int]:

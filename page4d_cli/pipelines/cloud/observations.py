@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from page4d_cli.core.geometry import project
-from page4d_cli.core.types import Float32Array, Float64Array
+from page4d_cli.core.reproject import CarriedPoints, carry_points
+from page4d_cli.core.types import Float64Array
 from page4d_cli.pipelines.cloud.choose import Cloud
 from page4d_cli.pipelines.stored_run.clip import RunClip
 
@@ -44,12 +44,12 @@ def observe(
     frames, points, pixels = [], [], []
     world = cloud.points.astype(np.float64)
     for index in range(len(clip)):
-        uv, z = project(world, clip.intrinsics[index], clip.extrinsics[index])
-        seen = _agrees(clip, index, np.asarray(uv, np.float64), np.asarray(z, np.float64), keep)
+        carried = carry_points(world, clip.posed_depth(index))
+        seen = _agrees(carried, None if keep is None else keep[index])
         chosen = np.flatnonzero(seen | (cloud.frame_indices == index))
         frames.append(np.full(len(chosen), index))
         points.append(chosen)
-        pixels.append(uv[chosen])
+        pixels.append(carried.pixels[chosen])
     return Observations(np.concatenate(frames), np.concatenate(points), np.concatenate(pixels))
 
 
@@ -69,36 +69,12 @@ def restrict(observations: Observations, kept: NDArray[np.bool_]) -> Observation
     )
 
 
-def _agrees(
-    clip: RunClip,
-    index: int,
-    uv: Float64Array,
-    z: Float64Array,
-    keep: Sequence[NDArray[np.bool_]] | None,
-) -> NDArray[np.bool_]:
-    """(N,) whether the depth of a frame at pixels (N, 2) is z (N,)."""
-    left, top, right, bottom = clip.infos[index].transform.content
+def _agrees(carried: CarriedPoints, keep: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+    """(N,) whether a frame sees the points where they fall into it."""
     with np.errstate(invalid="ignore"):
-        inside = (z > 0) & (uv >= [left, top]).all(1) & (uv <= [right - 1, bottom - 1]).all(1)
-    candidates = np.flatnonzero(inside)
-    depth = _between_pixels(clip.depth[index], uv[candidates])
-    with np.errstate(invalid="ignore"):
-        agrees = np.abs(depth - z[candidates]) <= DEPTH_TOLERANCE * z[candidates]
+        error = np.abs(carried.found.between - carried.depth)
+        agrees = error <= DEPTH_TOLERANCE * carried.depth  # false for NaN, too
     if keep is not None:
-        columns, rows = uv[candidates].round().astype(np.intp).T
-        agrees &= keep[index][rows, columns]
-    seen = np.zeros(len(z), bool)
-    seen[candidates] = agrees
-    return seen
-
-
-def _between_pixels(map_: Float32Array, uv: Float64Array) -> Float64Array:
-    """Bilinear values (N,) at pixels (N, 2) within the map; NaN next to pixels without depth."""
-    height, width = map_.shape
-    usable = np.where(np.isfinite(map_) & (map_ > 0), map_, np.nan).astype(np.float64)
-    column, row = np.floor(uv).astype(np.intp).T
-    right, below = np.minimum(column + 1, width - 1), np.minimum(row + 1, height - 1)
-    x, y = (uv - np.floor(uv)).T
-    upper = (1 - x) * usable[row, column] + x * usable[row, right]
-    lower = (1 - x) * usable[below, column] + x * usable[below, right]
-    return np.asarray((1 - y) * upper + y * lower, np.float64)
+        columns, rows = carried.pixels[agrees].round().astype(np.intp).T
+        agrees[agrees] = keep[rows, columns]
+    return agrees

@@ -19,7 +19,7 @@ from page4d_cli.core.types import Float32Array
 from page4d_cli.io.formats.png import read_motion_png, write_motion_png
 from page4d_cli.io.run.addition import adding
 from page4d_cli.io.run.directory import Run, motion_file
-from page4d_cli.pipelines.motion.score import PosedDepth, motion_score, neighbours_of
+from page4d_cli.pipelines.motion.score import UncertainDepth, motion_score, neighbours_of
 from page4d_cli.pipelines.stored_run.clip import RunClip, read_clip
 
 THRESHOLD = 0.5
@@ -176,32 +176,19 @@ class ComputedMotion:
         score = motion_score(self._posed(place), others)
         return score if score.shape == shape else _enlarge(score, shape, _step_of(shape))
 
-    def _read_posed(self, place: int) -> PosedDepth:
+    def _read_posed(self, place: int) -> UncertainDepth:
         """A frame of the clip as it is compared, thinned out if it is large."""
-        depth = self._usable_depth(place)
-        step = _step_of(depth.shape)
-        intrinsics = self._clip.intrinsics[place].copy()
-        intrinsics[:2] /= step
-        return PosedDepth(
-            depth=depth[::step, ::step],
-            uncertainty=self._uncertainty(place)[::step, ::step],
-            intrinsics=intrinsics,
-            T_camera_world=self._clip.extrinsics[place],
-        )
-
-    def _usable_depth(self, place: int) -> Float32Array:
-        """(H, W) depth; NaN in the padding and where it is not positive and finite."""
-        left, top, right, bottom = self._clip.infos[place].transform.content
-        depth = self._clip.depth[place][top:bottom, left:right]
-        usable = np.full(self._clip.depth[place].shape, np.nan, np.float32)
-        usable[top:bottom, left:right] = np.where(np.isfinite(depth) & (depth > 0), depth, np.nan)
-        return usable
+        frame = self._clip.posed_depth(place)
+        step = _step_of(frame.depth.shape)
+        thin = frame.every(step)
+        uncertainty = self._uncertainty(place)[::step, ::step]
+        return UncertainDepth(thin.depth, thin.intrinsics, thin.T_camera_world, uncertainty)
 
     def _median_confidence(self) -> float:
         """Of the usable pixels of the clip, from a regular sample."""
         samples = []
         for place, confidence in enumerate(self._clip.confidence):
-            usable = np.isfinite(self._usable_depth(place)) & np.isfinite(confidence)
+            usable = np.isfinite(self._clip.posed_depth(place).depth) & np.isfinite(confidence)
             found = confidence[usable]
             samples.append(found[:: max(1, found.size // _SAMPLES_A_FRAME)])
         together = np.concatenate(samples)

@@ -13,9 +13,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from page4d_cli.core.geometry import project, world_points_from_depth
+from page4d_cli.core.reproject import PosedDepth, carry
 from page4d_cli.core.types import Float32Array, Float64Array
 
 DECISION_SIGMAS = 3.0
@@ -34,17 +33,11 @@ _OFFSETS = (1, 2, 4, 8, 16, 32)
 
 
 @dataclass(frozen=True)
-class PosedDepth:
+class UncertainDepth(PosedDepth):
     """A frame as it is compared."""
 
-    depth: Float32Array
-    """(H, W) planar z; NaN where there is none."""
     uncertainty: Float32Array
     """(H, W), about 1: expected relative error of the depth over that of the clip."""
-    intrinsics: Float64Array
-    """(3, 3) in pixels of the map."""
-    T_camera_world: Float64Array
-    """(3, 4)."""
 
 
 def neighbours_of(index: int, count: int) -> list[int]:
@@ -55,7 +48,7 @@ def neighbours_of(index: int, count: int) -> list[int]:
     return sorted(other for other in found if 0 <= other < count)
 
 
-def motion_score(frame: PosedDepth, others: Iterable[PosedDepth]) -> Float32Array:
+def motion_score(frame: UncertainDepth, others: Iterable[UncertainDepth]) -> Float32Array:
     """Score every pixel of a frame by the strongest evidence that any other frame gives.
 
     Disagreements are measured in standard deviations. That of a pair of frames is estimated from
@@ -78,46 +71,31 @@ def motion_score(frame: PosedDepth, others: Iterable[PosedDepth]) -> Float32Arra
     return score
 
 
-def _disagreement_sigmas(frame: PosedDepth, other: PosedDepth) -> Float64Array:
-    """How far behind each carried point (H, W) the other's surface is; NaN where it has none."""
-    world = world_points_from_depth(
-        frame.depth.astype(np.float64), frame.intrinsics, frame.T_camera_world
-    )
-    usable = np.isfinite(frame.depth)
-    pixels, carried = project(world[usable], other.intrinsics, other.T_camera_world)
-    found, uncertainty = _read_between_pixels(other, np.where(carried[:, None] > 0, pixels, -1.0))
-    error = (found - carried) / carried
-    error /= np.sqrt((uncertainty**2 + frame.uncertainty[usable] ** 2) / 2)
-    sigmas = np.full(frame.depth.shape, np.nan)
+def _disagreement_sigmas(frame: UncertainDepth, other: UncertainDepth) -> Float64Array:
+    """How far behind each carried point (H, W) the other's surface is; NaN where it has none.
+
+    At an edge the nearest of four depths is taken, since only a point in front of all that is there
+    has moved.
+    """
+    carried = carry(frame, other)
+    found = carried.found
+    on_edge = found.farthest > _EDGE_RATIO * found.nearest
+    surface = np.where(on_edge, found.nearest, found.between)
+    error = (surface - carried.depth) / carried.depth
     met = np.isfinite(error)
+    columns, rows = np.floor(carried.pixels[met] + 0.5).astype(np.intp).T
+    columns, rows = (
+        columns.clip(0, other.depth.shape[1] - 1),
+        rows.clip(0, other.depth.shape[0] - 1),
+    )
+    uncertainty = other.uncertainty[rows, columns]
+    usable = np.isfinite(frame.depth)
+    error[met] /= np.sqrt((uncertainty**2 + frame.uncertainty[usable][met] ** 2) / 2)
+    sigmas = np.full(frame.depth.shape, np.nan)
     if met.any():
         sigma = _MAD_TO_SIGMA * float(np.median(np.abs(error[met])))
         sigmas[usable] = error / max(sigma, _LEAST_SIGMA)
     return sigmas
-
-
-def _read_between_pixels(
-    view: PosedDepth, pixels: NDArray[np.floating]
-) -> tuple[Float64Array, Float64Array]:
-    """Depth (N,) at (N, 2) as (u, v), NaN outside, and the nearest pixel's uncertainty (N,).
-
-    Inverse depth is interpolated, which is exact on planes; at an edge the nearest of four depths
-    is taken, since only a point in front of all that is there has moved.
-    """
-    height, width = view.depth.shape
-    inside = np.all((pixels >= 0) & (pixels <= [width - 1, height - 1]), axis=-1)
-    at = np.where(inside[:, None], pixels, 0)
-    left = np.minimum(at[:, 0].astype(np.intp), max(width - 2, 0))
-    top = np.minimum(at[:, 1].astype(np.intp), max(height - 2, 0))
-    x, y = at[:, 0] - left, at[:, 1] - top
-    right, bottom = np.minimum(left + 1, width - 1), np.minimum(top + 1, height - 1)
-    corners = np.stack([view.depth[v, u] for v in (top, bottom) for u in (left, right)])
-    weights = np.stack([(1 - y) * (1 - x), (1 - y) * x, y * (1 - x), y * x])
-    nearest = corners.min(0)  # NaN beside a pixel without depth
-    on_edge = corners.max(0) > _EDGE_RATIO * nearest
-    depth = np.where(on_edge, nearest, 1 / (weights / corners).sum(0))
-    uncertainty = view.uncertainty[np.where(y < 0.5, top, bottom), np.where(x < 0.5, left, right)]
-    return np.where(inside, depth, np.nan), uncertainty.astype(np.float64)
 
 
 def _mean_of_nine(values: Float64Array) -> Float64Array:

@@ -7,7 +7,8 @@ import numpy as np
 
 from page4d_cli.core.enums import Resolution, Save
 from page4d_cli.core.errors import NothingLeftError, RunError
-from page4d_cli.core.geometry import has_usable_focal_length
+from page4d_cli.core.geometry import has_usable_focal_length, valid_depth
+from page4d_cli.core.reproject import PosedDepth
 from page4d_cli.core.types import (
     Float32Array,
     Float64Array,
@@ -49,6 +50,11 @@ class RunClip:
 
     def __len__(self) -> int:
         return len(self.infos)
+
+    def posed_depth(self, place: int) -> PosedDepth:
+        """Depth and camera of a frame; there is no depth in the padding."""
+        depth = valid_depth(self.infos[place].transform.without_padding(self.depth[place]))
+        return PosedDepth(depth, self.intrinsics[place], self.extrinsics[place])
 
     @property
     def timestamps_s(self) -> Float64Array:

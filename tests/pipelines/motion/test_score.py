@@ -6,7 +6,7 @@ import pytest
 from page4d_cli.data.synthetic import render, sample_scene
 from page4d_cli.pipelines.motion.score import (
     DECISION_SIGMAS,
-    PosedDepth,
+    UncertainDepth,
     motion_score,
     neighbours_of,
 )
@@ -28,11 +28,11 @@ def score_all(clips, noise=0.0):
     for scene in range(SCENES):
         exact = clips.depth[scene].numpy()
         views = [
-            PosedDepth(
+            UncertainDepth(
                 (depth * (1 + noise * rng.standard_normal(depth.shape))).astype(np.float32),
-                np.ones(depth.shape, np.float32),
                 clips.intrinsics[scene, frame].numpy().astype(np.float64),
                 clips.extrinsics[scene, frame].numpy().astype(np.float64),
+                np.ones(depth.shape, np.float32),
             )
             for frame, depth in enumerate(exact)
         ]
@@ -80,8 +80,8 @@ SQUARE = (slice(10, 22), slice(14, 26))
 def view(depth, x_m=0.0, uncertainty=1.0):
     T_camera_world = np.eye(3, 4)
     T_camera_world[0, 3] = -x_m
-    return PosedDepth(
-        depth.astype(np.float32), np.full(SHAPE, uncertainty, np.float32), K, T_camera_world
+    return UncertainDepth(
+        depth.astype(np.float32), K, T_camera_world, np.full(SHAPE, uncertainty, np.float32)
     )
 
 
