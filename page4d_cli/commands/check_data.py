@@ -61,7 +61,8 @@ def check_data(
     """Check depth, cameras and tracks of a data set, frame by frame and against each other.
 
     Static depth, carried from frame to frame by the cameras, must agree. Exit status 1 if a check
-    fails; the sequence and the frame are named.
+    fails; the sequence and the frame are named. What cannot be judged, such as frames that see
+    nothing in common with others, is named, too, and is no failure.
 
     [bold]Examples[/bold]
 
@@ -112,7 +113,7 @@ def _show(report: "DataReport", *, quiet: bool) -> None:
                 _percent(one.valid_depth, 1),
                 _percent(one.depth_error, 3),
                 _percent(one.inlier_share, 1),
-                "passed" if one.passed else "failed",
+                one.result,
             )
             for one in report.sequences
         ],
@@ -120,8 +121,10 @@ def _show(report: "DataReport", *, quiet: bool) -> None:
     for one in report.sequences:
         for note in one.notes:
             say(f"{one.name}: {note}", quiet=quiet)
-        for failure in one.failures:
-            typer.echo(f"{one.name}: {failure.check.value}: {failure.message}")
+        for each in one.not_judged:
+            say(f"{one.name}: not judged: {each.check.value}: {each.message}", quiet=quiet)
+        for each in one.failures:
+            typer.echo(f"{one.name}: {each.check.value}: {each.message}")
 
 
 def _percent(share: float | None, digits: int) -> str:

@@ -5,6 +5,7 @@ import pytest
 from typer.testing import CliRunner
 
 from page4d_cli.app import app
+from page4d_cli.core.enums import SynthLayout
 from page4d_cli.pipelines.synth.synth import SynthOptions, write_scenes
 
 
@@ -30,6 +31,21 @@ def test_passes_fails_and_says_where(scene):
     assert report["sequences"][0]["failures"][0]["frames"] == [1]
     result = check_data("synthetic", "--root", scene)
     assert "scene_000000: depth values: frame 1 (000001.png)" in result.stdout
+
+
+def test_what_cannot_be_judged_is_said_and_no_failure(tmp_path):
+    """A folder without intrinsics."""
+    options = SynthOptions(frames=6, size=(64, 48), layout=SynthLayout.TUM, fps=1)
+    (folder,) = write_scenes(tmp_path, options)
+    result = check_data("folder", "--root", folder)
+    assert result.exit_code == 0 and result.stdout.rstrip().endswith("not judged")
+    assert "not judged: depth consistency: no depth could be carried" in result.stderr
+    (report,) = json.loads(check_data("folder", "--root", folder, "--json").stdout)["sequences"]
+    assert report["result"] == "not judged" and not report["failures"]
+    assert "give --intrinsics" in report["not_judged"][0]["message"]
+    # With the focal length of another camera it can be judged, and is wrong.
+    wrong = check_data("folder", "--root", folder, "--intrinsics", "20,20,31.5,23.5")
+    assert wrong.exit_code == 1 and "failed" in wrong.stdout
 
 
 def test_a_broken_file_is_bad_input_unless_skipped(scene):

@@ -30,12 +30,12 @@ _UNREADABLE = (DatasetError, FramesError)
 
 
 @dataclass(frozen=True)
-class FailedCheck:
-    """A check that a sequence does not pass."""
+class Finding:
+    """A check that a sequence does not pass, or that could not be made."""
 
     check: Check
     frames: tuple[int, ...]
-    """All that fail, the worst first; empty if it is the sequence as a whole."""
+    """All that are concerned, the worst first; empty if it is the sequence as a whole."""
     message: str
     """Of the worst frame, with the frame's index and file."""
 
@@ -55,7 +55,9 @@ class SequenceReport:
     """Share of the points carried between these that agree."""
     frames_apart: int | None
     """How far these are apart at most."""
-    failures: tuple[FailedCheck, ...]
+    failures: tuple[Finding, ...]
+    not_judged: tuple[Finding, ...]
+    """Where a check has nothing to go by: neither right nor wrong."""
     skipped: tuple[str, ...]
     """Files that cannot be read, with the reason."""
     notes: tuple[str, ...]
@@ -63,8 +65,15 @@ class SequenceReport:
 
     @property
     def passed(self) -> bool:
-        """Whether all checks hold."""
+        """Whether all checks hold that could be made."""
         return not self.failures
+
+    @property
+    def result(self) -> str:
+        """`failed`, `not judged` if a check could not be made of any frame, else `passed`."""
+        if self.failures:
+            return "failed"
+        return "passed" if all(each.frames for each in self.not_judged) else "not judged"
 
 
 @dataclass(frozen=True)
@@ -79,7 +88,7 @@ class DataReport:
 
     @property
     def passed(self) -> bool:
-        """Whether all checks of all sequences that could be read hold."""
+        """Whether all checks of all sequences hold that could be made."""
         return all(report.passed for report in self.sequences)
 
 
@@ -213,10 +222,18 @@ class _Work:
             static[moving] = np.nan
         self.consistency.add(index, PosedDepth(static, intrinsics, poses[index]))
 
-    def _uncompared(self) -> Iterable[Problem]:
-        """A check that could not be made is none that was passed."""
-        if len(self.frames) > 1 and not self.consistency.frame_errors:
-            reason = _missing_part(self.sequence) or "no two frames have depth and a usable camera"
+    def _not_judged(self) -> Iterable[Problem]:
+        errors = self.consistency.frame_errors
+        blind = [index for index, error in errors.items() if np.isnan(error)]
+        if len(blind) < len(errors):
+            for index in blind:
+                message = "no other frame sees the same static surfaces"
+                yield Problem(Check.DEPTH_CONSISTENCY, index, message)
+        elif len(self.frames) > 1:
+            reason = _missing_part(self.sequence)
+            if reason is None and len(errors) < 2:
+                reason = "no two frames have depth and a usable camera"
+            reason = reason or "no two frames see the same static surfaces"
             message = f"no depth could be carried between frames: {reason}"
             yield Problem(Check.DEPTH_CONSISTENCY, None, message)
 
@@ -226,7 +243,6 @@ class _Work:
             *check_cameras(self.sequence, size, self.limits),
             *self.problems,
             *_inconsistent(self.consistency, self.limits),
-            *self._uncompared(),
         ]
         if self.sequence.tracks is not None:
             problems += check_tracks(self.sequence, self.sequence.tracks, size, self.limits)
@@ -235,10 +251,11 @@ class _Work:
             name=self.sequence.name,
             frames=tuple(self.frames),
             valid_depth=float(np.mean(self.valid)) if self.valid else None,
-            depth_error=float(np.median([each.median_error for each in far])) if far else None,
+            depth_error=self.consistency.far_error,
             inlier_share=float(np.mean([each.inlier_share for each in far])) if far else None,
             frames_apart=max((each.apart for each in far), default=None),
             failures=_grouped(self.sequence, problems),
+            not_judged=_grouped(self.sequence, self._not_judged()),
             skipped=tuple(self.skipped),
             notes=self.sequence.notes,
         )
@@ -262,34 +279,31 @@ def _usable_cameras(sequence: RecordedSequence, limits: CheckLimits) -> NDArray[
 
 def _inconsistent(consistency: DepthConsistency, limits: CheckLimits) -> Iterable[Problem]:
     """Frames whose depth does not agree with the others', the worst first."""
+    errors = consistency.frame_errors
+    wrong = [index for index, error in errors.items() if error > limits.depth_error]
     for index, share in consistency.shares_in_front.items():
-        if share <= limits.positive_share:
+        # Cameras may turn away from what others see; it tells where depth does not agree.
+        if share <= limits.positive_share and index in wrong:
             message = f"only {share:.0%} of the preceding frame's points are before the camera"
             yield Problem(Check.POSITIVE_DEPTH, index, message)
-    errors = consistency.frame_errors
-    for index in sorted(errors, key=lambda index: -np.nan_to_num(errors[index], nan=np.inf)):
-        if len(errors) > 1 and np.isnan(errors[index]):
-            message = "no other frame sees the same static surfaces"
-            yield Problem(Check.DEPTH_CONSISTENCY, index, message)
-        elif errors[index] > limits.depth_error:
-            message = (
-                f"depth carried to and from other frames is off by {errors[index]:.2%} (median); "
-                f"expected {limits.depth_error:.2%} at most"
-            )
-            yield Problem(Check.DEPTH_CONSISTENCY, index, message)
-    far = sorted(consistency.far, key=lambda each: each.median_error)
-    if far and (median := far[(len(far) - 1) // 2].median_error) > limits.depth_error:
-        worst = far[-1]
+    for index in sorted(wrong, key=lambda index: -errors[index]):
+        message = (
+            f"depth carried to and from other frames is off by {errors[index]:.2%} (median); "
+            f"expected {limits.depth_error:.2%} at most"
+        )
+        yield Problem(Check.DEPTH_CONSISTENCY, index, message)
+    if consistency.far_error is not None and consistency.far_error > limits.depth_error:
+        worst = max(consistency.far, key=lambda each: each.median_error)
         message = (
             f"depth carried to frame {worst.target} is off by {worst.median_error:.2%} (median), "
-            f"in the whole sequence by {median:.2%} between frames {worst.apart} apart; "
-            f"expected {limits.depth_error:.2%} at most"
+            f"in the whole sequence by {consistency.far_error:.2%} between frames {worst.apart} "
+            f"apart; expected {limits.depth_error:.2%} at most"
         )
         yield Problem(Check.DEPTH_CONSISTENCY, worst.source, message)
 
 
-def _grouped(sequence: RecordedSequence, problems: Iterable[Problem]) -> tuple[FailedCheck, ...]:
-    """One failure a check, in the order of `Check`."""
+def _grouped(sequence: RecordedSequence, problems: Iterable[Problem]) -> tuple[Finding, ...]:
+    """One finding a check, in the order of `Check`."""
     by_check: dict[Check, list[Problem]] = {check: [] for check in Check}
     for problem in problems:
         by_check[problem.check].append(problem)
@@ -305,5 +319,5 @@ def _grouped(sequence: RecordedSequence, problems: Iterable[Problem]) -> tuple[F
         if worst.frame is not None:
             where = f"frame {worst.frame} ({sequence.frames[worst.frame].name}): "
         others = f" (and {len(frames) - 1} other frames)" if len(frames) > 1 else ""
-        failures.append(FailedCheck(check, frames, where + worst.message + others))
+        failures.append(Finding(check, frames, where + worst.message + others))
     return tuple(failures)

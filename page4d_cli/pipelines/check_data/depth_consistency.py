@@ -1,7 +1,9 @@
 """Does the depth of one frame, carried into another by the cameras, agree with what it has there?
 
-For static points it must, if depth, intrinsics, poses and the order of frames are right. Occlusions
-and, without masks, moving things disagree in truth; medians pass over them.
+For static points it must, if depth, intrinsics, poses and the order of frames are right. Moving
+things, without masks, disagree in truth; medians pass over them. What another surface hides lies
+behind what is found: these points tell nothing. Wrong depth lies before what is found, too, if not
+on the way from one frame then on the way back: of the two ways the worse one counts.
 """
 
 from collections import deque
@@ -15,8 +17,9 @@ from page4d_cli.core.types import Float64Array
 OFFSETS = (1, 3, 10, 30)
 """How many frames apart pairs are; near ones overlap, far ones have a baseline."""
 _POINTS = 2000
-_MIN_POINTS = 50
-_MIN_COMPARISONS = 4
+_MIN_POINTS, _MIN_SHARE = 50, 0.1
+"""Of points that no other surface hides; fewer agree by chance."""
+_MIN_COMPARISONS = 2
 _EDGE_RATIO = 1.05
 """Depths of four neighbours further apart than this lie on an edge, where nothing is compared."""
 
@@ -28,8 +31,9 @@ class DepthComparison:
     source: int
     target: int
     median_error: float
-    """Relative."""
+    """Relative, of the points that no other surface hides."""
     inlier_share: float
+    """Of all points."""
 
     @property
     def apart(self) -> int:
@@ -39,7 +43,7 @@ class DepthComparison:
 
 @dataclass
 class DepthConsistency:
-    """Compares each frame that is added with some before it, both ways."""
+    """Compares each frame that is added with some before it."""
 
     tolerance: float
     """Relative error of an inlier."""
@@ -62,23 +66,30 @@ class DepthConsistency:
         for earlier, other in self._window:
             if index - earlier not in OFFSETS:
                 continue
-            self._compare((index, frame), (earlier, other))
-            share = self._compare((earlier, other), (index, frame))
+            back, _ = self._carry((index, frame), (earlier, other))
+            forth, in_front = self._carry((earlier, other), (index, frame))
             if index - earlier == 1:
-                self.shares_in_front[index] = share
+                self.shares_in_front[index] = in_front
+            telling = [way for way in (back, forth) if way is not None]
+            if telling:
+                self.comparisons.append(max(telling, key=lambda way: way.median_error))
         self._window.append((index, frame))
 
-    def _compare(self, source: tuple[int, PosedDepth], target: tuple[int, PosedDepth]) -> float:
-        """Note a comparison, if it has points enough; return the share in front."""
+    def _carry(
+        self, source: tuple[int, PosedDepth], target: tuple[int, PosedDepth]
+    ) -> tuple[DepthComparison | None, float]:
+        """Compare one way; None if that tells nothing. And the share in front."""
         errors, in_front = compare(source[1], target[1])
-        if len(errors) >= _MIN_POINTS:
-            median, share = float(np.median(errors)), float((errors < self.tolerance).mean())
-            self.comparisons.append(DepthComparison(source[0], target[0], median, share))
-        return in_front
+        seen = errors[errors > -self.tolerance]
+        if len(seen) < max(_MIN_POINTS, _MIN_SHARE * len(errors)):
+            return None, in_front
+        median = float(np.median(np.abs(seen)))
+        share = float((np.abs(errors) < self.tolerance).mean())
+        return DepthComparison(source[0], target[0], median, share), in_front
 
     @property
     def frame_errors(self) -> dict[int, float]:
-        """Median error over all comparisons of a frame; NaN if it met no other.
+        """Median error over all comparisons of a frame; NaN if none tells anything.
 
         The lower one of two middle values, so that a bad frame does not spoil its neighbours.
         """
@@ -87,7 +98,7 @@ class DepthConsistency:
             for index in (each.source, each.target):
                 errors[index].append(each.median_error)
         return {
-            index: float(np.quantile(values, 0.5, method="lower")) if values else float("nan")
+            index: _lower_median(values) if values else float("nan")
             for index, values in errors.items()
         }
 
@@ -100,6 +111,15 @@ class DepthConsistency:
                 return found
         return list(self.comparisons)
 
+    @property
+    def far_error(self) -> float | None:
+        """Median error of these."""
+        return _lower_median([each.median_error for each in self.far]) if self.far else None
+
+
+def _lower_median(values: list[float]) -> float:
+    return float(np.quantile(values, 0.5, method="lower"))
+
 
 def compare(source: PosedDepth, target: PosedDepth) -> tuple[Float64Array, float]:
     """Carry points of one frame into another and compare depths there.
@@ -109,12 +129,11 @@ def compare(source: PosedDepth, target: PosedDepth) -> tuple[Float64Array, float
         target: where they are looked for.
 
     Returns:
-        |found - carried| / carried of the points that meet a surface, and the share of all points
-        with positive depth in the target (NaN if there are none).
+        found / carried - 1 of the points that meet a surface, and the share of all points with
+        positive depth in the target (NaN if there are none).
     """
     step = max(1, int(np.sqrt(source.depth.size / _POINTS)))
     carried = carry(source.every(step, step // 2), target)
     share = float((carried.depth > 0).mean()) if len(carried.depth) else float("nan")
     smooth = carried.found.farthest < _EDGE_RATIO * carried.found.nearest  # false for NaN, too
-    depth = carried.depth[smooth]
-    return np.abs(carried.found.between[smooth] - depth) / depth, share
+    return carried.found.between[smooth] / carried.depth[smooth] - 1, share

@@ -70,7 +70,12 @@ def as_json(report: DataReport) -> dict[str, Json]:
         "root": str(report.root),
         "passed": report.passed,
         "sequences": [
-            {**encode(one), "frames": len(one.frames), "passed": one.passed}
+            {
+                **encode(one),
+                "frames": len(one.frames),
+                "passed": one.passed,
+                "result": one.result,
+            }
             for one in report.sequences
         ],
         "skipped": list(report.skipped),
@@ -81,8 +86,12 @@ def _write_csv(path: Path, report: DataReport) -> None:
     columns = ("sequence", "frames", "valid_depth", "depth_error", "inlier_share", "passed")
     with path.open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file)
-        table.writerow((*columns, "failures", "files_skipped"))
+        table.writerow((*columns, "failures", "files_skipped", "not_judged"))
         for one in report.sequences:
-            failures = "; ".join(f"{each.check.value}: {each.message}" for each in one.failures)
+            failures, not_judged = (
+                "; ".join(f"{each.check.value}: {each.message}" for each in findings)
+                for findings in (one.failures, one.not_judged)
+            )
             values = (one.valid_depth, one.depth_error, one.inlier_share, one.passed)
-            table.writerow((one.name, len(one.frames), *values, failures, len(one.skipped)))
+            skipped = len(one.skipped)
+            table.writerow((one.name, len(one.frames), *values, failures, skipped, not_judged))
