@@ -163,3 +163,39 @@ def project(
 def has_usable_focal_length(intrinsics: FloatArray) -> bool:
     """Whether K (3, 3) is a camera: a field of view of 0 or beyond π gives none."""
     return bool(np.isfinite(intrinsics).all() and (np.diagonal(intrinsics) > 0).all())
+
+
+def corner_rays(intrinsics: FloatArray, boxes: NDArray[np.generic]) -> FloatArray:
+    """Points at depth 1 behind the corners of a picture, in the camera.
+
+    Args:
+        intrinsics: (..., 3, 3) in pixels.
+        boxes: (..., 4) left, top, right, bottom of the picture in pixels, half open.
+
+    Returns:
+        (..., 4, 3): top left, top right, bottom right, bottom left.
+    """
+    edges = np.asarray(boxes, np.float64) - 0.5  # a pixel begins half before its centre
+    pixels = np.stack([edges[..., [0, 2, 2, 0]], edges[..., [1, 1, 3, 3]]], axis=-1)
+    focal = np.diagonal(intrinsics, axis1=-2, axis2=-1)[..., None, :2]
+    plane = (pixels - intrinsics[..., None, :2, 2]) / focal
+    return np.concatenate([plane, np.ones((*plane.shape[:-1], 1))], axis=-1)
+
+
+def frustum_corners(
+    T_camera_world: FloatArray, intrinsics: FloatArray, boxes: NDArray[np.generic], depth: float
+) -> FloatArray:
+    """Camera centres, and the corners of their pictures at a depth.
+
+    Args:
+        T_camera_world: (..., 3, 4).
+        intrinsics: (..., 3, 3) in pixels.
+        boxes: (..., 4) left, top, right, bottom of the picture in pixels, half open.
+        depth: planar.
+
+    Returns:
+        (..., 5, 3) in the world: centre, then the corners in the order of `corner_rays`.
+    """
+    rays = corner_rays(intrinsics, boxes)
+    in_camera = np.concatenate([np.zeros_like(rays[..., :1, :]), depth * rays], axis=-2)
+    return (in_camera - T_camera_world[..., None, :, 3]) @ T_camera_world[..., :3]

@@ -3,6 +3,7 @@
 Shapes: S frames, H W pixels of the network's maps.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from page4d_cli.core.enums import TimestampSource
+from page4d_cli.core.geometry import FloatArray
 
 Float32Array = NDArray[np.float32]
 Float64Array = NDArray[np.float64]
@@ -51,17 +53,30 @@ class PixelTransform:
         self.crop(blank)[...] = self.crop(map_)
         return blank
 
-    def to_network(self, pixels_source: Float64Array) -> Float64Array:
+    def seen(self, shape: tuple[int, ...]) -> tuple[slice, slice]:
+        """Rows and columns that the network saw, of a map (H, W) of the source at any size."""
+        box = self.to_source(np.reshape(self.content, (2, 2)) - 0.5) + 0.5
+        left, top, right, bottom = np.rint(box * (shape[1], shape[0]) / self.source_size).ravel()
+        return slice(max(0, int(top)), int(bottom)), slice(max(0, int(left)), int(right))
+
+    def for_source_maps(self) -> "PixelTransform":
+        """The transform that leads to maps of the source's own pixels (`core/resample.py`)."""
+        width, height = self.source_size
+        rows, columns = self.seen((height, width))
+        content = (columns.start, rows.start, columns.stop, rows.stop)
+        return PixelTransform(self.source_size, self.source_size, (1.0, 1.0), (0.0, 0.0), content)
+
+    def to_network(self, pixels_source: FloatArray) -> Float64Array:
         """Map source pixels (..., 2) as (u, v) to network pixels."""
         scale, offset = np.asarray(self.scale), np.asarray(self.offset)
         return np.asarray(scale * (pixels_source + 0.5) - 0.5 + offset, np.float64)
 
-    def to_source(self, pixels_network: Float64Array) -> Float64Array:
+    def to_source(self, pixels_network: FloatArray) -> Float64Array:
         """Map network pixels (..., 2) as (u, v) to source pixels."""
         scale, offset = np.asarray(self.scale), np.asarray(self.offset)
         return np.asarray((pixels_network - offset + 0.5) / scale - 0.5, np.float64)
 
-    def intrinsics_to_source(self, intrinsics: Float64Array) -> Float64Array:
+    def intrinsics_to_source(self, intrinsics: FloatArray) -> Float64Array:
         """Map intrinsics (..., 3, 3) of network pixels to source pixels."""
         result = np.array(intrinsics, np.float64)
         result[..., :2, :2] /= np.asarray(self.scale)[:, None]
@@ -87,6 +102,12 @@ class FrameInfo:
         """Which frame it is, and when if that is known, in a few words."""
         when = "" if source is TimestampSource.INDEX else f", {self.timestamp_s:.3f} s"
         return f"frame {self.index}{when}"
+
+
+def intrinsics_in_source(infos: Sequence[FrameInfo], intrinsics: FloatArray) -> Float64Array:
+    """Map intrinsics (S, 3, 3) of the frames' maps to the pixels of their sources."""
+    both = zip(infos, intrinsics, strict=True)
+    return np.stack([info.transform.intrinsics_to_source(k) for info, k in both])
 
 
 @dataclass(frozen=True)

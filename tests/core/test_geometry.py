@@ -76,3 +76,18 @@ def test_valid_depth_is_positive_and_finite():
     depth = np.array([1.5, 0, -1, np.nan, np.inf], np.float32)
     valid = geometry.valid_depth(depth)
     assert valid.dtype == np.float32 and valid[0] == 1.5 and np.isnan(valid[1:]).all()
+
+
+def test_frustum_corners_project_onto_the_corners_of_the_picture():
+    rng = np.random.default_rng(0)
+    rotation = geometry.matrix_from_quat_xyzw(rng.normal(size=(2, 4)))
+    poses = np.concatenate([rotation, rng.normal(size=(2, 3, 1))], axis=2)
+    k = np.array([[[50.0, 0, 31], [0, 60, 20], [0, 0, 1]]]).repeat(2, 0)
+    boxes = np.array([[0, 0, 64, 48], [3, 5, 32, 16]])
+    corners = geometry.frustum_corners(poses, k, boxes, 0.3)
+    np.testing.assert_allclose(corners[:, 0], geometry.invert_rigid(poses)[..., 3], atol=1e-12)
+    pixels, depth = geometry.project(corners[:, 1:], k, poses)
+    np.testing.assert_allclose(depth, 0.3)
+    for found, (left, top, right, bottom) in zip(pixels, boxes - 0.5, strict=True):
+        expected = [(left, top), (right, top), (right, bottom), (left, bottom)]
+        np.testing.assert_allclose(found, expected, atol=1e-9)

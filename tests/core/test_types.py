@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from page4d_cli.core.enums import TimestampSource
+from page4d_cli.core.resample import to_source_pixels
 from page4d_cli.core.types import FrameInfo, Frames, PixelTransform, Prediction
 
 TRANSFORM = PixelTransform(
@@ -46,6 +47,24 @@ def test_padding_is_cut_or_blanked_and_the_map_stays():
     np.testing.assert_array_equal(transform.crop(blank), content)
     assert np.isfinite(blank).sum() == 8 and np.isfinite(map_).all()
     assert transform.crop(np.zeros((5, 6, 3))).shape == (2, 4, 3)
+
+
+def test_what_the_network_saw_of_a_map_of_any_size():
+    cropped = PixelTransform((100, 200), (50, 60), (0.5, 0.5), (0, -20), (0, 0, 50, 60))
+    assert cropped.seen((200, 100)) == (slice(40, 160), slice(0, 100))
+    assert cropped.seen((50, 25)) == (slice(10, 40), slice(0, 25))
+    padded = PixelTransform((100, 50), (50, 50), (0.5, 0.5), (0, 12), (0, 12, 50, 37))
+    assert padded.seen((50, 100)) == (slice(0, 50), slice(0, 100))
+
+
+def test_maps_of_the_source_s_pixels_show_the_same():
+    cropped = PixelTransform((100, 200), (50, 60), (0.5, 0.5), (0, -20), (0, 0, 50, 60))
+    own = cropped.for_source_maps()
+    assert own.crop(np.zeros((200, 100))).shape == (120, 100) and own.content == (0, 40, 100, 160)
+    pixels = np.array([[3.0, 50], [99, 159]])
+    np.testing.assert_array_equal(own.to_source(pixels), pixels)
+    shown = to_source_pixels(np.ones((60, 50), np.float32), cropped)
+    assert own.crop(shown).all() and shown.sum() == 120 * 100
 
 
 def test_a_label_says_when_only_if_that_is_known():

@@ -6,8 +6,9 @@ glTF's axes are x right, y up, z to the viewer: from OpenCV's, y and z change si
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from page4d_cli.core.geometry import invert_rigid
+from page4d_cli.core.geometry import frustum_corners
 from page4d_cli.core.types import Float32Array, Float64Array, UInt8Array
 from page4d_cli.io.whole.writing import writing
 
@@ -21,7 +22,7 @@ def write_glb(
     colors: UInt8Array,
     T_camera_world: Float64Array,
     intrinsics: Float64Array,
-    sizes: Float64Array,
+    boxes: NDArray[np.int64],
     camera_colors: UInt8Array,
 ) -> None:
     """Write coloured points, and a frustum of lines for every camera.
@@ -33,8 +34,8 @@ def write_glb(
         points: (N, 3) in the world, OpenCV axes.
         colors: (N, 3).
         T_camera_world: (S, 3, 4).
-        intrinsics: (S, 3, 3) in pixels of pictures of `sizes`.
-        sizes: (S, 2) width and height.
+        intrinsics: (S, 3, 3) in pixels.
+        boxes: (S, 4) left, top, right, bottom of the pictures in pixels, half open.
         camera_colors: (S, 3) of the frustums.
 
     Raises:
@@ -44,7 +45,7 @@ def write_glb(
 
     low, high = np.percentile(points, (2, 98), axis=0)
     depth = _DEPTH_SHARE * max(float(np.linalg.norm(high - low)), 1e-6)
-    corners = frustum_corners(T_camera_world, intrinsics, sizes, depth)
+    corners = frustum_corners(T_camera_world, intrinsics, boxes, depth)
     scene = trimesh.Scene()
     scene.add_geometry(trimesh.PointCloud(_to_gltf(points), colors), geom_name="points")
     for index, (vertices, color) in enumerate(zip(_to_gltf(corners), camera_colors, strict=True)):
@@ -54,33 +55,6 @@ def write_glb(
     data = scene.export(file_type="glb")
     with writing(path):
         path.write_bytes(data)
-
-
-def frustum_corners(
-    T_camera_world: Float64Array, intrinsics: Float64Array, sizes: Float64Array, depth: float
-) -> Float64Array:
-    """Camera centres and the corners of the picture at a depth.
-
-    Args:
-        T_camera_world: (S, 3, 4).
-        intrinsics: (S, 3, 3), whole numbers are pixel centres.
-        sizes: (S, 2) width and height.
-        depth: planar.
-
-    Returns:
-        (S, 5, 3) in the world: centre, then top left, top right, bottom right, bottom left.
-    """
-    unit = np.array([[0, 0], [1, 0], [1, 1], [0, 1]])
-    pixels = unit * sizes[:, None] - 0.5
-    focal, centre = (
-        np.diagonal(intrinsics, axis1=1, axis2=2)[:, None, :2],
-        intrinsics[:, None, :2, 2],
-    )
-    rays = np.concatenate([(pixels - centre) / focal, np.ones((len(sizes), 4, 1))], axis=-1)
-    in_camera = np.concatenate([np.zeros((len(sizes), 1, 3)), depth * rays], axis=1)
-    T_world_camera = invert_rigid(T_camera_world)
-    in_world = in_camera @ np.swapaxes(T_world_camera[..., :3], -1, -2)
-    return np.asarray(in_world + T_world_camera[:, None, :, 3], np.float64)
 
 
 def _to_gltf(points: Float32Array | Float64Array) -> Float64Array:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from page4d_cli.core.geometry import corner_rays
 from page4d_cli.core.types import Float32Array, Float64Array, UInt8Array
 
 LEVELS = 255
@@ -31,10 +32,7 @@ class ViewCamera:
     @property
     def corner_rays(self) -> Float64Array:
         """(4, 3) points at depth 1 behind the picture's corners, in the camera, clockwise."""
-        left, top, right, bottom = (side - 0.5 for side in self.content)
-        corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
-        on_plane = np.concatenate([corners, np.ones((4, 1))], axis=1)
-        return np.asarray(on_plane @ np.linalg.inv(self.intrinsics).T, np.float64)
+        return np.asarray(corner_rays(self.intrinsics, np.array(self.content)), np.float64)
 
 
 @dataclass(frozen=True)

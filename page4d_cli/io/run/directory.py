@@ -3,15 +3,17 @@
 `RunWriter` writes one; what a reader or writer of runs needs can be imported from here.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
 
-from page4d_cli.core.enums import Save
+from page4d_cli.core.enums import Resolution, Save
 from page4d_cli.core.errors import RunError
-from page4d_cli.core.types import Float32Array, Float64Array
+from page4d_cli.core.types import Float32Array, Float64Array, FrameInfo, intrinsics_in_source
 from page4d_cli.io.run.manifest import MANIFEST, Manifest, read_manifest
 from page4d_cli.io.run.writer import RunWriter, check_place
 
@@ -94,6 +96,14 @@ class Run:
         """(S,) seconds."""
         return np.array([frame.timestamp_s for frame in self.manifest.frames], np.float64)
 
+    @cached_property
+    def infos(self) -> tuple[FrameInfo, ...]:
+        """S; the transforms lead from the sources to the pixels of the maps."""
+        infos = tuple(frame.to_info(self.manifest.network_size) for frame in self.manifest.frames)
+        if self.manifest.resolution is Resolution.NETWORK:
+            return infos
+        return tuple(replace(info, transform=info.transform.for_source_maps()) for info in infos)
+
     def extrinsics(self) -> Float32Array:
         """(S, 3, 4) T_camera_world."""
         return self._cameras("extrinsics", (3, 4))
@@ -102,17 +112,31 @@ class Run:
         """(S, 3, 3) K in pixels of the maps."""
         return self._cameras("intrinsics", (3, 3))
 
+    def intrinsics_source(self) -> Float64Array:
+        """(S, 3, 3) K in pixels of the sources."""
+        return intrinsics_in_source(self.infos, self.intrinsics())
+
     def depth(self, index: int) -> Float32Array:
         """(H, W) planar z of frame `index`."""
-        return _load(self._file(depth_file(self._stem(index)), Save.DEPTH))
+        return self._map(depth_file, Save.DEPTH, index)
 
     def confidence(self, index: int) -> Float32Array:
         """(H, W) confidence of the depth of frame `index`."""
-        return _load(self._file(confidence_file(self._stem(index)), Save.CONFIDENCE))
+        return self._map(confidence_file, Save.CONFIDENCE, index)
 
     def points(self, index: int) -> Float32Array:
         """(H, W, 3) points of frame `index` in the world, from the point head."""
         return _load(self._file(points_file(self._stem(index)), Save.POINTS))
+
+    def _map(self, file: Callable[[str], str], save: Save, index: int) -> Float32Array:
+        path = self._file(file(self._stem(index)), save)
+        map_, (width, height) = _load(path), self.infos[index].transform.size
+        if map_.shape != (height, width):
+            raise RunError(
+                f"{path} has shape {map_.shape}, expected {(height, width)}; run `page4d infer` "
+                "again"
+            )
+        return map_
 
     def _stem(self, index: int) -> str:
         return self.manifest.frames[index].stem

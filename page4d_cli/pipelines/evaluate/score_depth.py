@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from page4d_cli.core.enums import Align, Resolution
+from page4d_cli.core.enums import Align
 from page4d_cli.core.errors import EvaluationError
-from page4d_cli.core.geometry import FloatArray, world_points_from_depth
+from page4d_cli.core.geometry import world_points_from_depth
 from page4d_cli.core.progress import Progress
 from page4d_cli.core.types import Float32Array
 from page4d_cli.data.sets.recorded import RecordedSequence
@@ -20,7 +20,6 @@ from page4d_cli.eval.depth_pixels import DepthPair, is_valid
 from page4d_cli.eval.protocol import Measure, ScoredDepth, depth_limits
 from page4d_cli.io.formats.png import write_png
 from page4d_cli.io.run.directory import Run
-from page4d_cli.io.run.manifest import FrameRecord
 from page4d_cli.io.whole.writing import writing
 from page4d_cli.pipelines.evaluate.match import Matching
 from page4d_cli.pipelines.evaluate.options import EvaluationOptions
@@ -122,7 +121,7 @@ class DepthScoring:
             truth = self.sequence.read_depth(index)
             part = (slice(None), slice(None))
             if not self.options.protocol.stretches:
-                part = _seen(self.run.manifest.frames[row], truth)
+                part = self.run.infos[row].transform.seen(truth.shape)
                 self._unseen = max(self._unseen, 1 - truth[part].size / truth.size)
             if is_valid(truth[part], self._limits.max_depth).any():
                 yield name, (self.prediction(row), truth[part])
@@ -138,21 +137,7 @@ class DepthScoring:
             depth = world_points_from_depth(
                 np.asarray(depth, np.float32), self._intrinsics[row], self._extrinsics[row]
             )[..., 2]
-        manifest = self.run.manifest
-        frame = manifest.frames[row]
-        if manifest.resolution is Resolution.SOURCE:
-            width, height = frame.source_size
-            part = _seen(frame, depth)
-        else:
-            height, width = manifest.network_size
-            left, top, right, bottom = frame.content
-            part = (slice(top, bottom), slice(left, right))
-        if depth.shape != (height, width):
-            raise EvaluationError(
-                f"the predicted depth of {frame.stem} is "
-                f"{depth.shape[1]}×{depth.shape[0]}, its run says {width}×{height}"
-            )
-        return np.asarray(depth[part], np.float32)
+        return np.asarray(self.run.infos[row].transform.crop(depth), np.float32)
 
     @cached_property
     def _extrinsics(self) -> Float32Array:
@@ -187,15 +172,3 @@ class DepthScoring:
             with writing(path):
                 np.save(path, depth)
             write_png(path.with_suffix(".png"), scale.paint(depth))
-
-
-def _seen(frame: FrameRecord, map_: FloatArray) -> tuple[slice, slice]:
-    """The rows and columns of a map of the source's view that the network's picture shows."""
-    left, top, right, bottom = frame.content
-    height, width = map_.shape
-    (scale_x, scale_y), (offset_x, offset_y) = frame.scale, frame.offset
-    per_column = width / frame.source_size[0] / scale_x
-    per_row = height / frame.source_size[1] / scale_y
-    columns = np.rint((np.array([left, right]) - offset_x) * per_column).astype(int)
-    rows = np.rint((np.array([top, bottom]) - offset_y) * per_row).astype(int)
-    return slice(max(0, rows[0]), rows[1]), slice(max(0, columns[0]), columns[1])

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 
-from page4d_cli.core.enums import Resolution
 from page4d_cli.core.errors import EvaluationError
 from page4d_cli.core.geometry import invert_rigid
 from page4d_cli.core.types import Float64Array
@@ -63,7 +62,7 @@ def write_pose_files(
     name = sequence.name
     stamps_s = sequence.timestamps_s[list(matching.of_sequence)]
     write_tum(folder / name / "pred_traj.txt", stamps_s, predicted_poses(run, matching))
-    k = _intrinsics_in_source(run, matching)
+    k = run.intrinsics_source()[list(matching.of_run)]
     rows = (
         ("pred_focal.txt", "fx, pixels of the source", k[:, 0, 0]),
         ("pred_intrinsics.txt", "K row by row, pixels of the source", k.reshape(-1, 9)),
@@ -76,17 +75,6 @@ def write_pose_files(
     with writing(folder / f"{name}_eval_metric.txt"):
         (folder / f"{name}_eval_metric.txt").write_text(text, encoding="utf-8")
     save_trajectory_plot(folder / f"{name}_traj_error.png", score, name)
-
-
-def _intrinsics_in_source(run: Run, matching: Matching) -> Float64Array:
-    """K (S, 3, 3) of matched frames in pixels of the sources."""
-    chosen = run.intrinsics()[list(matching.of_run)].astype(np.float64)
-    if run.manifest.resolution is Resolution.SOURCE:  # they are those of the maps
-        return chosen
-    size = run.manifest.network_size
-    transforms = [run.manifest.frames[row].to_info(size).transform for row in matching.of_run]
-    both = zip(transforms, chosen, strict=True)
-    return np.stack([transform.intrinsics_to_source(k) for transform, k in both])
 
 
 def _true_poses(sequence: RecordedSequence, protocol: Protocol) -> Float64Array:

@@ -97,11 +97,11 @@ def _write_ply(job: Job) -> dict[str, Json]:
 
 
 def _write_glb(job: Job) -> dict[str, Json]:
-    sizes = np.array([info.transform.size for info in job.clip.infos], np.float64)
+    boxes = np.array([info.transform.content for info in job.clip.infos])
     path = job.folder.path("glb", "scene.glb")
     cloud, clip = job.cloud, job.clip
     by_age = colorise(np.linspace(0, 1, len(clip))[None], 0.0, 1.0, TIME)[0]
-    write_glb(path, cloud.points, cloud.colors, clip.extrinsics, clip.intrinsics, sizes, by_age)
+    write_glb(path, cloud.points, cloud.colors, clip.extrinsics, clip.intrinsics, boxes, by_age)
     return {"points": len(cloud.points), "cameras": len(clip)}
 
 

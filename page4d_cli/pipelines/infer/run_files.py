@@ -10,7 +10,7 @@ from page4d_cli.core.enums import Head, Resolution, Save
 from page4d_cli.core.geometry import has_usable_focal_length, invert_rigid
 from page4d_cli.core.progress import Progress
 from page4d_cli.core.resample import to_source_pixels
-from page4d_cli.core.types import Float32Array, Frames
+from page4d_cli.core.types import Float32Array, Frames, intrinsics_in_source
 from page4d_cli.draw.camera_path import draw_camera_path
 from page4d_cli.draw.clip_preview import clip_preview
 from page4d_cli.io.formats.ply import write_ply
@@ -86,7 +86,7 @@ class RunFiles:
         stamps = self.frames.timestamps_s
         T_world_camera = invert_rigid(extrinsics[pose_ok].astype(np.float64))
         write_tum(self.writer.path(names.TRAJECTORY), stamps[pose_ok], T_world_camera)
-        in_source = self._intrinsics_in_source(intrinsics)
+        in_source = intrinsics_in_source(self.frames.infos, intrinsics).astype(np.float32)
         write_intrinsics(self.writer.path(names.INTRINSICS), stamps[focal_ok], in_source[focal_ok])
         of_maps = np.array(in_source if self.resolution is Resolution.SOURCE else intrinsics)
         of_maps[~focal_ok] = np.nan
@@ -164,11 +164,6 @@ class RunFiles:
         if self.resolution is Resolution.NETWORK:
             return map_
         return to_source_pixels(map_, self.frames.infos[index].transform)
-
-    def _intrinsics_in_source(self, intrinsics: Float32Array) -> Float32Array:
-        transforms = [info.transform for info in self.frames.infos]
-        in_source = [t.intrinsics_to_source(k) for t, k in zip(transforms, intrinsics, strict=True)]
-        return np.stack(in_source).astype(np.float32)
 
     def _count(self, name: str, values: Float32Array) -> None:
         bad = int(values.size - np.isfinite(values).sum())

@@ -1,20 +1,20 @@
 """Read the frames of a run that are asked for, with everything that belongs to them."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from page4d_cli.core.enums import Resolution, Save
-from page4d_cli.core.errors import NothingLeftError, RunError
+from page4d_cli.core.enums import Save
+from page4d_cli.core.errors import NothingLeftError
 from page4d_cli.core.geometry import has_usable_focal_length, valid_depth
 from page4d_cli.core.reproject import PosedDepth
 from page4d_cli.core.types import (
     Float32Array,
     Float64Array,
     FrameInfo,
-    PixelTransform,
     UInt8Array,
+    intrinsics_in_source,
 )
 from page4d_cli.core.wording import count_noun
 from page4d_cli.io.run.directory import Run
@@ -64,8 +64,7 @@ class RunClip:
     @property
     def intrinsics_source(self) -> Float64Array:
         """(S, 3, 3) K in pixels of the sources."""
-        both = zip(self.infos, self.intrinsics, strict=True)
-        return np.stack([info.transform.intrinsics_to_source(k) for info, k in both])
+        return intrinsics_in_source(self.infos, self.intrinsics)
 
 
 def read_clip(
@@ -98,13 +97,17 @@ def read_clip(
     notes: list[str] = []
     if Save.CAMERAS in needed:
         extrinsics, intrinsics, indices = _cameras(run, indices, notes)
-    infos = tuple(_info(run, index) for index in indices)
-    depth = _maps(run, indices, infos) if Save.DEPTH in needed else ()
+    infos = tuple(run.infos[index] for index in indices)
+    depth = tuple(run.depth(index) for index in indices) if Save.DEPTH in needed else ()
     pictures: Sequence[UInt8Array] = ()
     if with_pictures:
         pictures, note = map_pictures(run, indices)
         notes += [note] if note else []
-    confidence = _confidence(run, indices, infos) if Save.CONFIDENCE in needed else ()
+    confidence: tuple[Float32Array, ...] = ()
+    if Save.CONFIDENCE in needed and Save.CONFIDENCE in run.manifest.saved:
+        confidence = tuple(run.confidence(index) for index in indices)
+    elif Save.CONFIDENCE in needed:
+        confidence = tuple(np.ones(info.transform.size[::-1], np.float32) for info in infos)
     return RunClip(
         run,
         tuple(indices),
@@ -140,42 +143,3 @@ def _cameras(
         count = count_noun(len(lost), "frame")
         notes.append(f"left out {count} without a usable camera: {names}{more}")
     return extrinsics[usable].astype(np.float64), intrinsics[usable].astype(np.float64), usable
-
-
-def _info(run: Run, index: int) -> FrameInfo:
-    """A frame's info, with the transform to the run's maps."""
-    info = run.manifest.frames[index].to_info(run.manifest.network_size)
-    if run.manifest.resolution is Resolution.NETWORK:
-        return info
-    size = info.transform.source_size
-    return replace(
-        info, transform=PixelTransform(size, size, (1.0, 1.0), (0.0, 0.0), (0, 0, *size))
-    )
-
-
-def _maps(run: Run, indices: Sequence[int], infos: Sequence[FrameInfo]) -> tuple[Float32Array, ...]:
-    maps = tuple(run.depth(index) for index in indices)
-    _require_sizes(run, "depth", maps, infos)
-    return maps
-
-
-def _confidence(
-    run: Run, indices: Sequence[int], infos: Sequence[FrameInfo]
-) -> tuple[Float32Array, ...]:
-    if Save.CONFIDENCE not in run.manifest.saved:
-        return tuple(np.ones(info.transform.size[::-1], np.float32) for info in infos)
-    maps = tuple(run.confidence(index) for index in indices)
-    _require_sizes(run, "confidence", maps, infos)
-    return maps
-
-
-def _require_sizes(
-    run: Run, what: str, maps: Sequence[Float32Array], infos: Sequence[FrameInfo]
-) -> None:
-    for map_, info in zip(maps, infos, strict=True):
-        width, height = info.transform.size
-        if map_.shape != (height, width):
-            raise RunError(
-                f"{run.directory}: the {what} of frame {info.stem} has shape {map_.shape}, "
-                f"expected {(height, width)}; run `page4d infer` again"
-            )

@@ -31,7 +31,7 @@ def out(tmp_path):
             np.save(writer.path(confidence_file(stem)), DEPTH[index] + 1)
             np.save(writer.path(points_file(stem)), POINTS[index])
         np.savez(writer.path(CAMERAS), extrinsics=EXTRINSICS, intrinsics=INTRINSICS)
-        writer.commit(manifest(saved=tuple(Save)))
+        writer.commit(manifest(saved=tuple(Save), network_size=(4, 5)))
     return tmp_path / "preds"
 
 
@@ -45,6 +45,18 @@ def test_what_was_written_is_read(out):
         np.testing.assert_array_equal(run.depth(index), DEPTH[index])
         np.testing.assert_array_equal(run.confidence(index), DEPTH[index] + 1)
         np.testing.assert_array_equal(run.points(index), POINTS[index])
+
+
+def test_a_map_of_another_size_is_of_another_run(out):
+    np.save(out / depth_file("000001"), np.ones((5, 4), np.float32))
+    with pytest.raises(RunError, match=r"000001.npy has shape \(5, 4\), expected \(4, 5\)"):
+        open_run(out).depth(1)
+
+
+def test_intrinsics_of_the_source_are_those_of_its_pixels(out):
+    run = open_run(out)
+    for info, k, found in zip(run.infos, INTRINSICS, run.intrinsics_source(), strict=True):
+        np.testing.assert_array_equal(found, info.transform.intrinsics_to_source(k))
 
 
 def test_maps_stay_on_the_disk(out):
