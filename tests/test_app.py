@@ -53,11 +53,6 @@ def test_every_command_has_help_with_an_example(command, flag):
     assert f"page4d {command}" in " ".join(result.stdout.split())
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_stands_in_the_readme(command):
-    assert f"page4d {command}" in (ROOT / "README.md").read_text()
-
-
 @pytest.mark.parametrize("arguments", [["--help"], ["infer", "--help"], ["--version"]])
 def test_help_imports_nothing_heavy(arguments):
     program = (

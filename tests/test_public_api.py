@@ -1,4 +1,3 @@
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -35,25 +34,3 @@ print(page4d.infer(model, frames).depth.shape)
 """
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
     assert done.stdout == "(1, 392, 518)\n", done.stderr
-
-
-def test_the_readmes_python_runs():
-    """Every Python block, one after another, with the random network for the real one."""
-    readme = (ROOT / "README.md").read_text()
-    blocks = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
-    assert len(blocks) >= 3
-    program = "\n".join(blocks)
-    for written, here in (
-        ('load_model("page4d")', 'load_model("random", device="cpu")'),
-        ('"frames/"', '"examples/clips/scene_2000000/rgb"'),
-        ('"a.png"', '"examples/clips/scene_2000000/rgb/000000.png"'),
-        ('"b.png"', '"examples/clips/scene_2000000/rgb/000001.png"'),
-    ):
-        assert written in program
-        program = program.replace(written, here)
-    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-
-
-def test_the_readme_is_finished():
-    assert not re.search(r"@[A-Z]+@|TODO", (ROOT / "README.md").read_text())

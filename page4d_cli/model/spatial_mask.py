@@ -1,7 +1,12 @@
 """The spatial mask head of PAGE-4D (arXiv 2510.17568): one value per patch, low where things move.
 
 The value biases the attention of camera and register tokens, so that moving patches count less for
-the cameras while the patches themselves still see one another.
+the cameras while the patches themselves still see one another. This file is the head alone:
+
+- `config.SpatialMaskConfig` says which layer it reads and which global blocks it biases;
+- `aggregator.Aggregator.iterate` makes the bias and hands it to those blocks;
+- `layers.attention.SpecialRowBias` is how a block adds it to the logits;
+- `weights.MASK_STRENGTH` is its strength at inference, `train.schedules.MaskSchedule` in training.
 """
 
 import math
