@@ -15,7 +15,7 @@ from page4d_cli.core.enums import OnBad
 from page4d_cli.core.errors import InputError
 
 if TYPE_CHECKING:
-    from page4d_cli.pipelines.train.loop import StepReport
+    from page4d_cli.pipelines.train.request import StepReport
 
 EXAMPLE = "page4d train smoke --out runs/smoke"
 WAIT_BEFORE_RETRY_S = 10.0
@@ -114,7 +114,8 @@ def train(
         return
 
     from page4d_cli.pipelines.train.config import load_config
-    from page4d_cli.pipelines.train.loop import TrainObserver, TrainRequest, run_training
+    from page4d_cli.pipelines.train.loop import run_training
+    from page4d_cli.pipelines.train.request import TrainObserver, TrainRequest
 
     with Steps(hidden=quiet) as steps:
         request = TrainRequest(load_config(config, changes), out, resume, allow_changes, device)

@@ -9,11 +9,12 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from page4d_cli.core.errors import InputError
-from page4d_cli.train.permutation import permuted
 
 # Streams of random numbers that must never meet, each keyed by (seed, stream, …).
 _SHAPES, _PERMUTATIONS, _NEIGHBOURS = 0, 1, 2
@@ -194,7 +195,7 @@ def plan_batch(
     batches_per_pass = max(1, samples // room)
     pass_index, place = divmod(index, batches_per_pass)
     places = (place * room + np.arange(size * ranks)) % samples
-    chosen = permuted(places, samples, _stream(_PERMUTATIONS, seed, epoch, pass_index)).tolist()
+    chosen = _order(samples, seed, epoch, pass_index)[places].tolist()
     plans = [SamplePlan(*both) for both in zip(chosen, seeds, strict=True)]
     per_rank = tuple(tuple(plans[rank * size : (rank + 1) * size]) for rank in range(ranks))
     return BatchPlan(epoch, index, images, aspect, per_rank)
@@ -212,6 +213,12 @@ def draw_neighbours(frames: int, count: int, seed: int, step: int) -> slice:
     count = min(count, frames)
     begin = int(_stream(seed, _NEIGHBOURS, step).integers(frames - count + 1))
     return slice(begin, begin + count)
+
+
+@lru_cache(maxsize=2)
+def _order(samples: int, seed: int, epoch: int, pass_index: int) -> NDArray[np.int64]:
+    """The samples of a pass through them, shuffled; kept, since all batches of a pass ask."""
+    return _stream(_PERMUTATIONS, seed, epoch, pass_index).permutation(samples)
 
 
 def _stream(*key: int) -> np.random.Generator:

@@ -16,7 +16,6 @@ from page4d_cli.core.strict_json import MistypedError, decode, encode
 from page4d_cli.model.config import ModelConfig
 from page4d_cli.pipelines.train.data_options import DataOptions
 from page4d_cli.train.augment import ColorOptions
-from page4d_cli.train.losses.absolute_pose import AbsolutePoseOptions
 from page4d_cli.train.losses.options import LossOptions
 from page4d_cli.train.parameters import GradientClipOptions, GroupOptions
 from page4d_cli.train.sampling import BatchOptions
@@ -47,9 +46,6 @@ class TrainConfig:
     """None leaves the colours alone."""
     mask: MaskSchedule = field(default_factory=lambda: MaskSchedule(0, 0))
     loss: LossOptions = field(default_factory=LossOptions)
-    absolute_pose: AbsolutePoseOptions | None = None
-    """A head beside the network that helps small ones to learn cameras; scenes must share a room.
-    It is left behind when training ends."""
     dense_frames: int | None = None
     """Neighbouring frames of each clip that depth and points are learned from, others in every
     step; None is all. The dense heads are most of a small network's cost."""
@@ -91,16 +87,17 @@ class TrainConfig:
         self._check_absolute_pose()
 
     def _check_absolute_pose(self) -> None:
-        if self.absolute_pose is None:
+        absolute_pose = self.loss.absolute_pose
+        if absolute_pose is None:
             return
         if self.data.datasets or self.data.recipe.room_seed is None:
             raise InputError(
-                "absolute_pose needs drawn scenes in one room; give data.recipe.room_seed and no "
-                "data.datasets"
+                "loss.absolute_pose needs drawn scenes in one room; give data.recipe.room_seed and "
+                "no data.datasets"
             )
-        if self.absolute_pose.layer >= self.model.depth:
+        if absolute_pose.layer >= self.model.depth:
             raise InputError(
-                f"absolute_pose.layer is {self.absolute_pose.layer}; the network has layers 0 to "
+                f"loss.absolute_pose.layer is {absolute_pose.layer}; the network has layers 0 to "
                 f"{self.model.depth - 1}"
             )
 

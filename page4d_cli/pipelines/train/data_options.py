@@ -10,6 +10,9 @@ from page4d_cli.train.crop import CropOptions
 from page4d_cli.train.depth_filter import DepthFilterOptions
 from page4d_cli.train.sampling import WindowOptions
 
+MOST_SCENES = 10_000_000
+"""Their order is shuffled as a list, in every process that prepares batches."""
+
 
 @dataclass(frozen=True)
 class DatasetOptions:
@@ -58,7 +61,7 @@ class DataOptions:
     drawn scenes are everything."""
     recipe: SceneRecipe = field(default_factory=SceneRecipe)
     scenes: int = 1_000_000
-    """Drawn scenes to train on: seeds 0, 1, …"""
+    """Drawn scenes to train on, at most ten million: seeds 0, 1, …"""
     gap_s: tuple[float, float] = (0.1, 0.6)
     """Time between the frames of a clip of a drawn scene, drawn for each clip."""
     validation_scenes: int = 16
@@ -72,9 +75,10 @@ class DataOptions:
         _require_weight("synthetic_weight", self.synthetic_weight)
         if self.datasets and not any(self.weights):
             raise InputError("all weights of the mixture are 0; give one data set more")
-        for name in ("scenes", "validation_frames"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} {getattr(self, name)}: give 1 or more")
+        if not 1 <= self.scenes <= MOST_SCENES:
+            raise InputError(f"scenes {self.scenes}: give 1 to {MOST_SCENES}")
+        if self.validation_frames < 1:
+            raise InputError(f"validation_frames {self.validation_frames}: give 1 or more")
 
     @property
     def weights(self) -> tuple[float, ...]:

@@ -1,6 +1,6 @@
 """The network together with what only its training needs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -8,9 +8,7 @@ from torch import Tensor, nn
 
 from page4d_cli.model.aggregator import LayerTokens
 from page4d_cli.model.network import EVERY_FRAME, Page4D
-from page4d_cli.train.losses.absolute_pose import AbsolutePoseHead, AbsolutePoseOptions
-
-ABSOLUTE_POSE = "absolute_pose_head"
+from page4d_cli.train.losses.loss import Loss
 
 
 class Learner(nn.Module):
@@ -18,43 +16,37 @@ class Learner(nn.Module):
 
     Args:
         network: what comes out of training.
-        options: of the head for absolute poses, if there is to be one.
-        seed: of that head's random weights.
+        losses: by name; those that need a head for training get one.
+        seed: of these heads' random weights.
     """
 
-    def __init__(self, network: Page4D, options: AbsolutePoseOptions | None, seed: int) -> None:
+    def __init__(self, network: Page4D, losses: Mapping[str, Loss], seed: int) -> None:
         super().__init__()
         self.network = network
-        self.absolute_pose_layer = None if options is None else options.layer
-        self.absolute_pose_head: AbsolutePoseHead | None = None
-        if options is not None:
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(seed)
-                self.absolute_pose_head = AbsolutePoseHead(2 * network.config.width)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            made = {name: loss.head(2 * network.config.width) for name, loss in losses.items()}
+        self.heads = nn.ModuleDict({name: head for name, head in made.items() if head is not None})
 
     @property
     def named_parts(self) -> nn.Module:
         """The same parts under one roof, the network's under their own names, for patterns."""
-        roof = nn.Module()
-        parts = [*self.network.named_children(), (ABSOLUTE_POSE, self.absolute_pose_head)]
-        for name, part in parts:
-            roof.add_module(name, part)
-        return roof
+        heads = {f"{name}_head": head for name, head in self.heads.items()}
+        return nn.ModuleDict({**dict(self.network.named_children()), **heads})
 
     def forward(
         self, images: Tensor, *, mask_strength: float, dense_frames: slice = EVERY_FRAME
     ) -> dict[str, Tensor | Sequence[Tensor]]:
-        """The network's outputs and, if there is a head for it, `absolute_pose` (B, S, 12)."""
-        camera_tokens: list[Tensor] = []
+        """The network's outputs and, if there are, `training_heads`: their outputs by loss."""
+        predicted: dict[str, Tensor] = {}
 
         def on_layer(layer: LayerTokens) -> None:
-            if layer.index == self.absolute_pose_layer:
-                both = (layer.frame_tokens[:, :, 0], layer.global_tokens[:, :, 0])
-                camera_tokens.append(torch.cat(both, dim=-1))
+            for name, head in self.heads.items():
+                if layer.index == head.layer:
+                    both = (layer.frame_tokens[:, :, 0], layer.global_tokens[:, :, 0])
+                    predicted[name] = head(torch.cat(both, dim=-1))
 
         outputs: dict[str, Any] = self.network(
             images, mask_strength=mask_strength, dense_frames=dense_frames, on_layer=on_layer
         )
-        if self.absolute_pose_head is not None:
-            outputs["absolute_pose"] = self.absolute_pose_head(camera_tokens[0])
-        return outputs
+        return outputs | ({"training_heads": predicted} if predicted else {})

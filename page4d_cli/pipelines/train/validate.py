@@ -6,12 +6,12 @@ import torch
 from torch import Tensor
 
 from page4d_cli.model.network import Page4D
-from page4d_cli.model.pose_encoding import extri_intri_to_pose_encoding, quat_xyzw_to_matrix
+from page4d_cli.model.pose_encoding import quat_xyzw_to_matrix
+from page4d_cli.pipelines.train.targets import targets_of
 from page4d_cli.train.batch import Batch
 from page4d_cli.train.losses.objective import compute_losses
 from page4d_cli.train.losses.options import LossOptions
 from page4d_cli.train.losses.predictions import Predictions
-from page4d_cli.train.normalise import normalise
 
 
 def validate(
@@ -35,11 +35,8 @@ def validate(
     counts: dict[str, int] = {}
     with torch.inference_mode():
         for batch in batches:
-            here = normalise(batch.to(device)).batch
+            here, target = targets_of(batch.to(device))
             outputs = model(here.images, mask_strength=mask_strength)
-            target = extri_intri_to_pose_encoding(
-                here.extrinsics, here.intrinsics, here.images.shape[-2:]
-            )
             losses = compute_losses(Predictions.from_outputs(outputs), here, target, loss)
             terms = {name: float(term) for name, term in losses.terms.items()}
             terms["rotation_deg"] = _rotation_error_deg(outputs["pose_enc"], target)

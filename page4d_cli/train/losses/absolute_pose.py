@@ -1,4 +1,4 @@
-"""A head for training only: where each camera is in the world, from one layer's camera token.
+"""Where each camera is in the world, said by one layer's camera token, in training only.
 
 Scenes that share a room let a network recognise its place from a single picture. That is learned at
 once, while the pose of one frame against another, all that the network itself is asked for, stays
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from page4d_cli.core.errors import InputError
+from page4d_cli.train.losses.loss import Comparison, Loss, LossTerms, TrainingHead
 
 WIDTH = 12
 """Nine numbers of the rotation matrix, three of the position."""
@@ -19,7 +20,7 @@ STD = 0.01
 
 
 @dataclass(frozen=True)
-class AbsolutePoseOptions:
+class AbsolutePoseOptions(Loss):
     """What the head reads, and how much it counts."""
 
     layer: int
@@ -34,16 +35,30 @@ class AbsolutePoseOptions:
                 "and a weight above 0"
             )
 
+    def compare(self, given: Comparison) -> LossTerms | None:
+        """`loss_absolute_pose`."""
+        poses = given.predictions.heads.get("absolute_pose")
+        if poses is None or given.world_extrinsics is None:
+            return None
+        loss = absolute_pose_loss(poses, given.world_extrinsics)
+        return LossTerms(loss, {"loss_absolute_pose": loss})
 
-class AbsolutePoseHead(nn.Module):
+    def head(self, width: int) -> "AbsolutePoseHead":
+        """The head, with random weights from torch's seed."""
+        return AbsolutePoseHead(width, self.layer)
+
+
+class AbsolutePoseHead(TrainingHead):
     """One linear map.
 
     Args:
         width: channels of a layer's output, 2C.
+        layer: of the aggregator, from 0, that it reads.
     """
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, layer: int) -> None:
         super().__init__()
+        self.layer = layer
         self.linear = nn.Linear(width, WIDTH)
         nn.init.normal_(self.linear.weight, std=STD)
         nn.init.zeros_(self.linear.bias)

@@ -2,17 +2,67 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
 
 import torch
 from torch import Tensor
 
+from page4d_cli.core.errors import InputError
 from page4d_cli.train.batch import Batch
 from page4d_cli.train.losses.bounds import bounded
+from page4d_cli.train.losses.loss import Comparison, Loss, LossTerms, require_weight
 from page4d_cli.train.losses.masked import masked_mean
-from page4d_cli.train.losses.options import CameraLossOptions, CameraNorm, Quirks
+from page4d_cli.train.losses.quirks import Quirks
 
 ENOUGH_VALID = 100
 """More valid pixels than this make the scale of a clip trustworthy."""
+
+
+class CameraNorm(str, Enum):
+    """How the difference of two camera encodings is measured."""
+
+    L1 = "l1"
+    """Mean of absolute differences."""
+    L2 = "l2"
+    """Mean of Euclidean norms, one a frame."""
+
+
+@dataclass(frozen=True)
+class CameraLossOptions(Loss):
+    """The camera loss; its stages are the rounds of the camera head."""
+
+    weight: float = 5.0
+    """Of the camera loss in the objective."""
+    norm: CameraNorm = CameraNorm.L1
+    gamma: float = 0.6
+    """Stage i of n is weighted by gamma^(n-1-i)."""
+    weight_trans: float = 1.0
+    """Of the translation."""
+    weight_rot: float = 1.0
+    """Of the quaternion."""
+    weight_focal: float = 0.5
+    """Of the fields of view."""
+
+    def __post_init__(self) -> None:
+        for name in ("weight", "weight_trans", "weight_rot", "weight_focal"):
+            require_weight(name, getattr(self, name))
+        if not 0 < self.gamma <= 1:
+            raise InputError(f"gamma of the camera is {self.gamma}; give a number above 0, up to 1")
+
+    def compare(self, given: Comparison) -> LossTerms | None:
+        """`loss_camera`, `loss_T`, `loss_R`, `loss_FL`, the first with the weights inside it."""
+        stages = given.predictions.pose_encodings
+        if not stages:
+            return None
+        validity = camera_validity(given.batch, given.quirks)
+        camera = camera_loss(stages, given.pose_encodings, validity, self)
+        terms = {
+            "loss_camera": camera.total,
+            "loss_T": camera.translation,
+            "loss_R": camera.rotation,
+            "loss_FL": camera.focal,
+        }
+        return LossTerms(camera.total, terms)
 
 
 @dataclass(frozen=True)
@@ -60,7 +110,7 @@ def camera_loss(
             of view 2, in radians.
         target: (B, S, 9) of the normalised batch.
         validity: which samples count.
-        options: norm and weights; `weight` is left to the caller.
+        options: norm and weights; `weight` is left to the objective.
     """
     parts = []
     for name, valid in (

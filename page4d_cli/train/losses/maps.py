@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from page4d_cli.train.losses.bounds import LIMIT, bounded
-from page4d_cli.train.losses.options import Quirks
+from page4d_cli.train.losses.quirks import Quirks
 
 HUGE = 1e9
 """Predictions are clamped here, so that fp32 holds their products. Their errors being bounded by

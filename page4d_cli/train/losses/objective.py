@@ -6,8 +6,7 @@ import torch
 from torch import Tensor
 
 from page4d_cli.train.batch import Batch
-from page4d_cli.train.losses.camera import camera_loss, camera_validity
-from page4d_cli.train.losses.dense import dense_loss
+from page4d_cli.train.losses.loss import Comparison
 from page4d_cli.train.losses.options import LossOptions
 from page4d_cli.train.losses.predictions import Predictions
 
@@ -22,14 +21,21 @@ class Losses:
     """Scalar, attached to the graph; finite whatever the predictions are."""
     terms: dict[str, Tensor]
     """Detached scalars: `loss_camera`, `loss_T`, `loss_R`, `loss_FL`, then `loss_conf_…`,
-    `loss_reg_…`, `loss_grad_…` of `depth` and `point`, and `objective`. Terms carry their inner
-    weights but not that of their head; heads that were not run have none."""
+    `loss_reg_…`, `loss_grad_…` of `depth` and `point`, those of further losses, and `objective`.
+    Terms carry their inner weights but not that of their loss; heads that were not run have
+    none."""
     non_finite_targets: Tensor
     """(B,) int64: NaN or infinite numbers among a sample's supervised targets. They were left out
     of every mean. More than 0 is an error of the data."""
     non_finite_predictions: Tensor
     """(B,) int64: the same of the predictions. More than 0 means that the network has diverged:
     its gradients, unlike the objective, may not be finite."""
+
+    @property
+    def is_finite(self) -> Tensor:
+        """Scalar bool: nothing was left out, and the objective can be learned from."""
+        bad = self.non_finite_predictions.sum() + self.non_finite_targets.sum()
+        return (bad == 0) & self.objective.isfinite()
 
 
 def compute_losses(
@@ -39,11 +45,13 @@ def compute_losses(
     options: LossOptions | None = None,
     *,
     dense_frames: slice = EVERY_FRAME,
+    world_extrinsics: Tensor | None = None,
 ) -> Losses:
     """Compare the network's predictions with a normalised batch.
 
-    objective = 5 · camera + 1 · (confidence + regression + gradient of depth) + 1 · (those of
-    points) with the default weights. Never waits for the device.
+    The objective is the weighted sum of the losses in `LossOptions`; by default 5 · camera
+    + 1 · (confidence + regression + gradient of depth) + 1 · (those of points). Never waits for the
+    device.
 
     Args:
         predictions: float32, on the batch's device.
@@ -51,36 +59,23 @@ def compute_losses(
         target_pose_encoding: (B, S, 9) encoding of the batch's cameras.
         options: weights, filters and quirks; the default ones if None.
         dense_frames: those that the maps of the predictions are of.
+        world_extrinsics: (B, S, 3, 4) T_camera_world before `normalise`, for absolute poses.
 
     Raises:
         ValueError: a prediction has not the shape of its target.
     """
     options = options or LossOptions()
     _require_matching_shapes(predictions, batch, target_pose_encoding, dense_frames)
+    given = Comparison(
+        predictions, batch, target_pose_encoding, options.quirks, dense_frames, world_extrinsics
+    )
     terms: dict[str, Tensor] = {}
     weighted: list[Tensor] = []
-    if predictions.pose_encodings:
-        terms |= _camera_terms(predictions, batch, target_pose_encoding, options)
-        weighted.append(options.camera.weight * terms["loss_camera"])
-    for name, prediction, target, of_map in (
-        ("depth", predictions.depth, batch.depth[..., None], options.depth),
-        ("point", predictions.points, batch.world_points, options.point),
-    ):
-        if prediction is None:
-            continue
-        dense = dense_loss(
-            prediction.values,
-            target[:, dense_frames],
-            prediction.confidence,
-            batch.usable[:, dense_frames],
-            batch.supervise_geometry,
-            of_map,
-            options.quirks,
-        )
-        terms[f"loss_conf_{name}"] = dense.confidence
-        terms[f"loss_reg_{name}"] = dense.regression
-        terms[f"loss_grad_{name}"] = dense.gradient
-        weighted.append(of_map.weight * dense.total)
+    for loss in options.losses.values():
+        compared = loss.compare(given)
+        if compared is not None:
+            terms |= compared.terms
+            weighted.append(loss.weight * compared.total)
     terms["objective"] = objective = torch.stack(weighted).sum()
     return Losses(
         objective,
@@ -88,19 +83,6 @@ def compute_losses(
         _count_non_finite_targets(batch, target_pose_encoding),
         predictions.count_non_finite(),
     )
-
-
-def _camera_terms(
-    predictions: Predictions, batch: Batch, target_pose_encoding: Tensor, options: LossOptions
-) -> dict[str, Tensor]:
-    validity = camera_validity(batch, options.quirks)
-    camera = camera_loss(predictions.pose_encodings, target_pose_encoding, validity, options.camera)
-    return {
-        "loss_camera": camera.total,
-        "loss_T": camera.translation,
-        "loss_R": camera.rotation,
-        "loss_FL": camera.focal,
-    }
 
 
 def _count_non_finite_targets(batch: Batch, target_pose_encoding: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """What the network says about a batch, as far as the losses compare it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -28,6 +28,8 @@ class Predictions:
     """C = 1."""
     points: DensePrediction | None = None
     """C = 3."""
+    heads: Mapping[str, Tensor] = field(default_factory=dict)
+    """What heads for training only predict (B, S, …), by the name of their loss."""
 
     def __post_init__(self) -> None:
         if not self.tensors:
@@ -39,12 +41,14 @@ class Predictions:
 
         Args:
             outputs: `pose_enc_list`, `depth` and `depth_conf`, `world_points` and
-                `world_points_conf`, as far as their heads were run. Others are ignored.
+                `world_points_conf`, `training_heads`, as far as their heads were run. Others are
+                ignored.
         """
         return cls(
             pose_encodings=outputs.get("pose_enc_list", ()),
             depth=_dense(outputs, "depth"),
             points=_dense(outputs, "world_points"),
+            heads=outputs.get("training_heads", {}),
         )
 
     @property
@@ -52,7 +56,7 @@ class Predictions:
         """All there are."""
         maps = (one for one in (self.depth, self.points) if one is not None)
         dense = (part for one in maps for part in (one.values, one.confidence))
-        return (*self.pose_encodings, *dense)
+        return (*self.pose_encodings, *dense, *self.heads.values())
 
     def count_non_finite(self) -> Tensor:
         """(B,) int64: how many numbers of each sample are NaN or infinite."""

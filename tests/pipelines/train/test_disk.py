@@ -15,8 +15,9 @@ from page4d_cli.pipelines.train.batches import make_batch
 from page4d_cli.pipelines.train.config import load_config
 from page4d_cli.pipelines.train.data_options import DataOptions, DatasetOptions
 from page4d_cli.pipelines.train.disk import open_disk_data
-from page4d_cli.pipelines.train.loop import TrainObserver, TrainRequest, run_training
+from page4d_cli.pipelines.train.loop import run_training
 from page4d_cli.pipelines.train.mixture import open_mixture
+from page4d_cli.pipelines.train.request import TrainObserver, TrainRequest
 from page4d_cli.train.crop import CropOptions
 from page4d_cli.train.sampling import SamplePlan
 

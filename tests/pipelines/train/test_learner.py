@@ -2,8 +2,12 @@ import pytest
 import torch
 
 from page4d_cli.model.random_weights import RANDOM_CONFIG, random_model
-from page4d_cli.pipelines.train.learner import ABSOLUTE_POSE, Learner
+from page4d_cli.pipelines.train.learner import Learner
 from page4d_cli.train.losses.absolute_pose import AbsolutePoseOptions
+
+
+def absolute_pose(layer):
+    return {"absolute_pose": AbsolutePoseOptions(layer=layer)}
 
 
 @pytest.fixture
@@ -11,9 +15,9 @@ def images():
     return torch.rand(2, 3, 3, 28, 42, generator=torch.Generator().manual_seed(0))
 
 
-def test_without_options_it_is_the_network(images):
+def test_without_losses_that_need_a_head_it_is_the_network(images):
     network = random_model(RANDOM_CONFIG, 0)
-    learner = Learner(network, None, seed=0)
+    learner = Learner(network, {}, seed=0)
     outputs, expected = learner(images, mask_strength=1.0), network(images, mask_strength=1.0)
     assert outputs.keys() == expected.keys()
     assert torch.equal(outputs["depth"], expected["depth"])
@@ -22,10 +26,11 @@ def test_without_options_it_is_the_network(images):
 
 
 def test_the_absolute_pose_reaches_the_layers_up_to_its_own(images):
-    learner = Learner(random_model(RANDOM_CONFIG, 0), AbsolutePoseOptions(layer=1), seed=0)
+    learner = Learner(random_model(RANDOM_CONFIG, 0), absolute_pose(layer=1), seed=0)
     outputs = learner(images, mask_strength=0.0)
-    assert outputs["absolute_pose"].shape == (2, 3, 12)
-    outputs["absolute_pose"].sum().backward()
+    poses = outputs["training_heads"]["absolute_pose"]
+    assert poses.shape == (2, 3, 12)
+    poses.sum().backward()
     blocks = learner.network.aggregator.global_blocks
     assert [block.attn.qkv.weight.grad is not None for block in blocks] == [
         True,
@@ -37,11 +42,9 @@ def test_the_absolute_pose_reaches_the_layers_up_to_its_own(images):
 
 def test_names_under_one_roof_are_the_networks_own_and_the_heads():
     network = random_model(RANDOM_CONFIG, 0)
-    named = dict(
-        Learner(network, AbsolutePoseOptions(layer=0), seed=0).named_parts.named_parameters()
-    )
+    named = dict(Learner(network, absolute_pose(layer=0), seed=0).named_parts.named_parameters())
     extra = named.keys() - dict(network.named_parameters()).keys()
-    assert extra == {f"{ABSOLUTE_POSE}.linear.weight", f"{ABSOLUTE_POSE}.linear.bias"}
+    assert extra == {"absolute_pose_head.linear.weight", "absolute_pose_head.linear.bias"}
     assert all(named[name] is parameter for name, parameter in network.named_parameters())
 
 
@@ -51,8 +54,7 @@ def test_the_heads_weights_follow_the_seed_and_leave_the_global_one_alone():
     torch.manual_seed(3)
     network = random_model(RANDOM_CONFIG, 0)
     heads = [
-        Learner(network, AbsolutePoseOptions(layer=0), seed).absolute_pose_head
-        for seed in (1, 1, 2)
+        Learner(network, absolute_pose(layer=0), seed).heads["absolute_pose"] for seed in (1, 1, 2)
     ]
     assert torch.equal(torch.rand(1), expected)
     weights = [head.linear.weight for head in heads]

@@ -17,7 +17,8 @@ from page4d_cli.core.errors import InputError, OutputError, Page4DError, WriteEr
 from page4d_cli.model.weights import load_model
 from page4d_cli.pipelines.train import checkpoints
 from page4d_cli.pipelines.train.config import load_config
-from page4d_cli.pipelines.train.loop import BEST, TrainRequest, run_training
+from page4d_cli.pipelines.train.loop import BEST, run_training
+from page4d_cli.pipelines.train.request import TrainObserver, TrainRequest
 
 ROOT = Path(__file__).parents[3]
 SMALL = [
@@ -93,8 +94,6 @@ def test_stopped_and_resumed_equals_uninterrupted(whole, tmp_path, workers):
 
 
 def run_until(out, step, *changes):
-    from page4d_cli.pipelines.train.loop import TrainObserver
-
     def interrupt(report):
         if report.step == step:
             raise KeyboardInterrupt
@@ -124,7 +123,7 @@ def test_killed_and_resumed_on_the_command_line(whole, tmp_path):
 
 ABSOLUTE_POSE = (
     "data.recipe.room_seed=0",
-    "absolute_pose={layer: 1, weight: 3.0}",
+    "loss.absolute_pose={layer: 1, weight: 3.0}",
     "dense_frames=1",
     "batch.images_per_sample=[2,3]",
     "batch.max_images=6",
@@ -144,7 +143,7 @@ def test_absolute_poses_are_learned_resumed_and_left_behind(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ("absolute_pose={layer: 1, weight: 3.0}", "one room; give data.recipe.room_seed"),
+        ("loss.absolute_pose={layer: 1, weight: 3.0}", "one room; give data.recipe.room_seed"),
         ("dense_frames=0", "dense_frames is 0; give 1 or more"),
     ],
 )

@@ -2,8 +2,14 @@ import pytest
 import torch
 from train_support import replace
 
-from page4d_cli.train.losses.camera import CameraValidity, camera_loss, camera_validity
-from page4d_cli.train.losses.options import CameraLossOptions, CameraNorm, Quirks
+from page4d_cli.train.losses.camera import (
+    CameraLossOptions,
+    CameraNorm,
+    CameraValidity,
+    camera_loss,
+    camera_validity,
+)
+from page4d_cli.train.losses.quirks import Quirks
 
 ALL = CameraValidity(torch.tensor([True]), torch.tensor([True]))
 

@@ -6,16 +6,16 @@ import pytest
 import torch
 
 from page4d_cli.train.losses.confidence import confidence_weighted
-from page4d_cli.train.losses.dense import dense_loss
+from page4d_cli.train.losses.dense import (
+    DepthLossOptions,
+    GradientTerm,
+    PointLossOptions,
+    dense_loss,
+)
 from page4d_cli.train.losses.gradient import gradient_loss
 from page4d_cli.train.losses.maps import Maps, mean_over_scales
 from page4d_cli.train.losses.normals import normal_loss
-from page4d_cli.train.losses.options import (
-    DenseLossOptions,
-    GradientTerm,
-    PointLossOptions,
-    Quirks,
-)
+from page4d_cli.train.losses.quirks import Quirks
 
 
 def random_maps(channels, shape=(2, 2, 6, 7), seed=0):
@@ -160,7 +160,7 @@ def test_filter_follows_the_error_alone_by_default():
     confidence = torch.ones(1, 1, 50, 60)
     confidence[..., :2, :] = 1000
     mask, everyone = confidence > 0, torch.tensor([True])
-    options = DenseLossOptions(gamma=1.0, alpha=0.0, gradient=GradientTerm.NONE)
+    options = PointLossOptions(gamma=1.0, alpha=0.0, gradient=GradientTerm.NONE)
 
     def terms(quirks):
         return dense_loss(error, 0 * error, confidence, mask, everyone, options, quirks)
@@ -185,7 +185,7 @@ def test_a_group_of_few_pixels_is_left_out():
         arguments = (maps.prediction, maps.target, maps.confidence, mask)
         both = torch.tensor([True, True])
         first = torch.tensor([True, False])
-        options = DenseLossOptions()
+        options = DepthLossOptions(gamma=1.0, alpha=0.2)
         result = dense_loss(*arguments, both, options, Quirks()).total
         alone = dense_loss(*arguments, first, options, Quirks()).total
         assert (result == alone) == left_out

@@ -8,8 +8,9 @@ from support import ORACLE
 from train_support import encode, oracle_case, perfect, replace, toy_batch
 
 from page4d_cli.train.losses.objective import compute_losses
-from page4d_cli.train.losses.options import LossOptions, Quirks
+from page4d_cli.train.losses.options import LossOptions
 from page4d_cli.train.losses.predictions import DensePrediction, Predictions
+from page4d_cli.train.losses.quirks import Quirks
 from page4d_cli.train.normalise import normalise
 
 ORIGINAL = LossOptions.original()
