@@ -15,7 +15,7 @@ COMMON = [
     "batch.images_per_sample=[2,2]",
     "data.validation_scenes=2",
     "validate_every=2",
-    "colour=null",
+    "color=null",
     "seed=1",
 ]
 
