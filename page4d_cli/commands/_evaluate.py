@@ -122,14 +122,16 @@ def run_evaluation(
     if results is None:
         return  # another process than the main one
     if as_json:
-        print_json({"out": str(place), **results.to_json()})
+        from page4d_cli.core.strict_json import encode_fields
+
+        print_json({"out": str(place), **encode_fields(results)})
     else:
         _print(results, published)
     say(f"results in {place}", quiet=quiet)
     if not succeeded(results, options):
         partial = sum(1 for one in results.scored if one.missing)
         say(
-            f"{len(results.failed)} of {len(results.sequences)} sequences failed, {partial} lack "
+            f"{results.failed} of {len(results.sequences)} sequences failed, {partial} lack "
             "predictions of frames; --allow-failures accepts this"
         )
         raise typer.Exit(1)

@@ -32,16 +32,9 @@ def list_command(as_json: shared.Json = False) -> None:
 
     known = list_datasets()
     if as_json:
-        from page4d_cli.core.strict_json import encode
+        from page4d_cli.core.strict_json import encode_fields
 
-        print_json(
-            {
-                "datasets": [
-                    {**encode(one), "root": None if one.root is None else str(one.root)}
-                    for one in known
-                ]
-            }
-        )
+        print_json({"datasets": [encode_fields(one) for one in known]})
         return
     print_table(
         ("name", "pose", "depth", "layouts", "found", "where", ""),
@@ -87,10 +80,9 @@ def check(
     with Steps(hidden=quiet) as steps:
         inventory = take_inventory(dataset, root, progress=steps.step)
     if as_json:
-        from page4d_cli.core.strict_json import encode
+        from page4d_cli.core.strict_json import encode_fields
 
-        result = {**encode(inventory), "root": str(inventory.root)}
-        print_json({**result, "complete": inventory.complete})
+        print_json({**encode_fields(inventory), "complete": inventory.complete})
     else:
         _show(inventory, quiet=quiet)
     if not inventory.complete:

@@ -16,6 +16,7 @@ from page4d_cli.commands.console import (
 )
 from page4d_cli.core.enums import Fit, Precision, Resolution, Save
 from page4d_cli.core.errors import InputError
+from page4d_cli.core.strict_json import encode_fields
 from page4d_cli.core.wording import count_noun
 
 if TYPE_CHECKING:
@@ -176,7 +177,7 @@ def _run_as_json(result: "SceneResult") -> dict[str, Any]:
     common = {"name": result.name, "out": str(result.out), "error": result.error}
     if manifest is None:
         return {**common, "frames": 0}
-    whole = manifest.to_json()
+    whole = encode_fields(manifest)
     wanted = ("device", "dtype", "weights", "network_size", "cloud", "problems", "timings_s")
     return {
         **common,

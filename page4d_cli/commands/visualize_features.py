@@ -222,12 +222,12 @@ def _tell(result: "FeatureResult", quiet: bool) -> None:
     if summary is None:
         warn(f"{result.name} failed: {result.error}")
         return
-    if summary["ignored"]:
-        ignored = f"{count_noun(len(summary['ignored']), 'file')} without a usable image"
+    if summary.ignored:
+        ignored = f"{count_noun(len(summary.ignored), 'file')} without a usable image"
         say(f"{result.name}: ignored {ignored}; features.json lists them", quiet=quiet)
-    frames, layers = len(summary["frames"]), len(summary["layers"])
+    frames, layers = len(summary.frames), len(summary.layers)
     size = f"{count_noun(frames, 'frame')}, {count_noun(layers, 'layer')}"
-    say(f"{result.name}: done in {summary['seconds']:.1f} s, {size}", quiet=quiet)
+    say(f"{result.name}: done in {summary.seconds:.1f} s, {size}", quiet=quiet)
 
 
 def _as_json(results: list["FeatureResult"]) -> dict[str, Any]:
@@ -239,4 +239,6 @@ def _run_as_json(result: "FeatureResult") -> dict[str, Any]:
     common = {"name": result.name, "out": str(result.out), "error": result.error}
     if result.summary is None:
         return {**common, "frames": 0}
-    return {**common, **result.summary, "frames": len(result.summary["frames"])}
+    from page4d_cli.core.strict_json import encode_fields
+
+    return {**common, **encode_fields(result.summary), "frames": len(result.summary.frames)}

@@ -1,11 +1,9 @@
 """Every size of the network. The defaults are those of the released checkpoints."""
 
-import dataclasses
-import json
 from dataclasses import dataclass, field
-from typing import Any
 
 from page4d_cli.core.errors import WeightsError
+from page4d_cli.core.strict_json import MistypedError, decode, parse, to_line
 
 
 @dataclass(frozen=True)
@@ -82,7 +80,7 @@ class ModelConfig:
 
     def to_json(self) -> str:
         """One line of JSON, for the metadata of a checkpoint."""
-        return json.dumps(dataclasses.asdict(self))
+        return to_line(self)
 
     @classmethod
     def from_json(cls, text: str) -> "ModelConfig":
@@ -92,20 +90,8 @@ class ModelConfig:
             WeightsError: a key is unknown or missing, or the sizes contradict one another.
         """
         try:
-            fields: dict[str, Any] = json.loads(text)
-            mask = fields.pop("spatial_mask")
-            dpt: dict[str, Any] = {
-                key: tuple(value) if isinstance(value, list) else value
-                for key, value in fields.pop("dpt_head").items()
-            }
-            return cls(
-                patch_embed=PatchEmbedConfig(**fields.pop("patch_embed")),
-                camera_head=CameraHeadConfig(**fields.pop("camera_head")),
-                dpt_head=DPTConfig(**dpt),
-                spatial_mask=None if mask is None else SpatialMaskConfig(**mask),
-                **fields,
-            )
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            return decode(cls, parse(text))
+        except MistypedError as error:
             raise WeightsError(
                 f"the checkpoint's description of its network cannot be used ({error}); "
                 "it was written by another version of page4d"

@@ -63,7 +63,7 @@ def test_a_run_from_a_newer_schema(run, tmp_path):
     manifest = json.loads((run / "manifest.json").read_text())
     (run / "manifest.json").write_text(json.dumps({**manifest, "schema": 2}))
     result = page4d(run, "-f", "tum", "-o", tmp_path / "out")
-    assert result.exit_code == 2 and "schema is 2, this version reads 1" in result.stderr
+    assert result.exit_code == 2 and "schema is 2, expected 1" in result.stderr
 
 
 def test_a_frame_that_is_missing(run, tmp_path):

@@ -43,7 +43,7 @@ def test_a_run_of_a_newer_schema_is_refused(run):
     path = run.directory / "manifest.json"
     path.write_text(path.read_text().replace('"schema": 1', '"schema": 99', 1))
     result = CliRunner().invoke(app, ["motion", str(run.directory)])
-    assert result.exit_code == 2 and "schema is 99, this version reads 1" in result.stderr
+    assert result.exit_code == 2 and "schema is 99, expected 1" in result.stderr
 
 
 def test_a_missing_frame_is_named(run):

@@ -105,7 +105,7 @@ def test_a_run_from_a_newer_schema(run, tmp_path):
     manifest = json.loads((run / "manifest.json").read_text())
     (run / "manifest.json").write_text(json.dumps({**manifest, "schema": 2}))
     result = page4d(run, "--html", tmp_path / "a.html")
-    assert_one_line(result, 2, "schema is 2, this version reads 1")
+    assert_one_line(result, 2, "schema is 2, expected 1")
 
 
 def test_a_frame_that_is_missing(run, tmp_path):

@@ -1,13 +1,15 @@
 """Which data sets there are: where their sequences lie, what reads them, which ones count.
 
-The one place where layouts and the lists of benchmarks stand. The lists are those of the published
-tables (MonST3R, CUT3R, PAGE-4D).
+A data set is a name in `core.enums.Dataset`, a reader beside this file and an entry here: layouts,
+the lists and limits of benchmarks, what its check allows. The lists are those of the published
+tables (MonST3R, CUT3R, PAGE-4D); the tables' numbers stand in `eval/published.py`.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from page4d_cli.core.benchmark import Benchmark, DepthLimits
 from page4d_cli.core.enums import Dataset
 from page4d_cli.data.sets.bonn import read_bonn, read_bonn_prepared
 from page4d_cli.data.sets.dycheck import read_dycheck
@@ -44,22 +46,34 @@ class DatasetLayout:
 
 
 @dataclass(frozen=True)
+class CheckLimits:
+    """What `page4d check-data` still takes for right."""
+
+    valid_share: float
+    """Least share of pixels with depth."""
+    depth_error: float
+    """Greatest median relative error of depth between frames."""
+    inlier_error: float
+    """Relative error below which a point is an inlier."""
+    positive_share: float = 0.9
+    rotation_error: float = 1e-4
+    track_error_px: float = 0.05
+
+
+@dataclass(frozen=True)
 class DatasetEntry:
-    """A data set: its layouts, the preferred first, and its benchmark's lists."""
+    """All that is known of a data set beside its reader; every table of them is made of this."""
 
     title: str
+    """Name for people."""
     layouts: tuple[DatasetLayout, ...]
-    pose_sequences: tuple[str, ...] = ()
-    """Folders over which published tables average poses; empty: no list, all that are found."""
-    depth_sequences: tuple[str, ...] = ()
-    """The same for depth."""
+    """The preferred first."""
+    benchmark: Benchmark
+    """What published tables score, and how."""
+    checks: CheckLimits | None
+    """None for data without poses or without depth, which cannot be checked against each other."""
     other_names: tuple[str, ...] = ()
     """Of the data set's folder below a data root."""
-
-    @property
-    def benchmark(self) -> tuple[str, ...]:
-        """Sequences of either list."""
-        return tuple(dict.fromkeys((*self.pose_sequences, *self.depth_sequences)))
 
 
 def _of_lists(
@@ -98,6 +112,9 @@ def _of_sintel(quality: str) -> DatasetLayout:
     )
 
 
+_SENSOR = CheckLimits(valid_share=0.1, depth_error=0.03, inlier_error=0.05)
+"""Depth of a structured-light sensor is off by 1 to 2 % at 3 m, and stamps by up to 40 ms."""
+_BELOW_70 = DepthLimits(70)
 _TUM = tuple(
     f"rgbd_dataset_freiburg3_{name}"
     for name in (
@@ -150,21 +167,43 @@ DATASETS = {
                 lambda folder, _marker: read_scene_folder(folder),
             ),
         ),
+        Benchmark(),
+        CheckLimits(valid_share=0.9, depth_error=1e-3, inlier_error=0.01),
     ),
     Dataset.TUM: DatasetEntry(
         "TUM RGB-D, dynamic objects",
         (_of_prepared(read_tum_prepared, 90), _of_lists(read_tum)),
-        _TUM,
-        _TUM,
+        Benchmark(
+            pose_sequences=_TUM,
+            depth_sequences=_TUM,
+            video_limits=_BELOW_70,
+            mono_limits=_BELOW_70,
+        ),
+        _SENSOR,
     ),
     Dataset.BONN: DatasetEntry(
         "Bonn RGB-D Dynamic",
         (_of_prepared(read_bonn_prepared, 110, _BONN_PLACES), _of_lists(read_bonn, _BONN_PLACES)),
-        _BONN,
-        _BONN,
+        Benchmark(
+            pose_sequences=_BONN,
+            depth_sequences=_BONN,
+            video_limits=_BELOW_70,
+            mono_limits=_BELOW_70,
+            has_recorded_poses=True,
+        ),
+        _SENSOR,
     ),
     Dataset.SINTEL: DatasetEntry(
-        "MPI Sintel", (_of_sintel("final"), _of_sintel("clean")), _SINTEL_POSE, _SINTEL
+        "MPI Sintel",
+        (_of_sintel("final"), _of_sintel("clean")),
+        Benchmark(
+            pose_sequences=_SINTEL_POSE,
+            depth_sequences=_SINTEL,
+            video_limits=DepthLimits(70, clip=70),
+            mono_limits=DepthLimits(70, clip=70),
+            original_left_out=("market_5",),
+        ),
+        CheckLimits(valid_share=0.9, depth_error=0.03, inlier_error=0.05),
     ),
     Dataset.DYCHECK: DatasetEntry(
         "DyCheck iPhone",
@@ -176,8 +215,13 @@ DATASETS = {
                 read_dycheck,
             ),
         ),
-        _DYCHECK,
-        _DYCHECK,
+        Benchmark(
+            pose_sequences=_DYCHECK,
+            depth_sequences=_DYCHECK,
+            video_limits=_BELOW_70,
+            original_pose_stride=10,
+        ),
+        _SENSOR,
         ("dyncheck",),
     ),
     Dataset.KITTI: DatasetEntry(
@@ -195,7 +239,8 @@ DATASETS = {
                 ),
             ),
         ),
-        depth_sequences=_KITTI,
+        Benchmark(depth_sequences=_KITTI),
+        None,
     ),
     Dataset.NYU: DatasetEntry(
         "NYU Depth V2, single images",
@@ -207,7 +252,8 @@ DATASETS = {
                 read_nyu,
             ),
         ),
-        depth_sequences=("val",),
+        Benchmark(depth_sequences=("val",)),
+        None,
     ),
     Dataset.SCANNET: DatasetEntry(
         "ScanNet",
@@ -226,6 +272,8 @@ DATASETS = {
                 read_scannet,
             ),
         ),
+        Benchmark(),
+        None,
     ),
     Dataset.FOLDER: DatasetEntry(
         "pictures with ground truth",
@@ -237,6 +285,8 @@ DATASETS = {
                 read_folder,
             ),
         ),
+        Benchmark(),
+        _SENSOR,
     ),
 }
 """All that can be read."""

@@ -8,14 +8,14 @@ Files are called `<camera>_<time>`; camera 0 is the one that was moved by hand. 
 T_camera_world), in pixels of `1x` and in the unit of the world. Skew and distortion are ignored.
 """
 
-import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from page4d_cli.core.errors import DatasetError
+from page4d_cli.core.strict_json import read_json
 from page4d_cli.core.types import Float32Array, Float64Array
 from page4d_cli.data.sets.files import (
     UNTIMED,
@@ -28,6 +28,7 @@ from page4d_cli.data.sets.files import (
 from page4d_cli.data.sets.recorded import RecordedSequence
 from page4d_cli.data.sets.rgbd import matrix_from_pinhole
 
+_Vector = tuple[float, float, float]
 _MILLIMETRES_FROM = 50.0
 """Of the median. An iPhone measures up to 5 m: metres stay far below, millimetres far above."""
 
@@ -69,6 +70,16 @@ def read_dycheck(folder: Path, pictures: Path) -> RecordedSequence:
     )
 
 
+@dataclass(frozen=True)
+class _Camera:
+    """What is taken of a camera's JSON."""
+
+    focal_length: float
+    principal_point: tuple[float, float]
+    orientation: tuple[_Vector, _Vector, _Vector]
+    position: _Vector
+
+
 def read_camera(path: Path) -> tuple[Float64Array, Float64Array]:
     """Read a camera's JSON.
 
@@ -78,29 +89,10 @@ def read_camera(path: Path) -> tuple[Float64Array, Float64Array]:
     Raises:
         DatasetError: the file is absent, no JSON, or lacks something.
     """
-    try:
-        given = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "it is no JSON"
-        raise DatasetError(f"cannot read {path}: {reason}; expected a camera") from error
-    focal = _array(path, given, "focal_length", ())
-    centre_px = _array(path, given, "principal_point", (2,))
-    rotation = _array(path, given, "orientation", (3, 3))
-    position = _array(path, given, "position", (3,))
-    k = matrix_from_pinhole((float(focal), float(focal), *centre_px.tolist()))
-    return k, np.column_stack([rotation, -rotation @ position])
-
-
-def _array(path: Path, given: Any, name: str, shape: tuple[int, ...]) -> Float64Array:  # noqa: ANN401
-    value = given.get(name) if isinstance(given, dict) else None
-    try:
-        array = np.array(value, np.float64)
-    except (TypeError, ValueError):
-        array = np.array(np.nan)
-    if array.shape != shape or not np.isfinite(array).all():
-        expected = "×".join(map(str, shape)) or "a number"
-        raise DatasetError(f"{path}: {name} is {value!r}; expected {expected}, finite")
-    return array
+    camera = read_json(_Camera, path, DatasetError, "unpack the data set again", foreign=True)
+    rotation = np.array(camera.orientation)
+    k = matrix_from_pinhole((camera.focal_length, camera.focal_length, *camera.principal_point))
+    return k, np.column_stack([rotation, -rotation @ np.array(camera.position)])
 
 
 def _depth_in_metres(paths: tuple[Path, ...]) -> tuple[Callable[[int], Float32Array], str]:

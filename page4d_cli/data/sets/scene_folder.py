@@ -1,21 +1,59 @@
 """Scenes that `page4d synth --layout page4d` wrote (`pipelines/synth/files.py` has the layout)."""
 
-import json
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from page4d_cli._version import __version__
+from page4d_cli.core.enums import SynthLayout
 from page4d_cli.core.errors import DatasetError
+from page4d_cli.core.strict_json import Json, read_json
 from page4d_cli.data.clip.images import read_image
 from page4d_cli.data.sets.files import read_npy
 from page4d_cli.data.sets.recorded import PointTracks, RecordedSequence
 
+SCENE_JSON = "scene.json"
+"""Comes to its place last: a folder with it is complete."""
 _CAMERAS = ("timestamps_s", "extrinsics", "intrinsics")
 _TRACKS = ("pixels", "visible", "points_world", "moving")
 _NPZ_ERRORS = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile)
+
+
+@dataclass(frozen=True)
+class PinholeRecord:
+    """A camera's intrinsics, in pixels of the pictures."""
+
+    fx: float
+    fy: float
+    cx: float
+    cy: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class SceneRecord:
+    """A synthetic scene as its `scene.json` holds it."""
+
+    schema: Literal[1] = 1
+    page4d: str = __version__
+    layout: SynthLayout
+    seed: int
+    recipe: dict[str, Json]
+    """The ranges from which it was drawn."""
+    size: tuple[int, int]
+    """(width, height)."""
+    intrinsics: PinholeRecord
+    moving_bodies: int
+    conventions: dict[str, str]
+    timestamps_s: tuple[float, ...]
+    """Of the pictures."""
+    depth_png_scale: float | None = None
+    """PNG values a metre, of the layout that has such depth."""
+    files: tuple[str, ...] = ()
+    """Paths of the other files, relative to the scene's folder, sorted."""
 
 
 def read_scene_folder(folder: Path) -> RecordedSequence:
@@ -30,10 +68,10 @@ def read_scene_folder(folder: Path) -> RecordedSequence:
     Raises:
         DatasetError: a file is absent or damaged, or the folder is of another layout.
     """
-    about = read_scene_json(folder)
-    if about.get("layout") != "page4d":
+    layout = read_scene_json(folder).layout
+    if layout is not SynthLayout.PAGE4D:
         raise DatasetError(
-            f"{folder / 'scene.json'} says layout {about.get('layout')!r}; expected 'page4d'; "
+            f"{folder / SCENE_JSON} says layout {layout.value!r}; expected 'page4d'; "
             "check a folder of the layout 'tum' as the data set tum"
         )
     timestamps_s, extrinsics, intrinsics = _arrays(folder / "cameras.npz", _CAMERAS)
@@ -66,27 +104,17 @@ def read_scene_folder(folder: Path) -> RecordedSequence:
     )
 
 
-def read_scene_json(folder: Path) -> dict[str, Any]:
+def read_scene_json(folder: Path) -> SceneRecord:
     """What `scene.json` says of a synthetic scene of either layout.
 
     Args:
         folder: the scene's.
 
     Raises:
-        DatasetError: the file is absent, or no JSON object of schema 1.
+        DatasetError: the file is absent, of another schema, or a key is missing or mistyped.
     """
-    path = folder / "scene.json"
-    try:
-        about = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "it is no JSON"
-        raise DatasetError(
-            f"cannot read {path}: {reason}; a folder without it is no complete scene"
-        ) from error
-    schema = about.get("schema") if isinstance(about, dict) else None
-    if schema != 1:
-        raise DatasetError(f"{path} has schema {schema!r}; expected 1; write it with page4d synth")
-    return dict(about)
+    advice = "write the scene with page4d synth"
+    return read_json(SceneRecord, folder / SCENE_JSON, DatasetError, advice, defaults=True)
 
 
 def _arrays(path: Path, names: tuple[str, ...]) -> list[NDArray[Any]]:

@@ -9,12 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from page4d_cli.core.errors import DatasetError
 from page4d_cli.core.geometry import invert_rigid
 from page4d_cli.data.sets.prepared import read_prepared
 from page4d_cli.data.sets.recorded import Pinhole, RecordedSequence
 from page4d_cli.data.sets.rgbd import Recording, matrix_from_pinhole, read_recording
-from page4d_cli.data.sets.scene_folder import read_scene_json
+from page4d_cli.data.sets.scene_folder import SCENE_JSON, read_scene_json
 
 FREIBURG3: Pinhole = (535.4, 539.2, 320.1, 247.6)
 ROS_DEFAULT: Pinhole = (525.0, 525.0, 319.5, 239.5)
@@ -62,13 +61,7 @@ def _sequence(folder: Path, recording: Recording) -> RecordedSequence:
 
 
 def _known_pinhole(folder: Path) -> Pinhole:
-    if (folder / "scene.json").exists():
-        given = read_scene_json(folder).get("intrinsics")
-        try:
-            fx, fy, cx, cy = (float(given[name]) for name in ("fx", "fy", "cx", "cy"))  # type: ignore[index]
-        except (KeyError, TypeError, ValueError) as error:
-            raise DatasetError(
-                f"{folder / 'scene.json'}: intrinsics is {given!r}; expected fx, fy, cx, cy"
-            ) from error
-        return fx, fy, cx, cy
+    if (folder / SCENE_JSON).exists():
+        camera = read_scene_json(folder).intrinsics
+        return camera.fx, camera.fy, camera.cx, camera.cy
     return FREIBURG3 if "freiburg3" in folder.absolute().name else ROS_DEFAULT

@@ -4,13 +4,13 @@ Poses are camera to world with OpenGL camera axes: x right, y up, z backwards. T
 left pixel is (0.5, 0.5).
 """
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from page4d_cli.core.geometry import as_homogeneous, invert_rigid
+from page4d_cli.core.strict_json import to_text
 from page4d_cli.core.types import Float64Array
 from page4d_cli.io.whole.writing import writing
 
@@ -71,4 +71,4 @@ def write_transforms(
         "frames": frames,
     }
     with writing(path):
-        path.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        path.write_text(to_text(content), encoding="utf-8")

@@ -1,6 +1,5 @@
 """A whole run in one `.npz` file."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from page4d_cli.core.strict_json import to_line
 from page4d_cli.io.whole.writing import writing
 
 CONVENTIONS = {
@@ -35,4 +35,4 @@ def write_bundle(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
         WriteError: the file cannot be written.
     """
     with writing(path):
-        np.savez(path, conventions=np.array(json.dumps(CONVENTIONS)), allow_pickle=False, **arrays)
+        np.savez(path, conventions=np.array(to_line(CONVENTIONS)), allow_pickle=False, **arrays)

@@ -1,6 +1,5 @@
 """Adds a folder of files to a complete run, whole or not at all."""
 
-import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -10,6 +9,7 @@ from errno import EACCES
 from pathlib import Path, PurePosixPath
 
 from page4d_cli.core.errors import OutputError
+from page4d_cli.core.strict_json import to_text
 from page4d_cli.io.run.directory import Run
 from page4d_cli.io.run.manifest import MANIFEST, Manifest
 from page4d_cli.io.whole.staging import create_staging, interrupts_deferred, remove_stale_staging
@@ -89,5 +89,5 @@ def _require_own(target: Path, known: set[str]) -> None:
 
 
 def _write_manifest(path: Path, manifest: Manifest) -> None:
-    text = json.dumps(manifest.to_json(), indent=2, allow_nan=False)
-    path.write_text(text + "\n", encoding="utf-8")
+    text = to_text(manifest)
+    path.write_text(text, encoding="utf-8")

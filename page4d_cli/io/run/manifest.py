@@ -1,28 +1,25 @@
 """`manifest.json`, schema 1: what a run directory holds and how it came about."""
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from typing import Literal
 
 from page4d_cli._version import __version__
 from page4d_cli.core.enums import Resolution, Save, TimestampSource, Variant
 from page4d_cli.core.errors import RunError
-from page4d_cli.core.strict_json import Json, MistypedError, decode, encode
+from page4d_cli.core.strict_json import Json, read_json
 from page4d_cli.core.types import FrameInfo, PixelTransform
 
 __all__ = [
     "CONVENTIONS",
     "MANIFEST",
-    "SCHEMA",
     "FrameRecord",
-    "Json",
     "Manifest",
     "WeightsRecord",
     "read_manifest",
 ]
 
 MANIFEST = "manifest.json"
-SCHEMA = 1
 
 CONVENTIONS = {
     "cameras": "OpenCV: x right, y down, z forward",
@@ -104,7 +101,7 @@ class FrameRecord:
 class Manifest:
     """Everything about a run but its arrays. S frames."""
 
-    schema: int = SCHEMA
+    schema: Literal[1] = 1
     page4d: str = __version__
     command: tuple[str, ...]
     """argv."""
@@ -143,38 +140,10 @@ class Manifest:
     files: tuple[str, ...] = ()
     """Paths of the other files of the run, relative to the manifest, sorted."""
 
-    def to_json(self) -> dict[str, Json]:
-        """The manifest as `json.dumps` takes it."""
-        data: dict[str, Json] = encode(self)
-        return data
-
-    @classmethod
-    def from_json(cls, data: Json, *, path: str = MANIFEST) -> "Manifest":
-        """Check and take over parsed JSON; the inverse of `to_json`.
-
-        Args:
-            data: what `json.loads` gave.
-            path: the file it came from, for messages.
-
-        Returns:
-            The manifest.
-
-        Raises:
-            RunError: another schema, or a key that is missing, unknown or mistyped; the message
-                names file and key.
-        """
-        advice = "use the version of page4d that wrote it, or run `page4d infer` again"
-        schema = data.get("schema") if isinstance(data, dict) else None
-        if schema != SCHEMA:
-            raise RunError(f"{path}: schema is {schema!r}, this version reads {SCHEMA}; {advice}")
-        try:
-            manifest: Manifest = decode(cls, data, "")
-        except MistypedError as error:
-            raise RunError(f"{path}: {error}; {advice}") from error
-        for file in manifest.files:
+    def __post_init__(self) -> None:
+        for file in self.files:
             if PurePosixPath(file).is_absolute() or ".." in PurePosixPath(file).parts:
-                raise RunError(f"{path}: files lists {file!r}, which is outside of the run")
-        return manifest
+                raise ValueError(f"files lists {file!r}, which is outside of the run")
 
 
 def read_manifest(out: Path) -> Manifest:
@@ -187,16 +156,16 @@ def read_manifest(out: Path) -> Manifest:
         Its manifest.
 
     Raises:
-        RunError: it is absent, no JSON, of another schema, or mistyped.
+        RunError: it is absent, no JSON, of another schema, or a key is missing, unknown, mistyped
+            or not allowed; the message names file and key.
     """
     path = out / MANIFEST
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        path.stat()
     except OSError as error:
         raise RunError(
             f"{out} is no complete run: cannot read {path}: {error.strerror}; "
             "give a directory that `page4d infer` has written"
         ) from error
-    except ValueError as error:  # no UTF-8, or no JSON
-        raise RunError(f"{path} is no JSON: {error}; run `page4d infer` again") from error
-    return Manifest.from_json(data, path=str(path))
+    advice = "use the version of page4d that wrote it, or run `page4d infer` again"
+    return read_json(Manifest, path, RunError, advice)

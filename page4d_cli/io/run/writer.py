@@ -4,7 +4,6 @@ A run is written beside its place and moved there file by file, `manifest.json` 
 with a manifest is complete, and a run that fails or is interrupted leaves nothing behind.
 """
 
-import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 
 from page4d_cli.core.errors import OutputError, RunError
+from page4d_cli.core.strict_json import to_text
 from page4d_cli.io.run.manifest import MANIFEST, Manifest, read_manifest
 from page4d_cli.io.whole.staging import (
     create_staging,
@@ -139,10 +139,10 @@ class RunWriter:
         """
         files = _files_below(self._staging)
         manifest = replace(manifest, files=files)
-        text = json.dumps(manifest.to_json(), indent=2, allow_nan=False)
+        text = to_text(manifest)
         check_place(self._out, overwrite=self._overwrite)
         with writing(self._out):
-            (self._staging / MANIFEST).write_text(text + "\n", encoding="utf-8")
+            (self._staging / MANIFEST).write_text(text, encoding="utf-8")
             with interrupts_deferred():
                 self._out.mkdir(exist_ok=True)
                 self._remove_previous(keep=set(files))

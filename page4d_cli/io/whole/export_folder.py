@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from page4d_cli.core.errors import OutputError
 from page4d_cli.core.strict_json import Json
@@ -160,7 +161,7 @@ def _check(out: Path, places: Collection[str], *, overwrite: bool) -> None:
         )
 
 
-def _read(out: Path) -> dict[str, dict[str, Json]]:
+def _read(out: Path) -> dict[str, dict[str, Any]]:
     """What earlier exports wrote, by format."""
     path = out / EXPORT_JSON
     try:

@@ -13,12 +13,11 @@ from page4d_cli.core.errors import DatasetError, FramesError, InputError
 from page4d_cli.core.geometry import valid_depth
 from page4d_cli.core.progress import Progress
 from page4d_cli.core.reproject import PosedDepth
+from page4d_cli.data.sets.catalogue import DATASETS, CheckLimits
 from page4d_cli.data.sets.find import find_sequences
 from page4d_cli.data.sets.recorded import Pinhole, RecordedSequence
 from page4d_cli.pipelines.check_data.checks import (
-    LIMITS,
     Check,
-    CheckLimits,
     Problem,
     check_cameras,
     check_maps,
@@ -118,16 +117,18 @@ def check_data(
         FramesError: a picture cannot be read and `on_bad` is STOP.
         InputError: the data set lacks poses or depth.
     """
-    if dataset not in LIMITS:
+    limits = DATASETS[dataset].checks
+    if limits is None:
+        possible = ", ".join(each.value for each, entry in DATASETS.items() if entry.checks)
         raise InputError(
             f"{dataset.value} does not have poses and depth to check against each other; those "
-            f"that have: {', '.join(each.value for each in LIMITS)}; see page4d data check"
+            f"that have: {possible}; see page4d data check"
         )
     reports, skipped = [], []
     for found in find_sequences(dataset, root):
         try:
             sequence = found.read(pinhole)
-            report = check_sequence(sequence, LIMITS[dataset], on_bad, progress)
+            report = check_sequence(sequence, limits, on_bad, progress)
         except _UNREADABLE as error:
             if on_bad is OnBad.STOP:
                 advice = "mend it, or leave it out with --on-bad skip"

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from page4d_cli.core.enums import Dataset
 from page4d_cli.core.geometry import project
+from page4d_cli.data.sets.catalogue import CheckLimits
 from page4d_cli.data.sets.recorded import PointTracks, RecordedSequence
 
 
@@ -37,34 +37,6 @@ class Problem:
     check: Check
     frame: int | None
     message: str
-
-
-@dataclass(frozen=True)
-class CheckLimits:
-    """What is still right."""
-
-    valid_share: float
-    """Least share of pixels with depth."""
-    depth_error: float
-    """Greatest median relative error of depth between frames."""
-    inlier_error: float
-    """Relative error below which a point is an inlier."""
-    positive_share: float = 0.9
-    rotation_error: float = 1e-4
-    track_error_px: float = 0.05
-
-
-_SENSOR = CheckLimits(valid_share=0.1, depth_error=0.03, inlier_error=0.05)
-"""Depth of a structured-light sensor is off by 1 to 2 % at 3 m, and stamps by up to 40 ms."""
-LIMITS = {
-    Dataset.SYNTHETIC: CheckLimits(valid_share=0.9, depth_error=1e-3, inlier_error=0.01),
-    Dataset.TUM: _SENSOR,
-    Dataset.BONN: _SENSOR,
-    Dataset.SINTEL: CheckLimits(valid_share=0.9, depth_error=0.03, inlier_error=0.05),
-    Dataset.DYCHECK: _SENSOR,
-    Dataset.FOLDER: _SENSOR,
-}
-"""Of data sets that have poses and depth."""
 
 
 def check_cameras(

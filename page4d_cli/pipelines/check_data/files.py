@@ -13,7 +13,7 @@ from pathlib import Path
 
 from page4d_cli.core.enums import Dataset, OnBad
 from page4d_cli.core.progress import Progress
-from page4d_cli.core.strict_json import Json, encode
+from page4d_cli.core.strict_json import Json, encode_fields
 from page4d_cli.data.sets.recorded import Pinhole, RecordedSequence
 from page4d_cli.io.whole.staged_folder import staged_folder, write_summary
 from page4d_cli.io.whole.writing import writing
@@ -71,7 +71,7 @@ def as_json(report: DataReport) -> dict[str, Json]:
         "passed": report.passed,
         "sequences": [
             {
-                **encode(one),
+                **encode_fields(one),
                 "frames": len(one.frames),
                 "passed": one.passed,
                 "result": one.result,

@@ -89,8 +89,8 @@ def list_datasets() -> list[KnownDataset]:
             KnownDataset(
                 dataset=dataset,
                 title=entry.title,
-                pose_sequences=entry.pose_sequences,
-                depth_sequences=entry.depth_sequences,
+                pose_sequences=entry.benchmark.pose_sequences,
+                depth_sequences=entry.benchmark.depth_sequences,
                 layouts={layout.name: layout.form for layout in entry.layouts},
                 root=root,
                 found=found,
@@ -122,12 +122,16 @@ def take_inventory(
         if progress is not None:
             progress("sequences", index + 1, len(found))
     is_single = found[0].folder == folder
-    missing = () if is_single else missing_sequences([one.name for one in found], entry.benchmark)
+    missing = (
+        ()
+        if is_single
+        else missing_sequences([one.name for one in found], entry.benchmark.sequences)
+    )
     return Inventory(dataset, folder, tuple(sequences), missing)
 
 
 def _look_at(found: FoundSequence, entry: DatasetEntry) -> SequenceInventory:
-    name, layout, in_benchmark = found.name, found.layout, found.name in entry.benchmark
+    name, layout, in_benchmark = found.name, found.layout, found.name in entry.benchmark.sequences
     try:
         sequence = found.read()
         _require_files(sequence)
@@ -149,9 +153,9 @@ def _look_at(found: FoundSequence, entry: DatasetEntry) -> SequenceInventory:
 
 
 def _lacking(sequence: RecordedSequence, entry: DatasetEntry) -> Iterator[str]:
-    if sequence.name in entry.pose_sequences and sequence.T_camera_world is None:
+    if sequence.name in entry.benchmark.pose_sequences and sequence.T_camera_world is None:
         yield "poses"
-    if sequence.name in entry.depth_sequences and sequence.read_depth is None:
+    if sequence.name in entry.benchmark.depth_sequences and sequence.read_depth is None:
         yield "depth"
 
 

@@ -5,9 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from page4d_cli.core.errors import DatasetError
-from page4d_cli.data.sets.catalogue import DATASETS
 from page4d_cli.data.sets.find import FoundSequence, find_sequences, resolve_root
-from page4d_cli.eval.protocol import Measure
 from page4d_cli.pipelines.evaluate.options import EvaluationOptions
 
 
@@ -51,17 +49,8 @@ def choose_sequences(options: EvaluationOptions) -> Choice:
     return Choice(root, chosen, tuple(found))
 
 
-def benchmark_list(options: EvaluationOptions) -> tuple[str, ...]:
-    """Folders over which the protocol averages; empty: no list."""
-    entry = DATASETS[options.dataset]
-    is_pose = options.measure is Measure.POSE
-    listed = entry.pose_sequences if is_pose else entry.depth_sequences
-    left_out = options.protocol.left_out.get((options.dataset, options.measure), ())
-    return tuple(name for name in listed if name not in left_out)
-
-
 def _by_default(options: EvaluationOptions, found: list[FoundSequence], root: Path) -> list[str]:
     names = [one.name for one in found]
-    listed = benchmark_list(options)
+    listed = options.benchmark_sequences
     root_is_a_sequence = found[0].folder == root
     return names if root_is_a_sequence or not set(listed) & set(names) else list(listed)

@@ -9,15 +9,14 @@ OUT/
 ```
 """
 
-import json
 import platform
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
 
-from page4d_cli.core.errors import DatasetError, OutputError
-from page4d_cli.core.strict_json import Json, MistypedError, decode, encode
+from page4d_cli.core.errors import DatasetError, InputError, OutputError
+from page4d_cli.core.strict_json import Json, read_json, to_text
 from page4d_cli.io.run.manifest import WeightsRecord
 from page4d_cli.io.whole.lock import locked
 from page4d_cli.io.whole.writing import writing
@@ -28,7 +27,6 @@ from page4d_cli.model.weights import locate
 from page4d_cli.pipelines.evaluate.choose import (
     Choice,
     ChosenSequence,
-    benchmark_list,
     choose_sequences,
 )
 from page4d_cli.pipelines.evaluate.find_run import require_runs
@@ -41,7 +39,6 @@ from page4d_cli.pipelines.evaluate.results import (
     Results,
     SequenceResult,
     average,
-    write_json,
     write_text,
 )
 from page4d_cli.pipelines.evaluate.sequence import SequenceScorer
@@ -114,7 +111,7 @@ def write_results(out: Path, results: Results) -> None:
     """
     write_text(out / "results.csv", to_csv(results))
     write_text(out / "results.md", to_markdown(results))
-    write_json(out / RESULTS, results.to_json())
+    write_text(out / RESULTS, to_text(results))
 
 
 def _require_weights(weights: str) -> None:
@@ -142,7 +139,7 @@ def _prepare(
     """Make the place ready; refuse one where something else was measured."""
     path = board.folder / SETTINGS
     if path.is_file():
-        there = json.loads(path.read_text(encoding="utf-8"))
+        there = read_json(dict[str, Json], path, OutputError, "choose another --out")
         _require_same(board.folder.parent, there, settings)
     with writing(board.folder):
         for stale in board.folder.glob("process-*.json"):
@@ -153,7 +150,7 @@ def _prepare(
             part, chosen = _read_part(path_of_part), chosen_at.get(path_of_part)
             if not (keep_parts and part and chosen and _is_of(part, chosen)):
                 path_of_part.unlink()
-    write_json(path, settings)
+    write_text(path, to_text(settings))
 
 
 def _is_of(part: SequenceResult, chosen: ChosenSequence) -> bool:
@@ -199,7 +196,7 @@ def _work(
         if result is None:
             board.announce(chosen.name)
             result = scorer.score(chosen)
-            write_json(board.part(index), encode(result))
+            write_text(board.part(index), to_text(result))
         observer.on_result(result)
     board.announce(None)
 
@@ -207,12 +204,9 @@ def _work(
 def _read_part(path: Path) -> SequenceResult | None:
     """A sequence's result; None if there is none."""
     try:
-        part: SequenceResult = decode(
-            SequenceResult, json.loads(path.read_text(encoding="utf-8")), ""
-        )
-    except (OSError, ValueError, MistypedError):
+        return read_json(SequenceResult, path, InputError, "")
+    except InputError:
         return None
-    return part
 
 
 def _results(
@@ -240,13 +234,14 @@ def _results(
         weights=tuple(networks),
         sequences=sequences,
         averages=average(options.measure, [one for one in sequences if one.error is None]),
+        failed=sum(one.error is not None for one in sequences),
     )
 
 
 def _protocol_in_words(options: EvaluationOptions, names: set[str]) -> dict[str, str]:
     """The protocol, and where this evaluation departs from it."""
-    words = options.protocol.as_words(options.dataset, options.measure)
-    if names != set(benchmark_list(options)):
+    words = options.protocol.as_words(options.benchmark, options.measure)
+    if names != set(options.benchmark_sequences):
         words["sequences"] = "those named" if options.sequences else "all that were found"
     if options.max_frames is not None:
         words["frames"] += f", of these the first {options.max_frames}"
@@ -260,5 +255,5 @@ def succeeded(results: Results, options: EvaluationOptions) -> bool:
     if options.allow_failures:
         return bool(results.scored)
     whole = not any(one.missing for one in results.scored)
-    failed = results.failed and not options.protocol.drops_failures
+    failed = results.failures and not options.protocol.drops_failures
     return bool(results.scored) and whole and not failed

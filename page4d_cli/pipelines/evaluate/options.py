@@ -4,10 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from page4d_cli.core.benchmark import Benchmark
 from page4d_cli.core.enums import Align, Dataset, ProtocolName
 from page4d_cli.core.errors import InputError
 from page4d_cli.core.progress import Progress
 from page4d_cli.core.strict_json import Json
+from page4d_cli.data.sets.catalogue import DATASETS
 from page4d_cli.eval.protocol import PROTOCOLS, Measure, Protocol
 from page4d_cli.model.named_weights import WEIGHTS
 from page4d_cli.model.weights import LoadedModel
@@ -43,6 +45,16 @@ class EvaluationOptions:
     def protocol(self) -> Protocol:
         """The rules by the protocol's name."""
         return PROTOCOLS[self.protocol_name]
+
+    @property
+    def benchmark(self) -> Benchmark:
+        """The data set's lists and limits."""
+        return DATASETS[self.dataset].benchmark
+
+    @property
+    def benchmark_sequences(self) -> tuple[str, ...]:
+        """Folders over which the protocol averages; empty: no list."""
+        return self.protocol.sequences(self.benchmark, self.measure)
 
     def as_settings(self, root: Path) -> dict[str, Json]:
         """What makes an evaluation the same evaluation, however its paths were typed.

@@ -5,7 +5,6 @@ and leaves a file for each sequence; the main process waits for the files. A pro
 noticed by its process id, which stands with the sequence at hand in a file, too.
 """
 
-import json
 import os
 import socket
 import time
@@ -17,8 +16,9 @@ from typing import TypeVar
 
 import torch
 
-from page4d_cli.core.errors import Page4DError
-from page4d_cli.pipelines.evaluate.results import write_json
+from page4d_cli.core.errors import InputError, Page4DError
+from page4d_cli.core.strict_json import read_json, to_text
+from page4d_cli.pipelines.evaluate.results import write_text
 
 _T = TypeVar("_T")
 _POLL_S = 0.1
@@ -70,6 +70,16 @@ class Team:
 
 
 @dataclass(frozen=True)
+class _AtWork:
+    """What a process says of itself."""
+
+    pid: int
+    host: str
+    sequence: str | None
+    """At hand; None: its share is done."""
+
+
+@dataclass(frozen=True)
 class Board:
     """A folder in which processes tell each other what they are at, and what came of it."""
 
@@ -78,8 +88,8 @@ class Board:
 
     def announce(self, sequence: str | None) -> None:
         """Say which sequence is at hand; None: the share is done."""
-        state = {"pid": os.getpid(), "host": socket.gethostname(), "sequence": sequence}
-        write_json(self._state(self.team.rank), state)
+        state = _AtWork(os.getpid(), socket.gethostname(), sequence)
+        write_text(self._state(self.team.rank), to_text(state))
 
     def part(self, index: int) -> Path:
         """Where the result of a sequence belongs."""
@@ -108,12 +118,12 @@ class Board:
         deaths = []
         for rank in set(range(self.team.size)) - {self.team.rank}:
             try:
-                state = json.loads(self._state(rank).read_text(encoding="utf-8"))
-            except (OSError, ValueError):
+                state = read_json(_AtWork, self._state(rank), InputError, "")
+            except InputError:
                 continue  # it has not begun; the launcher sees to it
-            here = state["host"] == socket.gethostname()
-            if here and state["sequence"] is not None and not _is_alive(state["pid"]):
-                deaths.append(f"process {rank} ended while it worked on {state['sequence']}")
+            here = state.host == socket.gethostname()
+            if here and state.sequence is not None and not _is_alive(state.pid):
+                deaths.append(f"process {rank} ended while it worked on {state.sequence}")
         if not deaths:
             return None
         return f"{'; '.join(deaths)}: no results were written; the same command goes on from here"

@@ -1,21 +1,20 @@
 """`results.json`: what an evaluation found, sequence by sequence, and how it was done."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from page4d_cli._version import __version__
 from page4d_cli.core.enums import Dataset
 from page4d_cli.core.errors import InputError
-from page4d_cli.core.strict_json import Json, MistypedError, decode, encode
+from page4d_cli.core.strict_json import Json, read_json
 from page4d_cli.eval.depth import METRIC_KEYS, DepthMetrics, average_metrics
 from page4d_cli.eval.protocol import Measure
 from page4d_cli.io.run.manifest import WeightsRecord
 from page4d_cli.io.whole.writing import replacing
 
 RESULTS = "results.json"
-SCHEMA = 1
 SIM3 = "sim3"
 """The alignment of poses, where depth has its `Align`."""
 
@@ -49,7 +48,7 @@ class SequenceResult:
 class Results:
     """An evaluation as `results.json` holds it."""
 
-    schema: int = SCHEMA
+    schema: Literal[1] = 1
     page4d: str = __version__
     command: tuple[str, ...]
     """argv."""
@@ -70,6 +69,8 @@ class Results:
     sequences: tuple[SequenceResult, ...]
     averages: Scores
     """Over the sequences that did not fail."""
+    failed: int
+    """How many sequences have no scores."""
 
     @property
     def scored(self) -> list[SequenceResult]:
@@ -77,14 +78,9 @@ class Results:
         return [one for one in self.sequences if one.error is None]
 
     @property
-    def failed(self) -> list[SequenceResult]:
+    def failures(self) -> list[SequenceResult]:
         """Sequences without scores."""
         return [one for one in self.sequences if one.error is not None]
-
-    def to_json(self) -> dict[str, Json]:
-        """As `json.dumps` takes it, with the number of failures."""
-        data: dict[str, Json] = encode(self)
-        return {**data, "failed": len(self.failed)}
 
 
 def average(measure: Measure, sequences: Iterable[SequenceResult]) -> Scores:
@@ -135,30 +131,7 @@ def read_results(path: Path) -> Results:
         InputError: it is absent, no JSON, of another schema, or mistyped.
     """
     advice = "give a results.json that page4d eval-depth or eval-pose has written"
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}; {advice}") from error
-    except ValueError as error:
-        raise InputError(f"{path} is no JSON: {error}; {advice}") from error
-    schema = data.get("schema") if isinstance(data, dict) else None
-    if schema != SCHEMA:
-        raise InputError(f"{path}: schema is {schema!r}, this version reads {SCHEMA}; {advice}")
-    data.pop("failed", None)
-    try:
-        results: Results = decode(Results, data, "")
-    except MistypedError as error:
-        raise InputError(f"{path}: {error}; {advice}") from error
-    return results
-
-
-def write_json(path: Path, data: Json) -> None:
-    """Write a JSON file, complete or not at all.
-
-    Raises:
-        WriteError: it cannot be written.
-    """
-    write_text(path, json.dumps(data, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
+    return read_json(Results, path, InputError, advice)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -17,7 +17,7 @@ from page4d_cli.draw.color_scale import depth_scale
 from page4d_cli.draw.colormaps import robust_range
 from page4d_cli.eval.depth import DepthMetrics, average_metrics, score_depth
 from page4d_cli.eval.depth_pixels import DepthPair, is_valid
-from page4d_cli.eval.protocol import Measure, ScoredDepth, depth_limits
+from page4d_cli.eval.protocol import Measure, ScoredDepth
 from page4d_cli.io.formats.png import write_png
 from page4d_cli.io.run.directory import Run
 from page4d_cli.io.whole.writing import writing
@@ -51,7 +51,7 @@ class DepthScoring:
         if self.sequence.read_depth is None:
             raise EvaluationError(f"{self.sequence.name} has no ground truth depth")
         self._quantity = self.options.protocol.scored_depth(self.options.measure)
-        self._limits = depth_limits(self.options.dataset, self.options.measure)
+        self._limits = self.options.protocol.limits(self.options.benchmark, self.options.measure)
         self._without_truth: list[str] = []
         self._unseen = 0.0
 

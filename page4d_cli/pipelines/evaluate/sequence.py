@@ -12,6 +12,7 @@ from page4d_cli.core.errors import (
     RunError,
 )
 from page4d_cli.core.progress import Progress
+from page4d_cli.core.strict_json import to_text
 from page4d_cli.data.sets.recorded import RecordedSequence
 from page4d_cli.eval.protocol import Measure
 from page4d_cli.io.run.directory import Run
@@ -22,7 +23,7 @@ from page4d_cli.pipelines.evaluate.fingerprint import fingerprint
 from page4d_cli.pipelines.evaluate.match import Matching, match_frames
 from page4d_cli.pipelines.evaluate.options import EvaluationOptions
 from page4d_cli.pipelines.evaluate.predict import ONE_BY_ONE, Predictor
-from page4d_cli.pipelines.evaluate.results import SIM3, SequenceResult, write_json
+from page4d_cli.pipelines.evaluate.results import SIM3, SequenceResult, write_text
 from page4d_cli.pipelines.evaluate.score_depth import DepthScoring
 
 OWN_FAULTS = (DatasetError, EvaluationError, FramesError, OutOfMemoryError, RunError)
@@ -62,7 +63,7 @@ class SequenceScorer:
                 "is there, --sequences names those to score"
             )
         sequence = chosen.found.read()
-        indices = options.protocol.frames(len(sequence), options.dataset, options.measure)
+        indices = options.protocol.frames(len(sequence), options.benchmark, options.measure)
         indices = indices[: options.max_frames]
         if options.predictions is not None:
             run = find_run(options.predictions, chosen.name)
@@ -112,10 +113,10 @@ class SequenceScorer:
             folder.mkdir(parents=True, exist_ok=True)
         scoring.write_predictions(folder)
         if self.options.measure is Measure.MONO:
-            write_json(folder / "metric.json", outcome.scores)
+            write_text(folder / "metric.json", to_text(outcome.scores))
         else:
             for align, metrics in outcome.scores.items():
-                write_json(folder / f"result_{align}.json", metrics)
+                write_text(folder / f"result_{align}.json", to_text(metrics))
         return SequenceResult(
             name=sequence.name,
             frames=outcome.frames,

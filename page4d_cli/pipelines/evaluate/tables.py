@@ -64,9 +64,9 @@ def to_markdown(results: Results) -> str:
     lines = [f"# {results.measure.value} on {results.dataset.value}", ""]
     lines += [_markdown_row(table.header), _markdown_row(["---"] * len(table.header))]
     lines += [_markdown_row(row) for row in table.rows]
-    if results.failed:
-        lines += ["", f"{len(results.failed)} of {len(results.sequences)} sequences failed:", ""]
-        lines += [f"- {one.name}: {one.error}" for one in results.failed]
+    if results.failures:
+        lines += ["", f"{len(results.failures)} of {len(results.sequences)} sequences failed:", ""]
+        lines += [f"- {one.name}: {one.error}" for one in results.failures]
     partial = [one for one in results.scored if one.missing]
     if partial:
         lines += ["", "Frames without a prediction:", ""]

@@ -1,6 +1,5 @@
 """What `export` writes of a clip, a function a format."""
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,7 +11,7 @@ from page4d_cli.core.enums import ExportFormat, MotionPart, Save
 from page4d_cli.core.errors import InputError, NothingLeftError
 from page4d_cli.core.geometry import invert_rigid
 from page4d_cli.core.resample import to_source_pixels
-from page4d_cli.core.strict_json import Json
+from page4d_cli.core.strict_json import Json, to_text
 from page4d_cli.core.types import Float32Array
 from page4d_cli.core.wording import count_noun
 from page4d_cli.draw.clip_preview import clip_preview
@@ -195,7 +194,7 @@ def _write_depth_png(job: Job) -> dict[str, Json]:
     }
     path = job.folder.path("depth-png", "depth/scale.json")
     with writing(path):
-        path.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+        path.write_text(to_text(about), encoding="utf-8")
     return {"frames": len(job.clip), "depth_png_scale": scale}
 
 

@@ -4,14 +4,13 @@ import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from page4d_cli._version import __version__
 from page4d_cli.core.enums import Reduction
 from page4d_cli.core.errors import DeviceError, OutputError, Page4DError, WeightsError
 from page4d_cli.core.progress import Progress
-from page4d_cli.core.strict_json import Json
+from page4d_cli.core.strict_json import encode_fields
 from page4d_cli.core.types import Frames
 from page4d_cli.data.clip.frames import load_frames
 from page4d_cli.data.clip.inputs import Scene, find_scenes
@@ -22,6 +21,7 @@ from page4d_cli.pipelines.features.files import FeatureFiles, write_sheets
 from page4d_cli.pipelines.features.layers import reduced_layers
 from page4d_cli.pipelines.features.networks import Networks, require_networks
 from page4d_cli.pipelines.features.options import FeatureOptions
+from page4d_cli.pipelines.features.summary import DrawnFrame, FeatureSummary, NetworkRecord
 from page4d_cli.pipelines.infer.scenes import (
     DEFAULT_FRAMES,
     DEFAULT_MODEL,
@@ -32,7 +32,6 @@ from page4d_cli.pipelines.infer.scenes import (
 )
 
 SUMMARY = "features.json"
-SCHEMA = 1
 COMPARE_FOLDER = "compare"
 DEFAULT_OPTIONS = FeatureOptions()
 _MAX_ENCODERS = 8
@@ -44,7 +43,7 @@ class FeatureResult:
 
     name: str
     out: Path
-    summary: dict[str, Json] | None = None
+    summary: FeatureSummary | None = None
     """What `features.json` says; None if the scene failed."""
     error: str | None = None
 
@@ -128,13 +127,13 @@ def _write_scene(
     networks: Networks,
     options: FeatureOptions,
     progress: Progress | None,
-) -> dict[str, Json]:
+) -> FeatureSummary:
     """Write a scene's folder, whole or not at all."""
     begin = time.perf_counter()
     pool = ThreadPoolExecutor(min(_MAX_ENCODERS, os.cpu_count() or 1))
     with staged_folder(place, SUMMARY, overwrite=options.overwrite) as folder, pool:
         drawn: list[FeatureFiles] = []
-        about: list[dict[str, Json]] = []
+        about: list[NetworkRecord] = []
         for choice, part in zip(choices, (folder, folder / COMPARE_FOLDER), strict=False):
             model = networks.get(choice)
             about.append(_about(model, options))
@@ -149,51 +148,41 @@ def _write_scene(
         if len(drawn) > 1:
             write_sheets(folder, "comparison", drawn, frames, options, pool)
         summary = _summary(frames, options, about, time.perf_counter() - begin)
-        files_written = write_summary(folder / SUMMARY, summary)
-    return {**summary, "files": files_written}
+        files_written = write_summary(folder / SUMMARY, encode_fields(summary))
+    return replace(summary, files=tuple(files_written))
 
 
-def _about(model: LoadedModel, options: FeatureOptions) -> dict[str, Json]:
+def _about(model: LoadedModel, options: FeatureOptions) -> NetworkRecord:
     info, runtime = model.info, model.runtime
-    return {
-        "name": info.name,
-        "variant": info.variant.value,
-        "path": None if info.path is None else str(info.path),
-        "mask_strength": model.mask_strength,
-        "depth": model.config.depth,
-        "layers": list(options.layers_of(model.config)),
-        "device": describe_device(runtime.device),
-        "dtype": runtime.precision.value,
-    }
+    return NetworkRecord(
+        name=info.name,
+        variant=info.variant,
+        path=None if info.path is None else str(info.path),
+        mask_strength=model.mask_strength,
+        depth=model.config.depth,
+        layers=options.layers_of(model.config),
+        device=describe_device(runtime.device),
+        dtype=runtime.precision,
+    )
 
 
 def _summary(
-    frames: Frames,
-    options: FeatureOptions,
-    models: Sequence[dict[str, Json]],
-    seconds: float,
-) -> dict[str, Json]:
-    return {
-        "schema": SCHEMA,
-        "page4d": __version__,
-        "command": list(options.command),
-        "weights": models[0],
-        "compare": models[1] if len(models) > 1 else None,
-        "layers": models[0]["layers"],
-        "kinds": [kind.value for kind in options.kinds],
-        "reduction": options.reduction.value,
-        "cmap": None if options.reduction is Reduction.PCA else options.color_map,
-        "scale": options.scale,
-        "network_size": list(frames.size),
-        "frames": [
-            {
-                "name": info.stem,
-                "source": info.source,
-                "index": info.index,
-                "timestamp_s": info.timestamp_s,
-            }
+    frames: Frames, options: FeatureOptions, models: Sequence[NetworkRecord], seconds: float
+) -> FeatureSummary:
+    return FeatureSummary(
+        command=options.command,
+        weights=models[0],
+        compare=models[1] if len(models) > 1 else None,
+        layers=models[0].layers,
+        kinds=options.kinds,
+        reduction=options.reduction,
+        cmap=None if options.reduction is Reduction.PCA else options.color_map,
+        scale=options.scale,
+        network_size=frames.size,
+        frames=tuple(
+            DrawnFrame(info.stem, info.source, info.index, info.timestamp_s)
             for info in frames.infos
-        ],
-        "ignored": list(frames.ignored),
-        "seconds": round(seconds, 3),
-    }
+        ),
+        ignored=frames.ignored,
+        seconds=round(seconds, 3),
+    )

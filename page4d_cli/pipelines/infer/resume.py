@@ -5,8 +5,9 @@ from pathlib import Path
 
 from page4d_cli.core.enums import Resolution, Save
 from page4d_cli.core.errors import OutputError, RunError
+from page4d_cli.core.strict_json import Json
 from page4d_cli.io.run.directory import MANIFEST, is_complete, read_manifest
-from page4d_cli.io.run.manifest import Json, Manifest
+from page4d_cli.io.run.manifest import Manifest
 from page4d_cli.pipelines.infer.run import RunOptions
 
 

@@ -15,9 +15,10 @@ import torch
 
 from page4d_cli.core.enums import Head, Resolution, Save
 from page4d_cli.core.progress import Progress
+from page4d_cli.core.strict_json import Json
 from page4d_cli.core.types import Frames
 from page4d_cli.io.run.directory import RunWriter
-from page4d_cli.io.run.manifest import FrameRecord, Json, Manifest, WeightsRecord
+from page4d_cli.io.run.manifest import FrameRecord, Manifest, WeightsRecord
 from page4d_cli.model.network import Encoding
 from page4d_cli.model.runtime import describe_device, peak_memory_bytes, reset_peak_memory
 from page4d_cli.model.weights import LoadedModel

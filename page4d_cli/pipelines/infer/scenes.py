@@ -8,10 +8,11 @@ from pathlib import Path
 from page4d_cli.core.enums import Fit, Precision, Variant
 from page4d_cli.core.errors import DeviceError, OutputError, Page4DError, WeightsError
 from page4d_cli.core.progress import Progress
+from page4d_cli.core.strict_json import Json
 from page4d_cli.data.clip.frames import load_frames
 from page4d_cli.data.clip.inputs import Scene, find_scenes
 from page4d_cli.io.run.directory import MANIFEST, check_place
-from page4d_cli.io.run.manifest import Json, Manifest
+from page4d_cli.io.run.manifest import Manifest
 from page4d_cli.model.named_weights import WEIGHTS
 from page4d_cli.model.runtime import choose_runtime
 from page4d_cli.model.weights import LoadedModel, image_size_of, load_model

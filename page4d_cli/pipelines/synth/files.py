@@ -28,22 +28,21 @@ rgbd_dataset_synthetic_000042/
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from page4d_cli._version import __version__
 from page4d_cli.core.enums import SynthLayout
 from page4d_cli.core.geometry import invert_rigid, quat_xyzw_from_matrix
-from page4d_cli.core.strict_json import Json
+from page4d_cli.core.strict_json import encode_fields
 from page4d_cli.core.types import Float32Array, Float64Array, UInt8Array
+from page4d_cli.data.sets.scene_folder import PinholeRecord, SceneRecord
 from page4d_cli.data.synthetic import SceneRecipe, SyntheticScene, render, track_points
 from page4d_cli.io.formats.png import write_depth_png, write_png
 from page4d_cli.io.whole.writing import writing
 
-SCHEMA = 1
 TRACKS = (16, 16)
 """Points that are followed: one in each cell of a grid of so many columns and rows."""
 TUM_DEPTH_SCALE = 5000.0
@@ -52,6 +51,16 @@ TUM_POSE_RATE = 100
 _FRAMES_AT_ONCE = 16
 _RGB_DELAY_S, _DEPTH_DELAY_S, _POSE_DELAY_S = 0.00122, 0.00861, 0.0033
 _DEPTH_JITTER_S = 0.0015
+
+
+@dataclass(frozen=True)
+class Stamps:
+    """What only the layout's writer knows of a scene that it has written."""
+
+    timestamps_s: Float64Array
+    """(S,) of the pictures."""
+    depth_png_scale: float | None = None
+
 
 Step = Callable[[], None]
 """Called after each frame."""
@@ -77,7 +86,7 @@ def write_page4d(
     timestamps_s: Float64Array,
     size: tuple[int, int],
     step: Step,
-) -> dict[str, Json]:
+) -> Stamps:
     """Write a scene in the layout `page4d`.
 
     Args:
@@ -88,7 +97,7 @@ def write_page4d(
         step: called after each frame.
 
     Returns:
-        What `scene.json` must say of it.
+        The stamps of its pictures.
 
     Raises:
         WriteError: the disk is full, or the like.
@@ -118,7 +127,7 @@ def write_page4d(
             points_world=tracks.points_world[0].astype(np.float32),
             moving=tracks.moving[0],
         )
-    return {"timestamps_s": timestamps_s.tolist()}
+    return Stamps(timestamps_s)
 
 
 def write_tum(
@@ -127,7 +136,7 @@ def write_tum(
     timestamps_s: Float64Array,
     size: tuple[int, int],
     step: Step,
-) -> dict[str, Json]:
+) -> Stamps:
     """Write a scene as a raw folder of the TUM RGB-D benchmark; arguments as in `write_page4d`.
 
     The clocks of colour, depth and poses are a few milliseconds apart; that of depth is unsteady.
@@ -146,25 +155,29 @@ def write_tum(
         path = folder / "depth" / f"{_stamp(depth_s[index])}.png"
         write_depth_png(path, depth, TUM_DEPTH_SCALE)
         step()
-    return {"timestamps_s": (TUM_EPOCH_S + rgb_s).tolist(), "depth_png_scale": TUM_DEPTH_SCALE}
+    return Stamps(TUM_EPOCH_S + rgb_s, TUM_DEPTH_SCALE)
 
 
 def describe(
-    scene: SyntheticScene, recipe: SceneRecipe, layout: SynthLayout, size: tuple[int, int]
-) -> dict[str, Json]:
-    """What `scene.json` says of any scene."""
+    scene: SyntheticScene,
+    recipe: SceneRecipe,
+    layout: SynthLayout,
+    size: tuple[int, int],
+    stamps: Stamps,
+) -> SceneRecord:
+    """What `scene.json` says of a scene, but for its files."""
     k = scene.intrinsics(size)
-    return {
-        "schema": SCHEMA,
-        "page4d": __version__,
-        "layout": layout.value,
-        "seed": scene.seed,
-        "recipe": asdict(recipe),
-        "size": list(size),
-        "intrinsics": {"fx": k[0, 0], "fy": k[1, 1], "cx": k[0, 2], "cy": k[1, 2]},
-        "moving_bodies": int(scene.is_moving.sum()),
-        "conventions": _CONVENTIONS,
-    }
+    return SceneRecord(
+        layout=layout,
+        seed=scene.seed,
+        recipe=encode_fields(recipe),
+        size=size,
+        intrinsics=PinholeRecord(k[0, 0], k[1, 1], k[0, 2], k[1, 2]),
+        moving_bodies=int(scene.is_moving.sum()),
+        conventions=_CONVENTIONS,
+        timestamps_s=tuple(stamps.timestamps_s.tolist()),
+        depth_png_scale=stamps.depth_png_scale,
+    )
 
 
 def _frames(

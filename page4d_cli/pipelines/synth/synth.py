@@ -4,7 +4,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -12,13 +12,13 @@ import numpy as np
 from page4d_cli.core.enums import SynthLayout
 from page4d_cli.core.errors import InputError, OutputError
 from page4d_cli.core.progress import Progress
+from page4d_cli.core.strict_json import to_text
+from page4d_cli.data.sets.scene_folder import SCENE_JSON
 from page4d_cli.data.synthetic import SceneRecipe, sample_scene
 from page4d_cli.io.whole.staging import create_staging, remove_stale_staging, staging_of_others
 from page4d_cli.io.whole.writing import writing
 from page4d_cli.pipelines.synth.files import describe, folder_name, write_page4d, write_tum
 
-SCENE_JSON = "scene.json"
-"""Moved to its place last: a folder with it is complete."""
 _SIDES = (8, 8192)
 _WRITERS = {SynthLayout.PAGE4D: write_page4d, SynthLayout.TUM: write_tum}
 
@@ -109,12 +109,12 @@ def _write(folder: Path, seed: int, options: SynthOptions, step: Callable[[], No
     """Write all files of a scene, with the list of them."""
     scene = sample_scene(options.recipe, seed)
     timestamps_s = np.arange(options.frames) / options.fps
-    details = _WRITERS[options.layout](folder, scene, timestamps_s, options.size, step)
+    stamps = _WRITERS[options.layout](folder, scene, timestamps_s, options.size, step)
     files = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
-    about = describe(scene, options.recipe, options.layout, options.size)
-    text = json.dumps({**about, **details, "files": files}, indent=1, allow_nan=False)
+    record = describe(scene, options.recipe, options.layout, options.size, stamps)
     with writing(folder / SCENE_JSON):
-        (folder / SCENE_JSON).write_text(text + "\n", encoding="utf-8")
+        text = to_text(replace(record, files=tuple(files)))
+        (folder / SCENE_JSON).write_text(text, encoding="utf-8")
 
 
 def _check(place: Path, *, overwrite: bool) -> None:

@@ -11,9 +11,8 @@ Random numbers follow from the seed and the step alone, and the mask from the st
 all that there is to restore of them.
 """
 
-import json
 import shutil
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -22,6 +21,7 @@ import torch
 
 from page4d_cli.core.enums import Variant
 from page4d_cli.core.errors import InputError
+from page4d_cli.core.strict_json import Json, read_json, to_text
 from page4d_cli.io.whole.writing import writing
 from page4d_cli.model.checkpoint import read_checkpoint, save_checkpoint
 from page4d_cli.model.network import Page4D
@@ -39,13 +39,13 @@ class TrainState:
     bad_steps: int = 0
     processes: int = 1
     """That shared each batch."""
-    sequences: list[str] = field(default_factory=list)
+    sequences: tuple[str, ...] = ()
     """Data on disk that it is trained on."""
     replaced_clips: int = 0
     """Clips that could not be read, as the main process has met them."""
     best_objective: float | None = None
     """Lowest validation objective so far."""
-    config: dict[str, Any] = field(default_factory=dict)
+    config: dict[str, Json] = field(default_factory=dict)
 
 
 def variant_at(mask_strength: float) -> Variant:
@@ -77,7 +77,7 @@ def save(
             variant = variant_at(mask_strength)
             save_checkpoint(partial / MODEL, model.state_dict(), model.config, variant)
             torch.save(optimizer_state, partial / OPTIMIZER)
-            (partial / STATE).write_text(json.dumps(asdict(state), indent=2), encoding="utf-8")
+            (partial / STATE).write_text(to_text(state), encoding="utf-8")
             shutil.rmtree(target, ignore_errors=True)
             partial.replace(target)
     finally:
@@ -98,11 +98,9 @@ def read_state(checkpoint: Path) -> TrainState:
     Raises:
         InputError: the file is damaged or of another version.
     """
-    path = checkpoint / STATE
-    try:
-        return TrainState(**json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        raise InputError(f"{path} cannot be read ({error}); resume from another run") from error
+    return read_json(
+        TrainState, checkpoint / STATE, InputError, "resume from another run", defaults=True
+    )
 
 
 def restore(checkpoint: Path, model: Page4D) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from page4d_cli.core.enums import OnBad, Precision
 from page4d_cli.core.errors import InputError
-from page4d_cli.core.strict_json import MistypedError, decode, encode
+from page4d_cli.core.strict_json import Json, MistypedError, decode, encode_fields
 from page4d_cli.model.config import ModelConfig
 from page4d_cli.pipelines.train.data_options import DataOptions
 from page4d_cli.train.augment import ColorOptions
@@ -127,13 +127,14 @@ def load_config(name_or_path: str, overrides: Sequence[str] = ()) -> TrainConfig
 
     text = _text_of(name_or_path)
     try:
-        tree: Any = OmegaConf.create(encode(TrainConfig()))
+        tree: Any = OmegaConf.create(encode_fields(TrainConfig()))
         OmegaConf.set_struct(tree, True)
         tree = OmegaConf.merge(tree, OmegaConf.create(text))
         for change in overrides:
             key, _, word = change.partition("=")
             OmegaConf.update(tree, key, OmegaConf.from_dotlist([f"value={word}"])["value"])
-        return config_from_json(OmegaConf.to_container(tree, resolve=True))
+        merged: Any = OmegaConf.to_container(tree, resolve=True)
+        return config_from_json(merged)
     except (OmegaConfBaseException, YAMLError, TypeError) as error:
         full_key = getattr(error, "full_key", None)
         reason = str(error).split("\n", 1)[0]
@@ -143,7 +144,7 @@ def load_config(name_or_path: str, overrides: Sequence[str] = ()) -> TrainConfig
         raise InputError(f"configuration {name_or_path}: {error}") from error
 
 
-def config_from_json(data: Any) -> TrainConfig:  # noqa: ANN401 - parsed JSON
+def config_from_json(data: Json) -> TrainConfig:
     """Check and take over what `config_to_json` gave, or a merged file.
 
     Raises:
@@ -151,16 +152,14 @@ def config_from_json(data: Any) -> TrainConfig:  # noqa: ANN401 - parsed JSON
             not allowed.
     """
     try:
-        config: TrainConfig = decode(TrainConfig, data, "", defaults=True)
-    except (MistypedError, ValueError) as error:
+        return decode(TrainConfig, data, defaults=True)
+    except MistypedError as error:
         raise InputError(str(error)) from error
-    return config
 
 
-def config_to_json(config: TrainConfig) -> dict[str, Any]:
+def config_to_json(config: TrainConfig) -> dict[str, Json]:
     """The configuration as `json.dumps` takes it."""
-    data: dict[str, Any] = encode(config)
-    return data
+    return encode_fields(config)
 
 
 def differences(before: TrainConfig, after: TrainConfig) -> list[str]:
@@ -173,7 +172,7 @@ def differences(before: TrainConfig, after: TrainConfig) -> list[str]:
     ]
 
 
-def _flat(tree: Any, prefix: str = "") -> dict[str, Any]:  # noqa: ANN401 - JSON
+def _flat(tree: Json, prefix: str = "") -> dict[str, Json]:
     if isinstance(tree, dict) and tree:
         pairs = [(f"{prefix}.{key}" if prefix else key, value) for key, value in tree.items()]
     elif isinstance(tree, list) and tree:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from math import isfinite
 from pathlib import Path
 
 from torch.utils.data import DataLoader
@@ -181,7 +182,7 @@ class _Loop:
             return
         objective = sum(objectives) / len(objectives)
         best = self.state.best_objective
-        if best is None or objective < best:
+        if isfinite(objective) and (best is None or objective < best):
             self.state.best_objective = objective
             weights = self.trainee.network.state_dict()
             save_checkpoint(self.out / BEST, weights, self.config.model, variant_at(strength))

@@ -38,13 +38,13 @@ class Mixture:
         return sum(self._lengths())
 
     @property
-    def sequences(self) -> list[str]:
+    def sequences(self) -> tuple[str, ...]:
         """What is trained on from disk, in the order that samples are numbered in."""
-        return [
+        return tuple(
             f"{source.options.kind.value}/{folder.name}"
             for source in self.datasets
             for folder in source.training
-        ]
+        )
 
     def training_clip(self, sample: SamplePlan) -> ClipPlan:
         """Whose clip a sample is."""

@@ -43,11 +43,11 @@ def test_other_cameras_are_not_frames(tmp_path):
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("focal_length", None, r"0_00002\.json: focal_length is None; expected a number"),
-        ("principal_point", [1.0], r"principal_point is \[1.0\]; expected 2, finite"),
-        ("orientation", [[1, 0], [0, 1]], "orientation is .*expected 3×3"),
-        ("position", [0, 0, "far"], "position is .*expected 3, finite"),
-        ("position", [0, 0, float("inf")], "position is .*expected 3, finite"),
+        ("focal_length", None, r"0_00002\.json: focal_length is None, expected a number"),
+        ("principal_point", [1.0], "principal_point has 1 values, expected 2"),
+        ("orientation", [[1, 0], [0, 1]], "orientation has 2 values, expected 3"),
+        ("position", [0, 0, "far"], r"position\[2\] is 'far', expected a number"),
+        ("position", [0, 0, float("inf")], r"position\[2\] is inf, expected a finite number"),
     ],
 )
 def test_a_bad_camera_is_named(tmp_path, name, value, message):
@@ -60,7 +60,7 @@ def test_a_bad_camera_is_named(tmp_path, name, value, message):
 def test_a_camera_that_is_no_json_is_named(tmp_path):
     path = write_dycheck(tmp_path, exact_truth()) / "camera/0_00001.json"
     path.write_text("nonsense")
-    with pytest.raises(DatasetError, match=r"0_00001\.json: it is no JSON"):
+    with pytest.raises(DatasetError, match=r"0_00001\.json: no JSON"):
         read(tmp_path)
 
 

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from dataset_layouts import DEPTH_DELAY_S, EPOCH_S, exact_truth, write_tum_prepared, write_tum_raw
 
-from page4d_cli.core.enums import Dataset
+from page4d_cli.core.enums import Dataset, SynthLayout
 from page4d_cli.core.errors import DatasetError
+from page4d_cli.core.strict_json import encode_fields, to_text
 from page4d_cli.data.sets.find import find_sequences
+from page4d_cli.data.sets.scene_folder import PinholeRecord, SceneRecord
 from page4d_cli.data.sets.tum import FREIBURG3, ROS_DEFAULT
 
 WRITERS = pytest.mark.parametrize("write", [write_tum_raw, write_tum_prepared])
@@ -31,12 +33,22 @@ def test_intrinsics_follow_the_name_unless_given(tmp_path, write):
 @WRITERS
 def test_a_synthetic_folder_tells_its_intrinsics(tmp_path, write):
     folder = write(tmp_path, exact_truth())
-    about = {"schema": 1, "intrinsics": {"fx": 30, "fy": 31, "cx": 15.5, "cy": 11.5}}
-    (folder / "scene.json").write_text(json.dumps(about))
+    record = SceneRecord(
+        layout=SynthLayout.TUM,
+        seed=0,
+        recipe={},
+        size=(32, 24),
+        intrinsics=PinholeRecord(30, 31, 15.5, 11.5),
+        moving_bodies=1,
+        conventions={},
+        timestamps_s=(),
+    )
+    (folder / "scene.json").write_text(to_text(record))
     (found,) = find_sequences(Dataset.TUM, tmp_path)
     assert pinhole(found.read()) == (30, 31, 15.5, 11.5)
-    (folder / "scene.json").write_text(json.dumps({"schema": 1, "intrinsics": {"fx": "wide"}}))
-    with pytest.raises(DatasetError, match=r"scene\.json: intrinsics is .*expected fx, fy, cx, cy"):
+    wide = {**encode_fields(record), "intrinsics": {"fx": "wide"}}
+    (folder / "scene.json").write_text(json.dumps(wide))
+    with pytest.raises(DatasetError, match=r"scene\.json: intrinsics.fx is 'wide', expected a num"):
         found.read()
 
 

@@ -146,7 +146,7 @@ def test_overwrite_in_a_directory_without_a_run_replaces_same_names_only(tmp_pat
 
 def test_overwrite_does_not_touch_the_manifest_of_another_program(tmp_path):
     (tmp_path / "manifest.json").write_text('{"name": "web app"}')
-    words = r"from which its files cannot be told .*schema is None"
+    words = r"from which its files cannot be told .*schema is missing"
     with pytest.raises(OutputError, match=words), RunWriter(tmp_path, overwrite=True):
         pytest.fail("to be refused before the work")
     assert tree(tmp_path) == {"manifest.json": b'{"name": "web app"}'}

@@ -11,10 +11,11 @@ from PIL import Image
 from page4d_cli.core.enums import Dataset, OnBad, SynthLayout
 from page4d_cli.core.errors import DatasetError, FramesError, OutputError
 from page4d_cli.core.geometry import invert_rigid
+from page4d_cli.data.sets.catalogue import DATASETS
 from page4d_cli.data.sets.scene_folder import read_scene_folder
 from page4d_cli.io.formats.ply import read_ply
 from page4d_cli.pipelines.check_data.check import check_data, check_sequence
-from page4d_cli.pipelines.check_data.checks import LIMITS, Check
+from page4d_cli.pipelines.check_data.checks import Check
 from page4d_cli.pipelines.check_data.files import check_data_to
 from page4d_cli.pipelines.synth.synth import SynthOptions, write_scenes
 
@@ -136,7 +137,7 @@ def test_swapped_frames_are_both_named(scenes):
 def test_things_that_move_are_no_inconsistency_where_a_mask_says_so(scenes):
     sequence = read_scene_folder(scenes / "scene_000000")
     blind = dataclasses.replace(sequence, read_moving=None)
-    limits = LIMITS[Dataset.SYNTHETIC]
+    limits = DATASETS[Dataset.SYNTHETIC].checks
     with_mask, without = (check_sequence(one, limits).inlier_share for one in (sequence, blind))
     assert with_mask is not None and without is not None and with_mask > without
 
@@ -283,7 +284,9 @@ def test_writes_nothing_if_it_stops(scenes, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["scenes"]
 
 
-@pytest.mark.parametrize("name", [name for name in LAYOUTS if LAYOUTS[name].dataset in LIMITS])
+@pytest.mark.parametrize(
+    "name", [name for name in LAYOUTS if DATASETS[LAYOUTS[name].dataset].checks]
+)
 def test_exact_data_of_every_layout_passes(name, tmp_path):
     """But for those that take their intrinsics from elsewhere, as a sensor's."""
     truth = exact_truth(frames=6, size=(96, 72), fps=5.0)
@@ -304,7 +307,7 @@ def test_exact_data_of_every_layout_passes(name, tmp_path):
 def test_a_check_that_cannot_be_made_is_neither_passed_nor_failed(lacking, reason, scenes):
     sequence = read_scene_folder(sorted(scenes.iterdir())[0])
     blind = dataclasses.replace(sequence, tracks=None, **{lacking: None})
-    report = check_sequence(blind, LIMITS[Dataset.SYNTHETIC])
+    report = check_sequence(blind, DATASETS[Dataset.SYNTHETIC].checks)
     (finding,) = report.not_judged
     assert finding.check is Check.DEPTH_CONSISTENCY and reason in finding.message
     assert report.result == "not judged" and report.passed

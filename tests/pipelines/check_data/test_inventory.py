@@ -25,14 +25,14 @@ def test_counts_what_there_is(tmp_path, name):
     (one,) = inventory.sequences
     assert (one.name, one.layout, one.problem) == (folder.name, written.layout, None)
     assert (one.frames, one.poses, one.depths) == (4, 4 * written.poses, 4 * written.depth)
-    benchmark = DATASETS[written.dataset].benchmark
+    benchmark = DATASETS[written.dataset].benchmark.sequences
     assert one.in_benchmark == bool(benchmark)
     assert inventory.missing == tuple(name for name in benchmark if name != one.name)
     assert inventory.complete == (len(benchmark) < 2)
 
 
 def test_a_whole_benchmark_is_complete(tmp_path):
-    for name in DATASETS[Dataset.BONN].benchmark:
+    for name in DATASETS[Dataset.BONN].benchmark.sequences:
         write_bonn_prepared(tmp_path, exact_truth(frames=3, size=(8, 6)), name)
     write_bonn_prepared(tmp_path, exact_truth(frames=3, size=(8, 6)), "rgbd_bonn_synchronous2")
     seen = []

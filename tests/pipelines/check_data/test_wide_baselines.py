@@ -8,15 +8,16 @@ from PIL import Image
 
 from page4d_cli.core.enums import Dataset
 from page4d_cli.core.geometry import as_homogeneous, invert_rigid
+from page4d_cli.data.sets.catalogue import DATASETS
 from page4d_cli.data.sets.recorded import RecordedSequence
 from page4d_cli.pipelines.check_data.check import check_sequence
-from page4d_cli.pipelines.check_data.checks import LIMITS, Check
+from page4d_cli.pipelines.check_data.checks import Check
 
 SIZE = (120, 90)
 K = np.array([[100.0, 0, 59.5], [0, 100, 44.5], [0, 0, 1]])
 HALF_ROOM = np.array([3.0, 1.5, 3.0])
 RADIUS = 1.0
-LIMIT = LIMITS[Dataset.SYNTHETIC]
+LIMIT = DATASETS[Dataset.SYNTHETIC].checks
 
 
 def look(position, target):

@@ -42,6 +42,7 @@ def results(values, **more):
         weights=(),
         sequences=sequences,
         averages=average(Measure.VIDEO, sequences),
+        failed=0,
     )
     return replace(made, **more)
 

@@ -155,7 +155,9 @@ def test_a_failure_is_listed_and_the_others_are_scored(tmp_path, truth):
     write_run_of(tmp_path / "preds" / "two", second, T_camera_world=still)
     chosen = options(Dataset.TUM, root, tmp_path / "preds", Measure.POSE)
     results = evaluate(chosen, tmp_path / "out")
-    assert [one.name for one in results.failed] == ["two"] and "motion" in results.failed[0].error
+    assert [one.name for one in results.failures] == ["two"] and "motion" in results.failures[
+        0
+    ].error
     assert results.averages[SIM3]["ATE"] < 1e-5
     assert not succeeded(results, chosen)
     allowed = options(Dataset.TUM, root, tmp_path / "preds", Measure.POSE, allow_failures=True)
@@ -170,7 +172,7 @@ def test_a_sequence_without_a_run_is_a_failure(tmp_path, truth):
     root, (first, _) = tum(tmp_path, truth, ("one", "two"))
     write_run_of(tmp_path / "preds" / "one", first)
     results = evaluate(options(Dataset.TUM, root, tmp_path / "preds"), tmp_path / "out")
-    assert "no prediction" in results.failed[0].error
+    assert "no prediction" in results.failures[0].error
 
 
 @pytest.mark.parametrize(
@@ -184,7 +186,7 @@ def test_runs_that_do_not_fit_are_failures_with_a_reason(wrong, message, tmp_pat
     root, (sequence,) = tum(tmp_path, truth)
     write_run_of(tmp_path / "preds" / "one", sequence, **wrong)
     results = evaluate(options(Dataset.TUM, root, tmp_path / "preds"), tmp_path / "out")
-    assert message in results.failed[0].error and not results.scored
+    assert message in results.failures[0].error and not results.scored
 
 
 def test_frames_are_matched_by_name_not_by_position(tmp_path, truth):

@@ -12,9 +12,10 @@ from dataset_layouts import exact_truth, write_tum_prepared
 from evaluation_runs import write_run_of
 
 from page4d_cli.core.enums import Dataset
+from page4d_cli.core.strict_json import to_text
 from page4d_cli.data.sets.find import find_sequences
 from page4d_cli.pipelines.evaluate.processes import Board, ProcessDiedError, Team
-from page4d_cli.pipelines.evaluate.results import write_json
+from page4d_cli.pipelines.evaluate.results import write_text
 
 ROOT = Path(__file__).parents[3]
 LAUNCH = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
@@ -107,7 +108,7 @@ def test_a_process_that_dies_is_named_with_its_sequence(tmp_path):
     other = board(tmp_path, 1)
     other.announce("market_5")
     path = tmp_path / "board" / "process-1.json"
-    write_json(path, {**json.loads(path.read_text()), "pid": dead.pid})
+    write_text(path, to_text({**json.loads(path.read_text()), "pid": dead.pid}))
     begin = time.monotonic()
     with pytest.raises(ProcessDiedError, match="process 1 ended while it worked on market_5"):
         board(tmp_path, 0).wait_for(1)
@@ -118,6 +119,6 @@ def test_waiting_ends_when_all_parts_are_there(tmp_path):
     main = board(tmp_path, 0)
     board(tmp_path, 1).announce(None)
     for index in range(2):
-        write_json(main.part(index), {})
+        write_text(main.part(index), to_text({}))
     main.wait_for(2)
     assert main.died() is None

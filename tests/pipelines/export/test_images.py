@@ -11,6 +11,7 @@ from PIL import Image
 from synthetic_run import write_synthetic_run
 
 from page4d_cli.core.enums import ExportFormat
+from page4d_cli.core.strict_json import to_text
 from page4d_cli.io.formats.video import write_video
 from page4d_cli.io.run.manifest import MANIFEST
 from page4d_cli.pipelines.export.export import ExportOptions, export_run
@@ -30,7 +31,7 @@ def with_sources(made, sources, source, **changes):
         for frame, path in zip(made.run.manifest.frames, sources, strict=True)
     )
     manifest = replace(made.run.manifest, frames=frames, settings={"source": source})
-    (made.run.directory / MANIFEST).write_text(json.dumps(manifest.to_json()))
+    (made.run.directory / MANIFEST).write_text(to_text(manifest))
 
 
 def nerfstudio_files(out):

@@ -1,4 +1,3 @@
-import json
 from dataclasses import replace
 
 import numpy as np
@@ -8,6 +7,7 @@ from synthetic_run import write_synthetic_run
 from page4d_cli.core.enums import Resolution, Save
 from page4d_cli.core.errors import NothingLeftError, RunError
 from page4d_cli.core.resample import to_source_pixels
+from page4d_cli.core.strict_json import to_text
 from page4d_cli.io.run.directory import depth_file, open_run
 from page4d_cli.io.run.manifest import MANIFEST
 from page4d_cli.pipelines.stored_run.clip import read_clip
@@ -42,7 +42,7 @@ def test_maps_of_source_size_need_no_transform(made):
         transform = frame.to_info((42, 56)).transform
         depth = to_source_pixels(made.run.depth(index), transform)
         np.save(made.run.directory / depth_file(frame.stem), depth)
-    (made.run.directory / MANIFEST).write_text(json.dumps(manifest.to_json()))
+    (made.run.directory / MANIFEST).write_text(to_text(manifest))
     clip = read_clip(open_run(made.run.directory), slice(None), [Save.CAMERAS, Save.DEPTH])
     assert clip.depth[0].shape == (96, 112)
     np.testing.assert_array_equal(clip.intrinsics, clip.intrinsics_source)

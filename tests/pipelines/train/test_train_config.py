@@ -19,7 +19,7 @@ def test_shipped_configurations_load_and_survive_json(name):
 
 
 def test_overrides_come_last():
-    config = load_config("smoke", ["steps=7", "batch.max_images=3", "model.depth=5", "colour=null"])
+    config = load_config("smoke", ["steps=7", "batch.max_images=3", "model.depth=5", "color=null"])
     assert (config.steps, config.batch.max_images, config.color) == (7, 3, None)
     change = "groups[0].learning_rate.pieces[1].end=0.5"
     assert load_config("smoke", [change]).groups[0].learning_rate(1) == 0.5
