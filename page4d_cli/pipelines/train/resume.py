@@ -1,10 +1,10 @@
 """Whether a run begins anew, or goes on where it has stopped, if it is the same run."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 from page4d_cli.core.errors import InputError, OutputError
+from page4d_cli.core.strict_json import Json, read_json, to_text
 from page4d_cli.io.whole.lock import LOCK
 from page4d_cli.io.whole.writing import replacing
 from page4d_cli.pipelines.train import checkpoints
@@ -59,7 +59,7 @@ def find_state(
     return checkpoint, state
 
 
-def require_same_data(request: TrainRequest, state: TrainState, sequences: list[str]) -> None:
+def require_same_data(request: TrainRequest, state: TrainState, sequences: tuple[str, ...]) -> None:
     """Let a resumed run go on with the samples that it would have seen only; note them.
 
     Raises:
@@ -82,7 +82,7 @@ def write_config(out: Path, state: TrainState) -> None:
         WriteError: the disk is full, or the like.
     """
     with replacing(out / CONFIG_FILE) as staged:
-        staged.write_text(json.dumps(state.config, indent=2) + "\n", encoding="utf-8")
+        staged.write_text(to_text(state.config), encoding="utf-8")
 
 
 def _state_without_checkpoint(request: TrainRequest, tell: Callable[[str], None]) -> TrainState:
@@ -103,7 +103,4 @@ def _state_without_checkpoint(request: TrainRequest, tell: Callable[[str], None]
 
 
 def _read_config(path: Path) -> TrainState:
-    try:
-        return TrainState(config=json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read ({error}); choose another --out") from error
+    return TrainState(config=read_json(dict[str, Json], path, InputError, "choose another --out"))
