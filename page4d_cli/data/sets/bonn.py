@@ -11,15 +11,17 @@ Not undistorted: the lens (k1 k2 p1 p2 = 0.039903 -0.099343 -0.000730 -0.000144)
 to a few in the corners of pictures and maps, which the pinhole intrinsics here ignore.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from page4d_cli.core.geometry import as_homogeneous, invert_rigid
 from page4d_cli.core.types import Float64Array
+from page4d_cli.data.sets.pairing import read_recording
 from page4d_cli.data.sets.prepared import read_prepared
 from page4d_cli.data.sets.recorded import Pinhole, RecordedSequence
-from page4d_cli.data.sets.rgbd import Recording, matrix_from_pinhole, read_recording
+from page4d_cli.data.sets.rgbd import Recording, matrix_from_pinhole
 
 BONN_PINHOLE: Pinhole = (542.822841, 542.576870, 315.593520, 237.756098)
 _EXCHANGE = np.array([[-1.0, 0, 0, 0], [0, 0, 1, 0], [0, 1, 0, 0], [0, 0, 0, 1]])
@@ -58,17 +60,11 @@ def read_bonn_prepared(folder: Path, pictures: Path) -> RecordedSequence:
 def _sequence(folder: Path, recording: Recording) -> RecordedSequence:
     recorded = recording.T_world_recorded
     poses = None if recorded is None else invert_rigid(rigid_camera_pose(recorded))
-    return RecordedSequence(
-        name=folder.absolute().name,
-        frames=recording.images,
-        timestamps_s=recording.timestamps_s,
+    return replace(
+        recording.as_sequence(folder),
         intrinsics=matrix_from_pinhole(BONN_PINHOLE),
         T_camera_world=None if poses is None else np.asarray(poses, np.float64),
-        read_depth=recording.read_depth,
-        depth_files=recording.depths,
         T_world_recorded=recorded,
-        pose_timestamps_s=recording.pose_timestamps_s,
-        depth_timestamps_s=recording.depth_timestamps_s,
         notes=(*recording.notes, "the lens is not undistorted"),
     )
 

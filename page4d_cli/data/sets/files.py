@@ -9,6 +9,7 @@ from natsort import natsorted
 from numpy.typing import NDArray
 
 from page4d_cli.core.errors import DatasetError
+from page4d_cli.core.text_table import read_rows
 from page4d_cli.core.types import Float64Array
 
 UNTIMED = "no time stamps: frames are counted as seconds"
@@ -114,24 +115,13 @@ def read_numbers(path: Path, rows: int, columns: int) -> Float64Array:
     Raises:
         DatasetError: it is absent or of another form; file and line are named.
     """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not a text file"
-        raise DatasetError(f"cannot read {path}: {reason}") from error
+    names = " ".join(f"T{index // 4}{index % 4}" for index in range(columns))
     table = []
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
+    for where, words in read_rows(path, names, DatasetError):
         try:
-            row = [float(word) for word in line.split()]
+            table.append([float(word) for word in words])
         except ValueError as error:
-            raise DatasetError(f"{path}, line {number}: {error}; expected numbers") from error
-        if len(row) != columns:
-            raise DatasetError(
-                f"{path}, line {number}: {len(row)} columns; expected {columns} numbers"
-            )
-        table.append(row)
+            raise DatasetError(f"{where}: {error}; expected numbers") from error
     if len(table) != rows:
         raise DatasetError(f"{path} has {len(table)} rows; expected {rows}")
     return np.array(table)

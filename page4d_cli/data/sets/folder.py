@@ -11,12 +11,10 @@ A depth map belongs to the picture of the same name. Where names are seconds, th
 by which poses and maps are found. Else there must be as many as pictures.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
-from page4d_cli.core.geometry import invert_rigid
-from page4d_cli.data.sets.pairing import Files, record
+from page4d_cli.data.sets.pairing import Files, by_name, by_position, by_time, record
 from page4d_cli.data.sets.recorded import RecordedSequence
 from page4d_cli.data.sets.rgbd import DEPTH_SCALE
 
@@ -36,17 +34,9 @@ def read_folder(folder: Path, _marker: Path) -> RecordedSequence:
     depths = Files.in_folder(folder / "depth") if (folder / "depth").is_dir() else None
     poses_file = folder / "groundtruth.txt"
     poses_given = poses_file if poses_file.is_file() else None
-    recording = record(folder, images, depths, poses_given, positions_first=False)
-    poses = recording.T_world_recorded
+    rules = (by_name, by_time, by_position)
+    sequence = record(folder, images, depths, poses_given, rules).as_sequence(folder)
+    if depths is None:
+        return sequence
     scale = f"depth is taken for 16-bit PNGs with {DEPTH_SCALE:g} a metre"
-    return RecordedSequence(
-        name=folder.absolute().name,
-        frames=recording.images,
-        timestamps_s=recording.timestamps_s,
-        T_camera_world=None if poses is None else np.asarray(invert_rigid(poses), np.float64),
-        read_depth=recording.read_depth,
-        depth_files=recording.depths,
-        pose_timestamps_s=recording.pose_timestamps_s,
-        depth_timestamps_s=recording.depth_timestamps_s,
-        notes=(*recording.notes, *([scale] if depths is not None else [])),
-    )
+    return replace(sequence, notes=(*sequence.notes, scale))

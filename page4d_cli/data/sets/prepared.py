@@ -18,9 +18,10 @@ from pathlib import Path
 import numpy as np
 
 from page4d_cli.core.errors import DatasetError
+from page4d_cli.core.text_table import parse_number, read_rows
 from page4d_cli.core.types import Float64Array
-from page4d_cli.data.sets.pairing import Files, record
-from page4d_cli.data.sets.rgbd import Recording, parse_number, read_pose_list, read_rows
+from page4d_cli.data.sets.pairing import Files, by_name, by_position, by_time, record
+from page4d_cli.data.sets.rgbd import Recording, read_pose_list
 
 _ASSOCIATION_COLUMNS = "t_rgb rgb t_depth depth t_pose"
 
@@ -43,14 +44,15 @@ def read_prepared(folder: Path, pictures: Path) -> Recording:
     depth_folder = folder / f"depth_{count}"
     depths = Files.in_folder(depth_folder) if depth_folder.is_dir() else None
     poses_given = poses if poses.is_file() else None
-    return record(folder, Files.in_folder(pictures), depths, poses_given, positions_first=True)
+    rules = (by_name, by_position, by_time)
+    return record(folder, Files.in_folder(pictures), depths, poses_given, rules)
 
 
 def _read_associated(folder: Path, associations: Path, poses: Path) -> Recording:
-    rows = read_rows(associations, _ASSOCIATION_COLUMNS)
+    rows = read_rows(associations, _ASSOCIATION_COLUMNS, DatasetError)
     pose_s, T_world_recorded = read_pose_list(poses)
     image_s, depth_s, expected_s = (
-        np.array([parse_number(where, name, words[column]) for where, words in rows])
+        np.array([parse_number(where, name, words[column], DatasetError) for where, words in rows])
         for column, name in ((0, "t_rgb"), (2, "t_depth"), (4, "t_pose"))
     )
     _require_same_poses(associations, expected_s, poses, pose_s)

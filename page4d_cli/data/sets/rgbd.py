@@ -5,26 +5,24 @@ SLAM Systems, IROS 2012; "File Formats" on the benchmark's pages): `rgb.txt` and
 rows `timestamp file`, `groundtruth.txt` with rows `timestamp tx ty tz qx qy qz qw`.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from page4d_cli.core.errors import DatasetError
-from page4d_cli.core.geometry import matrix_from_quat_xyzw
+from page4d_cli.core.geometry import invert_rigid
+from page4d_cli.core.text_table import parse_number, read_poses, read_rows
 from page4d_cli.core.types import Float32Array, Float64Array
+from page4d_cli.data.sets.recorded import RecordedSequence
 
 MAX_POSE_OFFSET_S = 0.02
 MAX_DEPTH_OFFSET_S = 0.04
 DEPTH_SCALE = 5000.0
 """PNG values a metre."""
 LISTS = ("rgb.txt", "depth.txt", "groundtruth.txt")
-POSE_COLUMNS = "timestamp tx ty tz qx qy qz qw"
 
 
 @dataclass(frozen=True)
@@ -53,45 +51,24 @@ class Recording:
         depths = self.depths
         return None if depths is None else lambda index: read_depth16(depths[index])
 
+    def as_sequence(self, folder: Path) -> RecordedSequence:
+        """The same with the rows taken for camera-to-world poses; intrinsics are not known.
 
-def read_recording(folder: Path) -> Recording:
-    """Read the lists of a folder and put together what belongs together.
-
-    A pose belongs to a picture if they are less than 0.02 s apart, a depth map within 0.04 s;
-    nothing is used twice, the closest are paired first. What lacks one of the three is left out.
-
-    Args:
-        folder: holds rgb.txt, depth.txt and groundtruth.txt.
-
-    Raises:
-        DatasetError: a list is absent, empty or malformed (file and line are named), or no frame is
-            complete.
-    """
-    image_s, images = read_file_list(folder / "rgb.txt")
-    depth_s, depths = read_file_list(folder / "depth.txt")
-    pose_s, poses = read_pose_list(folder / "groundtruth.txt")
-    pose_of = associate(image_s, pose_s, MAX_POSE_OFFSET_S)
-    depth_of = associate(image_s, depth_s, MAX_DEPTH_OFFSET_S)
-    kept = sorted(pose_of.keys() & depth_of.keys(), key=lambda index: image_s[index])
-    if not kept:
-        raise DatasetError(
-            f"{folder}: no picture of {len(images)} has a pose within {MAX_POSE_OFFSET_S} s and a "
-            f"depth map within {MAX_DEPTH_OFFSET_S} s; do the time stamps share one clock?"
+        Args:
+            folder: of the sequence, which is called by it.
+        """
+        poses = self.T_world_recorded
+        return RecordedSequence(
+            name=folder.absolute().name,
+            frames=self.images,
+            timestamps_s=self.timestamps_s,
+            T_camera_world=None if poses is None else np.asarray(invert_rigid(poses), np.float64),
+            read_depth=self.read_depth,
+            depth_files=self.depths,
+            pose_timestamps_s=self.pose_timestamps_s,
+            depth_timestamps_s=self.depth_timestamps_s,
+            notes=self.notes,
         )
-    missing = [
-        f"{count} of {len(images)} pictures left out: no {what}"
-        for what, found in (("pose", pose_of), ("depth", depth_of))
-        if (count := len(images) - len(found))
-    ]
-    return Recording(
-        images=tuple(images[index] for index in kept),
-        depths=tuple(depths[depth_of[index]] for index in kept),
-        timestamps_s=image_s[kept],
-        T_world_recorded=poses[[pose_of[index] for index in kept]],
-        pose_timestamps_s=pose_s[[pose_of[index] for index in kept]],
-        depth_timestamps_s=depth_s[[depth_of[index] for index in kept]],
-        notes=tuple(missing),
-    )
 
 
 def associate(times_s: Float64Array, others_s: Float64Array, limit_s: float) -> dict[int, int]:
@@ -167,8 +144,8 @@ def read_file_list(path: Path) -> tuple[Float64Array, list[Path]]:
         DatasetError: the list is absent, empty or malformed; file and line are named.
     """
     rows = [
-        (parse_number(where, "timestamp", words[0]), path.parent / words[1])
-        for where, words in read_rows(path, "timestamp file")
+        (parse_number(where, "timestamp", words[0], DatasetError), path.parent / words[1])
+        for where, words in read_rows(path, "timestamp file", DatasetError)
     ]
     return np.array([stamp for stamp, _ in rows]), [file for _, file in rows]
 
@@ -185,71 +162,4 @@ def read_pose_list(path: Path) -> tuple[Float64Array, Float64Array]:
     Raises:
         DatasetError: the list is absent, empty or malformed; file and line are named.
     """
-    names = POSE_COLUMNS.split()
-    table = []
-    for where, words in read_rows(path, POSE_COLUMNS):
-        row = [parse_number(where, name, word) for name, word in zip(names, words, strict=True)]
-        length = math.hypot(*row[4:])
-        if not 0.9 < length < 1.1:
-            raise DatasetError(
-                f"{where}: the quaternion qx qy qz qw has length {length:g}; expected 1"
-            )
-        table.append(row)
-    poses: NDArray[Any] = np.array(table)
-    rotation = matrix_from_quat_xyzw(poses[:, 4:])
-    return poses[:, 0], np.concatenate([rotation, poses[:, 1:4, None]], axis=2)
-
-
-def read_rows(path: Path, columns: str) -> list[tuple[str, list[str]]]:
-    """Split the rows of a list that are no comments.
-
-    Args:
-        path: a text file.
-        columns: their names, with blanks between.
-
-    Returns:
-        File and line for messages, and the words, of each row.
-
-    Raises:
-        DatasetError: the list is absent, empty, or a row has another number of columns.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not a text file"
-        hint = f"; a raw folder has {', '.join(LISTS)}" if path.name in LISTS else ""
-        raise DatasetError(f"cannot read {path}: {reason}{hint}") from error
-    rows = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        words = line.replace(",", " ").split()
-        if not words or words[0].startswith("#"):
-            continue
-        where = f"{path}, line {number}"
-        if len(words) != len(columns.split()):
-            raise DatasetError(
-                f"{where}: {len(words)} columns; expected {len(columns.split())}: {columns}"
-            )
-        rows.append((where, words))
-    if not rows:
-        raise DatasetError(f"{path} has no rows; expected {columns}, one a line")
-    return rows
-
-
-def parse_number(where: str, name: str, word: str) -> float:
-    """Read a finite number.
-
-    Args:
-        where: file and line, for the message.
-        name: of the column.
-        word: as it stands there.
-
-    Raises:
-        DatasetError: it is none.
-    """
-    try:
-        value = float(word)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise DatasetError(f"{where}: {name} is {word!r}; expected a finite number")
-    return value
+    return read_poses(path, DatasetError)

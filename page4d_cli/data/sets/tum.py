@@ -5,14 +5,13 @@ that they advise for the depth maps of all three sensors. Freiburg 3 comes undis
 of Freiburg 1 and 2 are taken as they are.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
-from page4d_cli.core.geometry import invert_rigid
+from page4d_cli.data.sets.pairing import read_recording
 from page4d_cli.data.sets.prepared import read_prepared
 from page4d_cli.data.sets.recorded import Pinhole, RecordedSequence
-from page4d_cli.data.sets.rgbd import Recording, matrix_from_pinhole, read_recording
+from page4d_cli.data.sets.rgbd import Recording, matrix_from_pinhole
 from page4d_cli.data.sets.scene_folder import SCENE_JSON, read_scene_json
 
 FREIBURG3: Pinhole = (535.4, 539.2, 320.1, 247.6)
@@ -45,19 +44,8 @@ def read_tum_prepared(folder: Path, pictures: Path) -> RecordedSequence:
 
 
 def _sequence(folder: Path, recording: Recording) -> RecordedSequence:
-    poses = recording.T_world_recorded
-    return RecordedSequence(
-        name=folder.absolute().name,
-        frames=recording.images,
-        timestamps_s=recording.timestamps_s,
-        intrinsics=matrix_from_pinhole(_known_pinhole(folder)),
-        T_camera_world=None if poses is None else np.asarray(invert_rigid(poses), np.float64),
-        read_depth=recording.read_depth,
-        depth_files=recording.depths,
-        pose_timestamps_s=recording.pose_timestamps_s,
-        depth_timestamps_s=recording.depth_timestamps_s,
-        notes=recording.notes,
-    )
+    intrinsics = matrix_from_pinhole(_known_pinhole(folder))
+    return replace(recording.as_sequence(folder), intrinsics=intrinsics)
 
 
 def _known_pinhole(folder: Path) -> Pinhole:

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from page4d_cli.core.enums import Link
 from page4d_cli.core.errors import DatasetError, OutputError
-from page4d_cli.data.sets.rgbd import POSE_COLUMNS
+from page4d_cli.core.text_table import POSE_COLUMNS
 from page4d_cli.io.whole.writing import writing
 from page4d_cli.pipelines.prepare.plan import Plan, PrepareOptions
 

@@ -12,15 +12,13 @@ import numpy as np
 
 from page4d_cli.core.enums import Dataset, Link, Pairing
 from page4d_cli.core.errors import DatasetError, InputError
+from page4d_cli.core.text_table import POSE_COLUMNS, parse_number, read_rows
 from page4d_cli.core.types import Float64Array
 from page4d_cli.data.sets.rgbd import (
     MAX_DEPTH_OFFSET_S,
     MAX_POSE_OFFSET_S,
-    POSE_COLUMNS,
     associate,
-    parse_number,
     read_pose_list,
-    read_rows,
 )
 
 
@@ -182,8 +180,13 @@ def _nothing(folder: Path, options: PrepareOptions, images: list[Row], complete:
 
 def _read_list(path: Path, columns: str) -> list[Row]:
     rows = [
-        Row(where, parse_number(where, "timestamp", words[0]), tuple(words), path.parent)
-        for where, words in read_rows(path, columns)
+        Row(
+            where,
+            parse_number(where, "timestamp", words[0], DatasetError),
+            tuple(words),
+            path.parent,
+        )
+        for where, words in read_rows(path, columns, DatasetError)
     ]
     for before, row in pairwise(rows):
         step_s = row.timestamp_s - before.timestamp_s

@@ -52,7 +52,7 @@ def test_a_sequence_that_lacks_a_list_is_found_and_told(tmp_path):
     folder = write_tum_raw(tmp_path, exact_truth())
     (folder / "depth.txt").unlink()
     (found,) = find_sequences(Dataset.TUM, tmp_path)
-    with pytest.raises(DatasetError, match=r"depth\.txt: No such file.*rgb\.txt, depth\.txt, gr"):
+    with pytest.raises(DatasetError, match=r"depth\.txt does not exist.*rgb\.txt, depth\.txt, gr"):
         found.read()
 
 

@@ -4,7 +4,8 @@ from PIL import Image
 
 from page4d_cli.core.errors import DatasetError
 from page4d_cli.core.geometry import invert_rigid
-from page4d_cli.data.sets.rgbd import associate, read_depth16, read_recording
+from page4d_cli.data.sets.pairing import read_recording
+from page4d_cli.data.sets.rgbd import associate, read_depth16
 from page4d_cli.data.sets.tum import read_tum
 
 IDENTITY = "0 0 0 0 0 0 1"
@@ -55,7 +56,11 @@ def test_a_frame_that_lacks_depth_is_left_out_whole(folder):
         ("groundtruth.txt", "# none\n", "groundtruth.txt has no rows"),
         ("groundtruth.txt", "1 0 0 nan 0 0 0 1\n", "line 1: tz is 'nan'"),
         ("groundtruth.txt", "1 0 0 0 0 0 0 0\n", "line 1: the quaternion .* length 0"),
-        ("groundtruth.txt", f"500 {IDENTITY}\n", "no picture of 3 has a pose"),
+        (
+            "groundtruth.txt",
+            f"500 {IDENTITY}\n",
+            r"3 pictures and 1 poses, and none are within 0\.02 s",
+        ),
         ("rgb.txt", "one rgb/a.png\n", "rgb.txt, line 1: timestamp is 'one'"),
         ("depth.txt", "", "depth.txt has no rows"),
     ],
@@ -68,7 +73,7 @@ def test_names_file_and_line(folder, file, text, message):
 
 def test_names_a_missing_list(folder):
     (folder / "depth.txt").unlink()
-    with pytest.raises(DatasetError, match=r"depth.txt: No such file.*groundtruth.txt"):
+    with pytest.raises(DatasetError, match=r"depth.txt does not exist; .*groundtruth.txt"):
         read_tum(folder)
 
 

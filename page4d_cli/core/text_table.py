@@ -1,0 +1,99 @@
+"""Tables in text files: a row a line, blanks or commas between words, '#' starts a comment."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+
+from page4d_cli.core.errors import InputError
+from page4d_cli.core.geometry import matrix_from_quat_xyzw
+from page4d_cli.core.types import Float64Array
+
+POSE_COLUMNS = "timestamp tx ty tz qx qy qz qw"
+"""Of the TUM RGB-D benchmark (Sturm et al., IROS 2012; "File Formats" on the benchmark's pages)."""
+
+
+def read_rows(path: Path, columns: str, error: type[InputError]) -> list[tuple[str, list[str]]]:
+    """Split the rows of a table.
+
+    Args:
+        path: a text file.
+        columns: their names, with blanks between.
+        error: what is raised.
+
+    Returns:
+        File and line for messages, and the words, of each row.
+
+    Raises:
+        InputError: `error`: the file is absent, no text, without rows, or a row has another number
+            of columns.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as fault:
+        reason = getattr(fault, "strerror", None) or "it is not a text file"
+        raise error(f"cannot read {path}: {reason}; expected {columns}, one a line") from fault
+    rows = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        words = line.replace(",", " ").split()
+        if not words or words[0].startswith("#"):
+            continue
+        where, count = f"{path}, line {number}", len(columns.split())
+        if len(words) != count:
+            raise error(f"{where}: {len(words)} columns; expected {count}: {columns}")
+        rows.append((where, words))
+    if not rows:
+        raise error(f"{path} has no rows; expected {columns}, one a line")
+    return rows
+
+
+def parse_number(where: str, name: str, word: str, error: type[InputError]) -> float:
+    """Read a finite number.
+
+    Args:
+        where: file and line, for the message.
+        name: of the column.
+        word: as it stands there.
+        error: what is raised.
+
+    Raises:
+        InputError: `error`: it is none.
+    """
+    try:
+        value = float(word)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise error(f"{where}: {name} is {word!r}; expected a finite number")
+    return value
+
+
+def read_poses(
+    path: Path, error: type[InputError], *, lengths: tuple[float, float] = (0.9, 1.1)
+) -> tuple[Float64Array, Float64Array]:
+    """Read rows of `POSE_COLUMNS`; quaternions are brought to unit length.
+
+    Args:
+        path: a text file.
+        error: what is raised.
+        lengths: between which those of the quaternions lie.
+
+    Returns:
+        (S,) time stamps and (S, 3, 4) poses, in the order of the rows.
+
+    Raises:
+        InputError: `error`: the file is absent, without rows or malformed; file and line are named.
+    """
+    names = POSE_COLUMNS.split()
+    table = []
+    for where, words in read_rows(path, POSE_COLUMNS, error):
+        row = [
+            parse_number(where, name, word, error) for name, word in zip(names, words, strict=True)
+        ]
+        length = math.hypot(*row[4:])
+        if not lengths[0] < length < lengths[1]:
+            raise error(f"{where}: the quaternion qx qy qz qw has length {length:g}; expected 1")
+        table.append(row)
+    poses = np.array(table)
+    rotation = matrix_from_quat_xyzw(poses[:, 4:])
+    return poses[:, 0], np.concatenate([rotation, poses[:, 1:4, None]], axis=2)
