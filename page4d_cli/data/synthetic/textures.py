@@ -22,7 +22,6 @@ MATERIAL_CHANNELS = 3 + 2 * 9
 """Mean colour (3); for each of two layers the first row of the matrix from metres to tiles, which
 is a rotation and a scale (2), offset in tiles (2), texels a metre (1), pattern (1), colour (3)."""
 
-_SIZE_EXPONENT = PATTERN_SIZE.bit_length() - 1
 _LEVELS = 7
 """256, 128, …, 4 texels a side, each with a border of one texel, for interpolation."""
 _STRIP_HEIGHT = PATTERN_SIZE + 2
@@ -123,11 +122,11 @@ def _lookup(pattern: Tensor, u: Tensor, v: Tensor, footprint: Tensor) -> Tensor:
         v: in [0, 1).
         footprint: side of what the pixel sees, in texels of the finest level.
     """
-    # Exponent and fraction of the float: the level, and a blend linear between powers of two.
-    bits = footprint.clamp(1, 1.999 * 2 ** (_LEVELS - 2)).view(torch.int32)
-    level = (bits >> 23) - 127
-    blend = (bits & 0x7FFFFF) * 2.0**-23
-    side = ((127 + _SIZE_EXPONENT - level) << 23).view(torch.float32)  # 256 / 2^level
+    # A level for every power of two, and a blend that is linear between them.
+    footprint = footprint.clamp(1, 1.999 * 2 ** (_LEVELS - 2))
+    level = footprint.log2().floor()
+    texel = level.exp2()
+    side, blend = PATTERN_SIZE / texel, footprint / texel - 1
     finer = _read(pattern, u, v, side, 2 * level + 1)
     coarser = _read(pattern, u, v, side / 2, 2 * level + 3)
     return finer + blend * (coarser - finer)

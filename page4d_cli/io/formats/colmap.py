@@ -1,4 +1,7 @@
-"""Sparse models of COLMAP, text and binary.
+"""Sparse models of COLMAP, text and binary: COLMAP reads both, many other programs only one.
+
+Binary is what most splatting trainers and nerfstudio open; text what the converters do that came
+with instant-ngp and its kin, and people.
 
 Formats: "Output Format" of COLMAP's documentation (colmap.github.io/format.html). Cameras are
 OpenCV cameras, poses are world to camera; the centre of the top left pixel is (0.5, 0.5).

@@ -93,7 +93,7 @@ def _data(scene: ViewScene) -> dict[str, object]:
         "frames_per_second": scene.frames_per_second,
         "depth_range": list(scene.depth_range),
         "camera_size": scene.camera_size,
-        "typical_depth": float(np.median(scene.depth)),
+        "typical_depth": scene.typical_depth,
         "notes": list(scene.notes),
         "cameras": [_camera(camera) for camera in scene.cameras],
         "pictures": pictures[::step],

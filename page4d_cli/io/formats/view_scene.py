@@ -1,6 +1,7 @@
 """What a viewer shows of a clip: points that know their frame and pixel, cameras, pictures."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,7 +65,12 @@ class ViewScene:
     notes: tuple[str, ...]
     """What the person should know."""
 
+    @cached_property
+    def typical_depth(self) -> float:
+        """Median of the points' depths."""
+        return float(np.median(self.depth))
+
     @property
     def camera_size(self) -> float:
         """Depth at which a drawn camera has its picture: a small part of the scene's depth."""
-        return 0.1 * float(np.median(self.depth))
+        return 0.1 * self.typical_depth

@@ -52,6 +52,10 @@ class Cloud:
     """Pixels with a usable depth and camera."""
     confidence_threshold: float
 
+    def starts(self, frames: int) -> NDArray[np.int64]:
+        """(frames + 1,): the points of frame s are those from starts[s] to starts[s + 1]."""
+        return np.searchsorted(self.frame_indices, np.arange(frames + 1))
+
     def take(self, chosen: NDArray[np.intp]) -> "Cloud":
         """The points at these indices, which must ascend."""
         return replace(

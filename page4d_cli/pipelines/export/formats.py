@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -217,9 +218,10 @@ def _write_rrd(job: Job) -> dict[str, Json]:
 
 def _logged_frames(job: Job) -> Iterator[LoggedFrame]:
     clip, cloud = job.clip, job.cloud
-    bounds = np.searchsorted(cloud.frame_indices, np.arange(len(clip) + 1))
-    for index, info in enumerate(clip.infos):
-        mine = slice(bounds[index], bounds[index + 1])
+    for index, (info, bounds) in enumerate(
+        zip(clip.infos, pairwise(cloud.starts(len(clip))), strict=True)
+    ):
+        mine = slice(*bounds)
         yield LoggedFrame(
             index=clip.indices[index],
             timestamp_s=info.timestamp_s,

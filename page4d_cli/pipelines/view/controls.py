@@ -2,8 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from page4d_cli.core.enums import MotionPart
 from page4d_cli.io.formats.view_scene import ViewScene
 from page4d_cli.pipelines.cloud.choose import CONFIDENCE_PERCENTILE
@@ -83,7 +81,7 @@ class Controls:
     @property
     def point_size(self) -> float:
         """In the unit of the world; 1 on the slider is about a pixel of a map."""
-        return self._size.value * 0.005 * float(np.median(self._scene.depth))
+        return self._size.value * 0.005 * self._scene.typical_depth
 
     @property
     def shows_cameras(self) -> bool:

@@ -68,7 +68,7 @@ def view_scene(run: Run, options: ViewOptions, *, progress: Progress | None = No
     both = zip(clip.infos, clip.depth, strict=True)
     near, far = robust_range(info.transform.crop(map_) for info, map_ in both)
     scale = depth_scale(near, far)
-    starts = np.searchsorted(cloud.frame_indices, np.arange(len(clip) + 1))
+    starts = cloud.starts(len(clip))
     return ViewScene(
         title=run.directory.absolute().name,
         cameras=tuple(_camera(clip, index, scale) for index in range(len(clip))),

@@ -222,9 +222,8 @@ def _place_eye(server: "viser.ViserServer", scene: ViewScene) -> None:
     server.scene.set_up_direction("-y")
     T_world_camera = invert_rigid(scene.cameras[0].T_camera_world)
     center, toward = T_world_camera[:, 3], T_world_camera[:, 2]
-    depth = float(np.median(scene.depth))
-    server.initial_camera.look_at = center + depth * toward
-    server.initial_camera.position = center + depth * np.array([0.25, -0.25, -0.6])
+    server.initial_camera.look_at = center + scene.typical_depth * toward
+    server.initial_camera.position = center + scene.typical_depth * np.array([0.25, -0.25, -0.6])
 
 
 def _require_free_port(port: int) -> None:
