@@ -114,7 +114,7 @@ def run_evaluation(
             command=sys.argv,
             observer=EvaluationObserver(
                 on_sequence=steps.title,
-                on_model=lambda model: say_model(model, quiet),
+                on_model=lambda model: say_model(model, quiet=quiet),
                 on_result=tell,
                 progress=steps.step,
             ),
@@ -126,7 +126,7 @@ def run_evaluation(
 
         print_json({"out": str(place), **encode_fields(results)})
     else:
-        _print(results, published)
+        _print(results, published=published)
     say(f"results in {place}", quiet=quiet)
     if not succeeded(results, options):
         partial = sum(1 for one in results.scored if one.missing)
@@ -137,7 +137,7 @@ def run_evaluation(
         raise typer.Exit(1)
 
 
-def _print(results: "Results", published: bool) -> None:
+def _print(results: "Results", *, published: bool) -> None:
     from page4d_cli.eval.published import WARNING, published_rows
     from page4d_cli.pipelines.evaluate.tables import result_table
 

@@ -53,14 +53,14 @@ def compare(
     else:
         print_table(
             ("sequence", "align", "metric", "before", "after", "change", ""),
-            [_row(one, one in worse) for one in comparison.differences],
+            [_row(one, is_worse=one in worse) for one in comparison.differences],
         )
     if worse or comparison.lost:
         say(f"{len(worse)} numbers are worse by more than {tolerance:.1%}", quiet=quiet)
         raise typer.Exit(1)
 
 
-def _row(one: "Difference", is_worse: bool) -> tuple[str, ...]:
+def _row(one: "Difference", *, is_worse: bool) -> tuple[str, ...]:
     change = f"{one.after - one.before:+.4f}"
     numbers = (f"{one.before:.4f}", f"{one.after:.4f}", change)
     return (one.sequence, one.align, one.metric, *numbers, "worse" if is_worse else "")

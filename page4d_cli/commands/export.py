@@ -135,7 +135,7 @@ def export(
     if run is None or formats is None or out is None:
         raise short_usage(context, EXAMPLE)
     chosen, which = shared.parse_members("--format", formats, ExportFormat), parse_frames(frames)
-    part = shared.choose_part(static_only, moving_only)
+    part = shared.choose_part(static_only=static_only, moving_only=moving_only)
 
     from page4d_cli.pipelines.cloud.of_run import CloudOptions
     from page4d_cli.pipelines.export.export import ExportOptions, export_run

@@ -111,7 +111,7 @@ def infer(
 
         def tell(result: "SceneResult") -> None:
             steps.clear()
-            _tell(result, quiet)
+            _tell(result, quiet=quiet)
             if result.manifest is not None and not as_json:
                 typer.echo(str(result.out))
 
@@ -125,7 +125,7 @@ def infer(
             resume=resume,
             observer=Observer(
                 on_scene=steps.title,
-                on_model=lambda model: say_model(model, quiet),
+                on_model=lambda model: say_model(model, quiet=quiet),
                 on_result=tell,
                 progress=steps.step,
             ),
@@ -138,7 +138,7 @@ def infer(
         raise typer.Exit(1)
 
 
-def say_model(model: "LoadedModel", quiet: bool) -> None:
+def say_model(model: "LoadedModel", *, quiet: bool) -> None:
     """Tell which weights were loaded, and what should be known about them."""
     info, runtime = model.info, model.runtime
     where = f"{runtime.device} in {runtime.precision.value}"
@@ -147,7 +147,7 @@ def say_model(model: "LoadedModel", quiet: bool) -> None:
         warn(note)
 
 
-def _tell(result: "SceneResult", quiet: bool) -> None:
+def _tell(result: "SceneResult", *, quiet: bool) -> None:
     manifest = result.manifest
     if manifest is None:
         warn(f"{result.name} failed: {result.error}")

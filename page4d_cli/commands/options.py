@@ -148,7 +148,7 @@ MovingOnly = Annotated[
 ]
 
 
-def choose_part(static_only: bool, moving_only: bool) -> MotionPart | None:
+def choose_part(*, static_only: bool, moving_only: bool) -> MotionPart | None:
     """The part that the two options ask for, if any."""
     if static_only and moving_only:
         raise InputError("--static-only and --moving-only together leave nothing; give one of them")

@@ -110,7 +110,7 @@ def train(
     if wrong:
         raise InputError(f"'{wrong[0]}' is no change; give key=value, e.g. steps=100")
     if retries:
-        _supervise(retries, quiet)
+        _supervise(retries, quiet=quiet)
         return
 
     from page4d_cli.pipelines.train.config import load_config
@@ -166,7 +166,7 @@ def _tell_validation(
     say(f"step {step}: validation on {dataset}: {listed}", quiet=quiet)
 
 
-def _supervise(retries: int, quiet: bool) -> None:
+def _supervise(retries: int, *, quiet: bool) -> None:
     """Run the same command without --retries, again and again until it ends well."""
     words = _without_retries(sys.argv[1:])
     for attempt in range(retries + 1):

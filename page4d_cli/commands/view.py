@@ -81,7 +81,10 @@ def view(
         raise short_usage(context, EXAMPLE)
     if overwrite and html is None:
         raise InputError("--overwrite concerns the file of --html, which was not given")
-    part, which = shared.choose_part(static_only, moving_only), parse_frames(frames)
+    part, which = (
+        shared.choose_part(static_only=static_only, moving_only=moving_only),
+        parse_frames(frames),
+    )
 
     from page4d_cli.io.formats.html import require_free
     from page4d_cli.io.run.directory import open_run

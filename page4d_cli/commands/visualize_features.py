@@ -178,7 +178,7 @@ def visualize_features(
 
         def tell(result: "FeatureResult") -> None:
             steps.clear()
-            _tell(result, quiet)
+            _tell(result, quiet=quiet)
             if result.summary is not None and not as_json:
                 typer.echo(str(result.out))
 
@@ -204,7 +204,7 @@ def visualize_features(
             ),
             observer=Observer(
                 on_scene=steps.title,
-                on_model=lambda model: say_model(model, quiet),
+                on_model=lambda model: say_model(model, quiet=quiet),
                 progress=steps.step,
             ),
             on_result=tell,
@@ -217,7 +217,7 @@ def visualize_features(
         raise typer.Exit(1)
 
 
-def _tell(result: "FeatureResult", quiet: bool) -> None:
+def _tell(result: "FeatureResult", *, quiet: bool) -> None:
     summary = result.summary
     if summary is None:
         warn(f"{result.name} failed: {result.error}")

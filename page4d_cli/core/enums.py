@@ -78,11 +78,12 @@ class Reduction(str, Enum):
     """How the channels of a patch become a colour (`pipelines/features/reduction.py`)."""
 
     MEAN = "mean"
-    """Their mean, as in the original."""
+    """Mean of the channels, as in the original."""
     NORM = "norm"
-    """Their Euclidean norm."""
+    """Euclidean norm of the channels."""
     PCA = "pca"
-    """Their first three principal components over the whole clip, as red, green and blue."""
+    """First three principal components of the channels over the whole clip, as red, green and
+    blue."""
 
 
 class ExportFormat(str, Enum):

@@ -1,4 +1,4 @@
-"""From bytes to frames: what the inputs name, how they are decoded, and their way to network size.
+"""Where frames come from: clips of a user, recorded data sets, drawn scenes.
 
-Runs without torch.
+`clip` and `sets` run without torch; `synthetic` renders with it.
 """

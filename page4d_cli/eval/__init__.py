@@ -1,1 +1,1 @@
-"""Pure scoring of depth and camera paths: arrays in, numbers out; no files are read or written."""
+"""Pure scoring of depth and camera paths: arrays in, numbers out; protocols, published numbers."""

@@ -34,9 +34,9 @@ class DepthMetrics:
     delta_1: float
     """Share of pixels with max(a / g, g / a) < 1.25."""
     delta_2: float
-    """The same, below 1.25²."""
+    """Share of pixels with max(a / g, g / a) < 1.25²."""
     delta_3: float
-    """The same, below 1.25³."""
+    """Share of pixels with max(a / g, g / a) < 1.25³."""
     valid_pixels: int
 
     def as_dict(self) -> dict[str, float]:

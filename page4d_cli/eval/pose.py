@@ -84,7 +84,7 @@ class PoseScore:
     estimate: Trajectory
     """The N paired poses, aligned: in the ground truth's world and unit."""
     ground_truth: Trajectory
-    """Their partners."""
+    """The N true poses that the estimate's are paired with."""
 
     @property
     def errors(self) -> Float64Array:

@@ -43,7 +43,7 @@ class PublishedRow:
     align: Align | None
     """None for poses, and for mono, of which the transcriptions do not name it."""
     numbers: dict[str, PublishedNumber]
-    """By the names of metrics."""
+    """What was published, by the name of its metric."""
 
 
 def published_rows(dataset: Dataset, measure: Measure) -> list[PublishedRow]:

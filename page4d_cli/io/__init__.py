@@ -1,4 +1,4 @@
-"""Our own files: the run directory, its manifest, and each format inside it.
+"""Files: the run directory, other programs' formats, and writing whole or not at all.
 
-Reads and writes what page4d itself defines; imports only the core.
+Knows what stands in a file, not where its numbers are from; of our own imports only the core.
 """

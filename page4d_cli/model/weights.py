@@ -38,7 +38,7 @@ class WeightsInfo:
     """Where a network's weights come from."""
 
     name: str
-    """As it was asked for: a name of the table or a path."""
+    """The weights as they were asked for: a name of the table or a path."""
     variant: Variant
     path: Path | None
     """None if there is no file."""

@@ -42,7 +42,7 @@ class CheckReport:
     dtypes: dict[str, int]
     """Tensors by number format."""
     width: int
-    """Of the network that it is compared with."""
+    """Channels of the network that the file is compared with."""
     depth: int
     variant: Variant | None
     missing: tuple[str, ...]
@@ -160,7 +160,7 @@ def convert(
         OutputError: the destination exists, or its directory does not.
         WriteError: the destination cannot be written.
     """
-    _require_free(destination, overwrite)
+    _require_free(destination, overwrite=overwrite)
     path = locate(source)
     checkpoint = read_checkpoint(path)
     fit = examine(checkpoint)
@@ -184,7 +184,7 @@ def _place(source: HubFile | BundledFile | None) -> tuple[str, Path | None]:
     return "built in", None if source is None else source.path
 
 
-def _require_free(destination: Path, overwrite: bool) -> None:
+def _require_free(destination: Path, *, overwrite: bool) -> None:
     if destination.suffix != ".safetensors":
         raise OutputError(f"{destination} must end in .safetensors, the format that is written")
     if not destination.parent.is_dir():

@@ -144,7 +144,8 @@ class SamplePlan:
     index: int
     """Position among all samples of the mixture."""
     seed: int
-    """Of everything drawn for it (window, crop, colours); fits numpy's and torch's generators."""
+    """Seed of everything drawn for the sample (window, crop, colours); fits numpy's and torch's
+    generators."""
 
 
 @dataclass(frozen=True)

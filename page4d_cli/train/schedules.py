@@ -45,7 +45,7 @@ class Schedule:
     """A value over the progress of a run, made of pieces."""
 
     pieces: tuple[Piece, ...]
-    """Their lengths add up to 1."""
+    """Stretches one after another; their lengths add up to 1."""
 
     def __post_init__(self) -> None:
         lengths = [piece.length for piece in self.pieces]

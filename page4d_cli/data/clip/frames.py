@@ -68,14 +68,16 @@ def load_frames(
             raise FramesError(f"{path}: {error}") from error
 
     if not isinstance(source, str | Path):
-        return _load_images([Path(path) for path in source], (), sampling, fit_one, skip_bad)
+        return _load_images(
+            [Path(path) for path in source], (), sampling, fit_one, skip_bad=skip_bad
+        )
     kind = kind_of(str(source))
     if kind is InputKind.VIDEO:
-        return _load_video(Path(source), sampling, fit_one, skip_bad)
+        return _load_video(Path(source), sampling, fit_one, skip_bad=skip_bad)
     paths, others = (
         ([Path(source)], []) if kind is InputKind.IMAGE else list_images(str(source), kind)
     )
-    return _load_images(paths, others, sampling, fit_one, skip_bad)
+    return _load_images(paths, others, sampling, fit_one, skip_bad=skip_bad)
 
 
 @dataclass
@@ -87,15 +89,15 @@ class _Clip:
     errors: list[FramesError] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)
 
-    def frames(self, timestamp_source: TimestampSource, skip_bad: bool) -> Frames:
+    def frames(self, timestamp_source: TimestampSource, *, skip_bad: bool) -> Frames:
         """Give the clip out, unless it has errors that may not be skipped, or nothing is left."""
         if self.errors and not (skip_bad and self.infos):
-            raise FramesError(self._verdict(skip_bad))
+            raise FramesError(self._verdict(skip_bad=skip_bad))
         images, transforms = pad_to_common(self.images, [info.transform for info in self.infos])
         infos = [replace(info, transform=t) for info, t in zip(self.infos, transforms, strict=True)]
         return Frames(images, tuple(infos), timestamp_source, tuple(self.ignored))
 
-    def _verdict(self, skip_bad: bool) -> str:
+    def _verdict(self, *, skip_bad: bool) -> str:
         first, bad, count = self.errors[0], len(self.errors), len(self.errors) + len(self.infos)
         if skip_bad:
             return f"{first}; with --skip-bad, none of the {count} frames is left"
@@ -110,6 +112,7 @@ def _load_images(
     others: Iterable[Path],
     sampling: Sampling,
     fit_one: _FitOne,
+    *,
     skip_bad: bool,
 ) -> Frames:
     if sampling.fps is not None:
@@ -136,7 +139,9 @@ def _load_images(
         timestamp_s = stamps_s[index] if stamps_s else float(index)
         clip.images.append(image)
         clip.infos.append(FrameInfo(stems[index], str(paths[index]), index, timestamp_s, transform))
-    return clip.frames(TimestampSource.FILE_NAME if stamps_s else TimestampSource.INDEX, skip_bad)
+    return clip.frames(
+        TimestampSource.FILE_NAME if stamps_s else TimestampSource.INDEX, skip_bad=skip_bad
+    )
 
 
 def _read_all(paths: Sequence[Path], fit_one: _FitOne) -> list[_Fitted | FramesError]:
@@ -157,7 +162,7 @@ def _read_all(paths: Sequence[Path], fit_one: _FitOne) -> list[_Fitted | FramesE
             pool.shutdown(cancel_futures=True)  # so that Ctrl-C does not wait for the whole clip
 
 
-def _load_video(path: Path, sampling: Sampling, fit_one: _FitOne, skip_bad: bool) -> Frames:
+def _load_video(path: Path, sampling: Sampling, fit_one: _FitOne, *, skip_bad: bool) -> Frames:
     clip = _Clip()
     timestamp_source = TimestampSource.PTS
     with closing(iter_frames(path)) as frames:
@@ -177,4 +182,4 @@ def _load_video(path: Path, sampling: Sampling, fit_one: _FitOne, skip_bad: bool
             clip.infos.append(FrameInfo(stem, str(path), frame.index, timestamp_s, transform))
     if not (clip.infos or clip.errors):
         raise FramesError(f"--start {sampling.start} is past the end of {path}")
-    return clip.frames(timestamp_source, skip_bad)
+    return clip.frames(timestamp_source, skip_bad=skip_bad)

@@ -34,7 +34,7 @@ class DatasetLayout:
     markers: tuple[str, ...]
     """Patterns, the preferred first: a folder with a match is a sequence, whole or not."""
     read: Callable[[Path, Path], RecordedSequence]
-    """Of a sequence's folder and the marker found in it."""
+    """Reads a sequence, given its folder and the marker found in it."""
     places: tuple[str, ...] = ("",)
     """Folders in which sequences lie, below the data set's."""
     has_variants: bool = False
@@ -67,13 +67,13 @@ class DatasetEntry:
     title: str
     """Name for people."""
     layouts: tuple[DatasetLayout, ...]
-    """The preferred first."""
+    """Ways in which its sequences lie in folders, the preferred first."""
     benchmark: Benchmark
     """What published tables score, and how."""
     checks: CheckLimits | None
     """None for data without poses or without depth, which cannot be checked against each other."""
     other_names: tuple[str, ...] = ()
-    """Of the data set's folder below a data root."""
+    """Further names that the data set's folder has below a data root."""
 
 
 def _of_lists(

@@ -28,7 +28,7 @@ class Bodies:
     half_size_m: Float64Array
     """(N, 3)."""
     motion: RigidMotion
-    """Of N."""
+    """How the N bodies move."""
     reach_m: Float64Array
     """(N, 2): how far a body reaches from its centre, horizontally and vertically, as it turns."""
 

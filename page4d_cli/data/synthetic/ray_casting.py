@@ -33,7 +33,7 @@ class Placed:
     """
 
     shapes: tuple[Shape, ...]
-    """K of them."""
+    """Shape of each of the K slots."""
     body: NDArray[np.int64]
     """(B, K): the number of the slot's body in its scene, or -1."""
     rotation: Float64Array

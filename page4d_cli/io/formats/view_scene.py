@@ -42,7 +42,7 @@ class ViewScene:
 
     title: str
     cameras: tuple[ViewCamera, ...]
-    """S."""
+    """One camera for each of the S frames."""
     starts: NDArray[np.int64]
     """(S + 1,): the points of frame s are those from starts[s] to starts[s + 1]."""
     points: Float32Array

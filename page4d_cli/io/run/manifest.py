@@ -51,7 +51,7 @@ class WeightsRecord:
     name: str
     variant: Variant
     sha256: str | None
-    """Of the file; None if it was not computed."""
+    """Checksum of the weights' file; None if it was not computed."""
     path: str | None
     """None for weights that were never in a file."""
 
@@ -104,11 +104,11 @@ class Manifest:
     schema: Literal[1] = 1
     page4d: str = __version__
     command: tuple[str, ...]
-    """argv."""
+    """The words of the command line (argv)."""
     created_utc: str
-    """ISO 8601."""
+    """When the run was written, in UTC, as ISO 8601 has it."""
     versions: dict[str, str]
-    """Of python and of the packages that computed."""
+    """Versions of Python and of the packages that computed, by name."""
     device: str
     dtype: str
     weights: WeightsRecord

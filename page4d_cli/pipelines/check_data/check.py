@@ -36,7 +36,7 @@ class Finding:
     frames: tuple[int, ...]
     """All that are concerned, the worst first; empty if it is the sequence as a whole."""
     message: str
-    """Of the worst frame, with the frame's index and file."""
+    """What is wrong with the worst frame, with the frame's index and file."""
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ class DepthComparison:
     median_error: float
     """Relative, of the points that no other surface hides."""
     inlier_share: float
-    """Of all points."""
+    """Share of the compared points whose relative error is within the tolerance."""
 
     @property
     def apart(self) -> int:

@@ -34,7 +34,7 @@ class KnownDataset:
     layouts: dict[str, str]
     """Name and form of each."""
     root: Path | None
-    """Where it is found without being told."""
+    """The folder where the data set is found without being told."""
     found: int
     """Sequences there."""
 

@@ -38,7 +38,7 @@ class CloudOptions:
     """
 
     min_confidence_percentile: float | None = None
-    """Of the clip's confidence; None: 30 where the run has confidence, else 0."""
+    """Least percentile of the clip's confidence; None: 30 where the run has confidence, else 0."""
     voxel: float | None = None
     """Edge of the cubes that keep one point each, in the run's unit."""
     outliers: float | None = None

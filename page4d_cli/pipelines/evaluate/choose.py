@@ -25,7 +25,7 @@ class Choice:
     root: Path
     sequences: tuple[ChosenSequence, ...]
     all_names: tuple[str, ...]
-    """Of all sequences there."""
+    """Names of all sequences there, chosen or not."""
 
 
 def choose_sequences(options: EvaluationOptions) -> Choice:

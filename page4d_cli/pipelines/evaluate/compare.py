@@ -36,7 +36,7 @@ class ResultsComparison:
     """What differs between two evaluations."""
 
     differences: tuple[Difference, ...]
-    """Of all numbers that both have, sequences first, averages last."""
+    """Differences of all numbers that both have, sequences first, averages last."""
     lost: tuple[str, ...]
     """What had scores and has none now: sequences, alignments, frames."""
     notes: tuple[str, ...]

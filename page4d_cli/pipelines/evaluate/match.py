@@ -24,7 +24,7 @@ class Matching:
     of_run: tuple[int, ...]
     """Indices into the run's frames, in the order of the data set's."""
     of_sequence: tuple[int, ...]
-    """As many indices into the sequence's frames."""
+    """For each matched prediction, its frame's index in the sequence."""
     missing: tuple[str, ...]
     """Names of the data set's frames that have no prediction."""
 

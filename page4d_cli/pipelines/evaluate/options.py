@@ -24,9 +24,9 @@ class EvaluationOptions:
     dataset: Dataset
     measure: Measure
     root: Path | None = None
-    """As in `data.registry.resolve_root`."""
+    """The data set's folder or one that holds it; None: `data.sets.find.resolve_root` looks."""
     aligns: tuple[Align, ...] = ()
-    """Of depth, at least one; none for poses, which have their own."""
+    """Alignments of depth, at least one; none for poses, which have their own."""
     protocol_name: ProtocolName = ProtocolName.STANDARD
     sequences: tuple[str, ...] = ()
     """Names; empty for the benchmark's list."""

@@ -28,13 +28,13 @@ class SequenceResult:
 
     name: str
     frames: int = 0
-    """That were scored."""
+    """Number of frames that were scored."""
     missing: tuple[str, ...] = ()
     """Frames of the data set without a prediction."""
     notes: tuple[str, ...] = ()
     """What a reader of the numbers should know."""
     weights: WeightsRecord | None = None
-    """Of the network that predicted."""
+    """Weights of the network that predicted, where it is known."""
     scores: Scores = field(default_factory=dict)
     fits: Scores = field(default_factory=dict)
     """Scale and shift of each alignment, where there is one for the sequence."""
@@ -51,21 +51,21 @@ class Results:
     schema: Literal[1] = 1
     page4d: str = __version__
     command: tuple[str, ...]
-    """argv."""
+    """The words of the command line (argv)."""
     created_utc: str
-    """ISO 8601."""
+    """When the results were written, in UTC, as ISO 8601 has it."""
     versions: dict[str, str]
-    """Of python and of the packages that computed."""
+    """Versions of Python and of the packages that computed, by name."""
     dataset: Dataset
     measure: Measure
     protocol: dict[str, str]
-    """In words."""
+    """What was measured and how, in words."""
     settings: dict[str, Json]
     """What was asked for."""
     processes: int = 1
-    """That shared the sequences."""
+    """Number of processes that shared the sequences."""
     weights: tuple[WeightsRecord, ...]
-    """Of all networks that predicted, which should be one."""
+    """Weights of all networks that predicted, which should be one."""
     sequences: tuple[SequenceResult, ...]
     averages: Scores
     """Over the sequences that did not fail."""

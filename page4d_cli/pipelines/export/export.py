@@ -22,7 +22,7 @@ class ExportOptions:
 
     formats: tuple[ExportFormat, ...]
     frames: slice = field(default_factory=lambda: slice(None))
-    """Of the run's frames."""
+    """Which of the run's frames to export."""
     cloud: CloudOptions = field(default_factory=CloudOptions)
     part: MotionPart | None = None
     """Points of only what stands still or only what moves; None: of both."""

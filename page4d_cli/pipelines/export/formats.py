@@ -57,7 +57,7 @@ class Job:
     keep: Sequence[NDArray[np.bool_]] | None = None
     """S masks (H, W) of the pixels that points may come from."""
     part: MotionPart | None = None
-    """Which of the scene these are."""
+    """Which part of the scene the points are of; None: all of it."""
     notes: list[str] = field(default_factory=list)
 
     @cached_property

@@ -24,7 +24,7 @@ class ImageFiles:
     """Files of the frames' upright source pictures."""
 
     folder: Path | None
-    """Where they are; None: in `images/` of each format."""
+    """Folder of the pictures; None: `images/` of each format."""
     names: tuple[str, ...]
     """S, relative to the folder, without white space."""
     note: str

@@ -22,7 +22,7 @@ class FeatureOptions:
     """
 
     layers: tuple[int, ...] | None = None
-    """None for all."""
+    """Layers to show, from 0; None for all."""
     kinds: tuple[FeatureKind, ...] = BOTH_KINDS
     reduction: Reduction = Reduction.MEAN
     scale: int = DEFAULT_SCALE

@@ -75,7 +75,7 @@ class Row:
     """File and line, for messages."""
     timestamp_s: float
     words: tuple[str, ...]
-    """As they stand in the list, the time stamp first."""
+    """The row's words as they stand in the list, the time stamp first."""
     folder: Path
 
     @property

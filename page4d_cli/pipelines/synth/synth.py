@@ -32,12 +32,12 @@ class SynthOptions:
     """
 
     scenes: int = 1
-    """Their seeds follow one another."""
+    """Number of scenes; their seeds follow one another."""
     frames: int = 24
     size: tuple[int, int] = (320, 240)
     """(width, height)."""
     seed: int = 0
-    """Of the first scene."""
+    """Seed of the first scene."""
     layout: SynthLayout = SynthLayout.PAGE4D
     fps: float = 30.0
     """Frames a second of the scene's time."""

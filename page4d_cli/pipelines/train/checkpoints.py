@@ -38,7 +38,7 @@ class TrainState:
     """Optimiser steps that are done, skipped ones included."""
     bad_steps: int = 0
     processes: int = 1
-    """That shared each batch."""
+    """Number of processes that shared each batch."""
     sequences: tuple[str, ...] = ()
     """Data on disk that it is trained on."""
     replaced_clips: int = 0

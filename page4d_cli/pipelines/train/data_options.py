@@ -69,7 +69,7 @@ class DataOptions:
     validation_frames: int = 4
     """Frames of every clip that is validated on."""
     validation_aspect: float = 0.75
-    """Their height over width."""
+    """Height over width of every clip that is validated on."""
 
     def __post_init__(self) -> None:
         _require_weight("synthetic_weight", self.synthetic_weight)

@@ -106,7 +106,7 @@ class _Loop:
     state: TrainState
     observer: TrainObserver
     records: Records | None
-    """Of the main process."""
+    """What the main process writes down; None on the others."""
     told: set[str] = field(default_factory=set)
     """Reasons for replaced clips."""
 

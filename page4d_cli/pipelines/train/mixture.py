@@ -21,9 +21,9 @@ class ClipPlan:
     source: DiskData | None
     """None: it is drawn."""
     number: int
-    """Of the drawn scene; or of the sequence, counted on after the last."""
+    """Number of the drawn scene; or of the sequence, counted on after the last."""
     seed: int
-    """Of everything else that is drawn for it."""
+    """Seed of everything else that is drawn for the clip."""
     validating: bool = False
 
 

@@ -27,7 +27,7 @@ class StepReport:
     step: int
     """Steps that are done, this one included."""
     steps: int
-    """Of the whole run."""
+    """Optimiser steps of the whole run."""
     values: dict[str, float]
     """Loss terms, gradient norms and learning rates by name."""
     seconds: float

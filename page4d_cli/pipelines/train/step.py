@@ -26,7 +26,7 @@ class OptimiserStep:
     config: TrainConfig
     trainee: Trainee
     state: TrainState
-    """Its bad steps are counted here."""
+    """Where the run stands; bad steps are counted here."""
     observer: TrainObserver
 
     def __call__(self, batch: Batch) -> dict[str, float]:
@@ -50,7 +50,7 @@ class OptimiserStep:
             with nullcontext() if last else accelerator.no_sync(self.trainee.wrapped):
                 losses = self.losses(part)
                 finite = bool(losses.is_finite)
-                if not self._all_ranks(finite):
+                if not self._all_ranks(finite=finite):
                     return self._skip(part, finite=finite)
                 share = len(part) / len(batch)
                 accelerator.backward(losses.objective * share)
@@ -60,7 +60,7 @@ class OptimiserStep:
         norms = clip_gradients(self.trainee.gradient_clips)
         # fp16's scaler skips a step by itself when a gradient overflowed, and lowers its scale.
         finite = accelerator.scaler is not None or all(n.isfinite().item() for n in norms.values())
-        if not self._all_ranks(finite):
+        if not self._all_ranks(finite=finite):
             return self._skip(batch, finite=finite)
         optimizer.step()
         averaged = accelerator.reduce(terms, reduction="mean")
@@ -104,7 +104,7 @@ class OptimiserStep:
             )
         return {"bad_steps": float(self.state.bad_steps)}
 
-    def _all_ranks(self, finite: bool) -> bool:
+    def _all_ranks(self, *, finite: bool) -> bool:
         """Whether every rank says yes; all of them learn the same answer."""
         accelerator = self.trainee.accelerator
         if accelerator.num_processes == 1:

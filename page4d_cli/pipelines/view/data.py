@@ -38,11 +38,11 @@ class ViewOptions:
     """
 
     frames: slice = field(default_factory=lambda: slice(None))
-    """Of the run's frames."""
+    """Which of the run's frames to show."""
     part: MotionPart | None = None
     """Only what stands still or only what moves; None: both."""
     max_points: int | None = None
-    """Of all frames together; None: `MAX_POINTS`."""
+    """Most points of all frames together; None: `MAX_POINTS`."""
 
     def __post_init__(self) -> None:
         if self.max_points is not None and self.max_points < 1:

@@ -24,9 +24,9 @@ class AbsolutePoseOptions(Loss):
     """What the head reads, and how much it counts."""
 
     layer: int
-    """Of the aggregator, from 0."""
+    """Layer of the aggregator, from 0, whose camera token is read."""
     weight: float = 3.0
-    """Of the mean absolute difference in the objective."""
+    """Weight of the mean absolute difference in the objective."""
 
     def __post_init__(self) -> None:
         if self.layer < 0 or not 0 < self.weight < float("inf"):

@@ -32,16 +32,16 @@ class CameraLossOptions(Loss):
     """The camera loss; its stages are the rounds of the camera head."""
 
     weight: float = 5.0
-    """Of the camera loss in the objective."""
+    """Weight of the camera loss in the objective."""
     norm: CameraNorm = CameraNorm.L1
     gamma: float = 0.6
     """Stage i of n is weighted by gamma^(n-1-i)."""
     weight_trans: float = 1.0
-    """Of the translation."""
+    """Weight of the translation in the camera loss."""
     weight_rot: float = 1.0
-    """Of the quaternion."""
+    """Weight of the quaternion in the camera loss."""
     weight_focal: float = 0.5
-    """Of the fields of view."""
+    """Weight of the fields of view in the camera loss."""
 
     def __post_init__(self) -> None:
         for name in ("weight", "weight_trans", "weight_rot", "weight_focal"):

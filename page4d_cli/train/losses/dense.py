@@ -53,7 +53,7 @@ class DenseLossOptions(Loss):
     """The loss of a map with a confidence."""
 
     weight: float = 1.0
-    """Of the sum of the map's terms in the objective."""
+    """Weight of the sum of the map's terms in the objective."""
     gamma: float = 1.0
     """Weight of the error in the confidence term gamma·e·c - alpha·ln c."""
     alpha: float = 0.2

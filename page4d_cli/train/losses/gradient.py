@@ -25,12 +25,14 @@ def gradient_loss(maps: Maps, *, weighted: bool = False) -> Tensor:
         (G,); 0 where no pixel is valid.
     """
     difference = maps.prediction - maps.target
-    total = _steps(difference, maps, COLUMNS, weighted) + _steps(difference, maps, ROWS, weighted)
+    total = _steps(difference, maps, COLUMNS, weighted=weighted) + _steps(
+        difference, maps, ROWS, weighted=weighted
+    )
     entries = maps.mask.flatten(1).sum(dim=1) * difference.shape[-1]
     return bounded(total / entries.clamp(min=1))
 
 
-def _steps(difference: Tensor, maps: Maps, axis: int, weighted: bool) -> Tensor:
+def _steps(difference: Tensor, maps: Maps, axis: int, *, weighted: bool) -> Tensor:
     """Sum (G,) of the absolute steps between valid neighbours along an axis."""
     count = difference.shape[axis] - 1
     both = maps.mask.narrow(axis, 1, count) & maps.mask.narrow(axis, 0, count)

@@ -23,7 +23,7 @@ class Comparison:
     predictions: Predictions
     """In float32, on the batch's device."""
     batch: Batch
-    """As `normalise` leaves it."""
+    """What is true, at unit scale, as `normalise` leaves it."""
     pose_encodings: Tensor
     """(B, S, 9) of the batch's cameras."""
     quirks: Quirks
@@ -47,7 +47,7 @@ class TrainingHead(nn.Module, ABC):
     """A head that only training has: reads the camera tokens of a layer."""
 
     layer: int
-    """Of the aggregator, from 0."""
+    """Layer of the aggregator, from 0, whose camera tokens are read."""
 
     @abstractmethod
     def forward(self, camera_tokens: Tensor) -> Tensor:
@@ -58,7 +58,7 @@ class Loss(ABC):
     """A part of the objective."""
 
     weight: float
-    """Of the loss in the objective."""
+    """Weight of the loss in the objective."""
 
     @abstractmethod
     def compare(self, given: Comparison) -> LossTerms | None:

@@ -25,9 +25,9 @@ class Predictions:
     pose_encodings: Sequence[Tensor] = ()
     """One (B, S, 9) a round of the camera head, last round last."""
     depth: DensePrediction | None = None
-    """C = 1."""
+    """Depth maps, C = 1; None if their head was not run."""
     points: DensePrediction | None = None
-    """C = 3."""
+    """Point maps, C = 3; None if their head was not run."""
     heads: Mapping[str, Tensor] = field(default_factory=dict)
     """What heads for training only predict (B, S, …), by the name of their loss."""
 
