@@ -1,6 +1,6 @@
 """Depth metrics of a single image or a whole sequence."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -42,6 +42,12 @@ class DepthMetrics:
     def as_dict(self) -> dict[str, float]:
         """By the names of published tables: `Abs Rel`, …, `δ < 1.25^3`, `valid_pixels`."""
         return {key: getattr(self, name) for name, key in METRIC_KEYS.items()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, float]) -> "DepthMetrics":
+        """The inverse of `as_dict`."""
+        *errors, pixels = (values[key] for key in METRIC_KEYS.values())
+        return _named(np.array(errors), int(pixels))
 
 
 METRIC_KEYS = {

@@ -1,5 +1,6 @@
 """Find the run of a sequence among what `page4d infer` wrote."""
 
+import glob
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -51,7 +52,7 @@ def find_run(folder: Path, name: str) -> Run:
         return open_run(folder)
     if (folder / name / MANIFEST).is_file():
         return open_run(folder / name)
-    longer = sorted(path.parent for path in folder.glob(f"{_literal(name)}_*/{MANIFEST}"))
+    longer = sorted(path.parent for path in folder.glob(f"{glob.escape(name)}_*/{MANIFEST}"))
     if len(longer) > 1:
         raise EvaluationError(
             f"{folder} holds {len(longer)} runs for {name}: "
@@ -60,8 +61,3 @@ def find_run(folder: Path, name: str) -> Run:
     if not longer:
         raise EvaluationError(f"no prediction: {folder / name / MANIFEST} does not exist")
     return open_run(longer[0])
-
-
-def _literal(name: str) -> str:
-    """The name as a pattern that matches nothing else."""
-    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)

@@ -9,7 +9,7 @@ from page4d_cli._version import __version__
 from page4d_cli.core.enums import Dataset
 from page4d_cli.core.errors import InputError
 from page4d_cli.core.strict_json import Json, read_json
-from page4d_cli.eval.depth import METRIC_KEYS, DepthMetrics, average_metrics
+from page4d_cli.eval.depth import DepthMetrics, average_metrics
 from page4d_cli.eval.protocol import Measure
 from page4d_cli.io.run.manifest import WeightsRecord
 from page4d_cli.io.whole.writing import replacing
@@ -102,20 +102,7 @@ def average(measure: Measure, sequences: Iterable[SequenceResult]) -> Scores:
 
 
 def _mean_of_depth(rows: list[dict[str, float]]) -> dict[str, float]:
-    metrics = (
-        DepthMetrics(
-            abs_rel=row[METRIC_KEYS["abs_rel"]],
-            sq_rel=row[METRIC_KEYS["sq_rel"]],
-            rmse=row[METRIC_KEYS["rmse"]],
-            log_rmse=row[METRIC_KEYS["log_rmse"]],
-            delta_1=row[METRIC_KEYS["delta_1"]],
-            delta_2=row[METRIC_KEYS["delta_2"]],
-            delta_3=row[METRIC_KEYS["delta_3"]],
-            valid_pixels=int(row[METRIC_KEYS["valid_pixels"]]),
-        )
-        for row in rows
-    )
-    return average_metrics(metrics).as_dict()
+    return average_metrics(map(DepthMetrics.from_dict, rows)).as_dict()
 
 
 def _mean_of_poses(rows: list[dict[str, float]]) -> dict[str, float]:

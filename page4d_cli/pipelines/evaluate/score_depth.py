@@ -1,7 +1,7 @@
 """Score the depth of a run against a sequence, and write what was scored."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from page4d_cli.core.types import Float32Array
 from page4d_cli.data.sets.recorded import RecordedSequence
 from page4d_cli.draw.color_scale import depth_scale
 from page4d_cli.draw.colormaps import robust_range
-from page4d_cli.eval.depth import DepthMetrics, average_metrics, score_depth
+from page4d_cli.eval.depth import DepthMetrics, DepthScore, average_metrics, score_depth
 from page4d_cli.eval.depth_pixels import DepthPair, is_valid
 from page4d_cli.eval.protocol import Measure, ScoredDepth
 from page4d_cli.io.formats.png import write_png
@@ -23,18 +23,7 @@ from page4d_cli.io.run.directory import Run
 from page4d_cli.io.whole.writing import writing
 from page4d_cli.pipelines.evaluate.match import Matching
 from page4d_cli.pipelines.evaluate.options import EvaluationOptions
-from page4d_cli.pipelines.evaluate.results import Scores
-
-
-@dataclass(frozen=True)
-class DepthOutcome:
-    """What scoring a sequence gives."""
-
-    frames: int
-    scores: Scores
-    fits: Scores
-    """Empty for mono, where each image has its own."""
-    notes: tuple[str, ...]
+from page4d_cli.pipelines.evaluate.results import Scores, SequenceResult
 
 
 @dataclass
@@ -55,62 +44,63 @@ class DepthScoring:
         self._without_truth: list[str] = []
         self._unseen = 0.0
 
-    def score(self) -> DepthOutcome:
-        """Score under all alignments.
+    def score(self) -> SequenceResult:
+        """Score under all alignments: one fit for a video, of mono one for each image.
 
         Raises:
             EvaluationError: nothing can be scored, or an alignment has no solution.
             DatasetError: a map of the ground truth cannot be read.
             RunError: a map of the run cannot be read.
         """
-        mono = self.options.measure is Measure.MONO
-        scores, fits = self._score_images() if mono else self._score_sequence()
-        count = len(self.matching.of_run)
-        notes = []
-        if self._without_truth:
-            notes.append(
-                f"{len(self._without_truth)} of {count} frames have no valid ground truth: "
-                + ", ".join(self._without_truth[:5])
-                + (", …" if len(self._without_truth) > 5 else "")
-            )
-        if self._unseen > 0:
-            notes.append(
-                f"{self._unseen:.1%} of the pictures were cropped away before the network saw "
-                "them, and were not scored"
-            )
-        return DepthOutcome(count - len(self._without_truth), scores, fits, tuple(notes))
-
-    def _score_sequence(self) -> tuple[Scores, Scores]:
-        limits = self._limits
-        found = score_depth(
-            (pair for _, pair in self._pairs()),
-            self.options.aligns,
-            max_depth=limits.max_depth,
-            clip=limits.clip,
-            zeroes_negligible=self.options.protocol.zeroes_negligible(self.options.measure),
+        if self.options.measure is Measure.MONO:
+            scores, fits = self._score_images(), {}
+        else:
+            found = self._fit(pair for _, pair in self._pairs())
+            scores = {align.value: one.metrics.as_dict() for align, one in found.items()}
+            fits = {align.value: asdict(one.alignment) for align, one in found.items()}
+        return SequenceResult(
+            name=self.sequence.name,
+            frames=len(self.matching.of_run) - len(self._without_truth),
+            notes=tuple(self._notes()),
+            scores=scores,
+            fits=fits,
         )
-        scores = {align.value: one.metrics.as_dict() for align, one in found.items()}
-        fits = {
-            align.value: {"scale": one.alignment.scale, "shift": one.alignment.shift}
-            for align, one in found.items()
-        }
-        return scores, fits
 
-    def _score_images(self) -> tuple[Scores, Scores]:
-        limits = self._limits
+    def _score_images(self) -> Scores:
         images: dict[Align, list[DepthMetrics]] = {align: [] for align in self.options.aligns}
         for name, pair in self._pairs():
             try:
-                found = score_depth(
-                    [pair], self.options.aligns, max_depth=limits.max_depth, clip=limits.clip
-                )
+                found = self._fit([pair])
             except EvaluationError as error:
                 raise EvaluationError(f"{name}: {error}") from error
             for align, one in found.items():
                 images[align].append(one.metrics)
         if not any(images.values()):
             raise EvaluationError("no frame has valid ground truth depth")
-        return {align.value: average_metrics(all_).as_dict() for align, all_ in images.items()}, {}
+        return {align.value: average_metrics(all_).as_dict() for align, all_ in images.items()}
+
+    def _fit(self, pairs: Iterable[DepthPair]) -> dict[Align, DepthScore]:
+        return score_depth(
+            pairs,
+            self.options.aligns,
+            max_depth=self._limits.max_depth,
+            clip=self._limits.clip,
+            zeroes_negligible=self.options.protocol.zeroes_negligible(self.options.measure),
+        )
+
+    def _notes(self) -> Iterator[str]:
+        if self._without_truth:
+            count, some = len(self.matching.of_run), ", ".join(self._without_truth[:5])
+            more = ", …" if len(self._without_truth) > 5 else ""
+            yield (
+                f"{len(self._without_truth)} of {count} frames have no valid ground truth: "
+                f"{some}{more}"
+            )
+        if self._unseen > 0:
+            yield (
+                f"{self._unseen:.1%} of the pictures were cropped away before the network saw "
+                "them, and were not scored"
+            )
 
     def _pairs(self) -> Iterator[tuple[str, DepthPair]]:
         """Name, prediction and ground truth of each frame that has some, of the same part."""
@@ -159,16 +149,13 @@ class DepthScoring:
             WriteError: the disk is full, or the like.
         """
         pairs = list(zip(self.matching.of_run, self.matching.of_sequence, strict=True))
-        if self.options.measure is Measure.MONO:
-            for row, index in pairs:
-                path = folder / f"{self.sequence.frames[index].stem}depth.npy"
-                with writing(path):
-                    np.save(path, self.prediction(row))
+        mono = self.options.measure is Measure.MONO
+        for row, index in pairs:
+            name = f"{self.sequence.frames[index].stem}depth" if mono else f"frame_{index:04d}"
+            with writing(folder / f"{name}.npy"):
+                np.save(folder / f"{name}.npy", self.prediction(row))
+        if mono:
             return
         scale = depth_scale(*robust_range(self.prediction(row) for row, _ in pairs))
         for row, index in pairs:
-            depth = self.prediction(row)
-            path = folder / f"frame_{index:04d}.npy"
-            with writing(path):
-                np.save(path, depth)
-            write_png(path.with_suffix(".png"), scale.paint(depth))
+            write_png(folder / f"frame_{index:04d}.png", scale.paint(self.prediction(row)))

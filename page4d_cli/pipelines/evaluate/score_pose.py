@@ -14,6 +14,7 @@ from page4d_cli.io.formats.trajectory import write_tum
 from page4d_cli.io.run.directory import Run
 from page4d_cli.io.whole.writing import writing
 from page4d_cli.pipelines.evaluate.match import Matching
+from page4d_cli.pipelines.evaluate.results import write_text
 from page4d_cli.pipelines.evaluate.score_trajectory import save_trajectory_plot
 
 
@@ -50,7 +51,7 @@ def write_pose_files(
     pixels of the source; `<sequence>_eval_metric.txt` and `<sequence>_traj_error.png` lie beside.
 
     Args:
-        folder: that holds a folder called as the sequence.
+        folder: the sequence's, that exists.
         run: that predicted.
         sequence: whose ground truth.
         matching: of their frames.
@@ -59,22 +60,21 @@ def write_pose_files(
     Raises:
         WriteError: the disk is full, or the like.
     """
-    name = sequence.name
     stamps_s = sequence.timestamps_s[list(matching.of_sequence)]
-    write_tum(folder / name / "pred_traj.txt", stamps_s, predicted_poses(run, matching))
+    write_tum(folder / "pred_traj.txt", stamps_s, predicted_poses(run, matching))
     k = run.intrinsics_source()[list(matching.of_run)]
     rows = (
         ("pred_focal.txt", "fx, pixels of the source", k[:, 0, 0]),
         ("pred_intrinsics.txt", "K row by row, pixels of the source", k.reshape(-1, 9)),
     )
     for file, header, values in rows:
-        with writing(folder / name / file):
-            np.savetxt(folder / name / file, values, fmt="%.9g", header=header)
+        with writing(folder / file):
+            np.savetxt(folder / file, values, fmt="%.9g", header=header)
     metrics = "".join(f"{key}: {value:.9g}\n" for key, value in score.metrics.as_dict().items())
-    text = f"sequence: {name}\nframes: {len(score)}\n{metrics}scale: {score.scale:.9g}\n"
-    with writing(folder / f"{name}_eval_metric.txt"):
-        (folder / f"{name}_eval_metric.txt").write_text(text, encoding="utf-8")
-    save_trajectory_plot(folder / f"{name}_traj_error.png", score, name)
+    text = f"sequence: {sequence.name}\nframes: {len(score)}\n{metrics}scale: {score.scale:.9g}\n"
+    write_text(folder.with_name(f"{sequence.name}_eval_metric.txt"), text)
+    plot = folder.with_name(f"{sequence.name}_traj_error.png")
+    save_trajectory_plot(plot, score, sequence.name)
 
 
 def _true_poses(sequence: RecordedSequence, protocol: Protocol) -> Float64Array:

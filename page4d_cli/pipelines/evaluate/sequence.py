@@ -1,6 +1,5 @@
 """Score one sequence: predict or find its run, match the frames, measure, write what was scored."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -70,13 +69,16 @@ class SequenceScorer:
         else:
             run = self.predictor.predict(sequence, indices, self.out / RUNS / chosen.name)
         matching = match_frames(run, sequence, indices, self.choice.all_names)
-        by_measure: Callable[[Run, RecordedSequence, Matching], SequenceResult] = (
-            self._poses if options.measure is Measure.POSE else self._depth
-        )
-        result = by_measure(run, sequence, matching)
+        score = self._poses if options.measure is Measure.POSE else self._depth
+        result = score(run, sequence, matching)
         layout = f"layout: {chosen.found.layout}"
-        notes = (layout, *sequence.notes, *self._departures(run), *result.notes)
-        return replace(result, notes=notes, data=fingerprint(sequence))
+        return replace(
+            result,
+            missing=matching.missing,
+            notes=(layout, *sequence.notes, *self._departures(run), *result.notes),
+            weights=run.manifest.weights,
+            data=fingerprint(sequence),
+        )
 
     def _departures(self, run: Run) -> list[str]:
         """What was done otherwise in a run than the protocol asks; nothing for those made here."""
@@ -93,36 +95,29 @@ class SequenceScorer:
         from page4d_cli.pipelines.evaluate import score_pose  # evo: seconds to import
 
         score = score_pose.score_run_poses(run, sequence, matching, self.options.protocol)
-        with writing(self.out):
-            (self.out / sequence.name).mkdir(parents=True, exist_ok=True)
-        score_pose.write_pose_files(self.out, run, sequence, matching, score)
+        score_pose.write_pose_files(self._folder(sequence), run, sequence, matching, score)
         return SequenceResult(
             name=sequence.name,
             frames=len(score),
-            missing=matching.missing,
-            weights=run.manifest.weights,
             scores={SIM3: score.metrics.as_dict()},
             fits={SIM3: {"scale": score.scale}},
         )
 
     def _depth(self, run: Run, sequence: RecordedSequence, matching: Matching) -> SequenceResult:
         scoring = DepthScoring(run, sequence, matching, self.options, self.progress)
-        outcome = scoring.score()
+        result = scoring.score()
+        folder = self._folder(sequence)
+        scoring.write_predictions(folder)
+        if self.options.measure is Measure.MONO:
+            write_text(folder / "metric.json", to_text(result.scores))
+        else:
+            for align, metrics in result.scores.items():
+                write_text(folder / f"result_{align}.json", to_text(metrics))
+        return result
+
+    def _folder(self, sequence: RecordedSequence) -> Path:
+        """Where the files of a sequence belong."""
         folder = self.out / sequence.name
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
-        scoring.write_predictions(folder)
-        if self.options.measure is Measure.MONO:
-            write_text(folder / "metric.json", to_text(outcome.scores))
-        else:
-            for align, metrics in outcome.scores.items():
-                write_text(folder / f"result_{align}.json", to_text(metrics))
-        return SequenceResult(
-            name=sequence.name,
-            frames=outcome.frames,
-            missing=matching.missing,
-            notes=outcome.notes,
-            weights=run.manifest.weights,
-            scores=outcome.scores,
-            fits=outcome.fits,
-        )
+        return folder

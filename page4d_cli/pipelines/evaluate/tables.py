@@ -44,17 +44,17 @@ def result_table(results: Results, *, published: bool = False) -> Table:
 
 def to_csv(results: Results) -> str:
     """All numbers with all their digits; a failed sequence has its reason in the last column."""
-    metrics = _metrics(results)
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("sequence", "align", "frames", *metrics, "error"))
+    columns = ("sequence", "align", "frames", *_metrics(results), "error")
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
     for one in results.sequences:
-        for align, values in one.scores.items():
-            writer.writerow((one.name, align, one.frames, *(values[name] for name in metrics), ""))
+        about = {"sequence": one.name, "frames": one.frames}
+        writer.writerows({**about, "align": align, **row} for align, row in one.scores.items())
         if one.error is not None:
-            writer.writerow((one.name, "", 0, *("" for _ in metrics), one.error))
-    for align, values in results.averages.items():
-        writer.writerow((AVERAGE, align, "", *(values[name] for name in metrics), ""))
+            writer.writerow({**about, "error": one.error})
+    for align, row in results.averages.items():
+        writer.writerow({"sequence": AVERAGE, "align": align, **row})
     return text.getvalue()
 
 
