@@ -247,6 +247,12 @@ def test_configuration_page_is_the_one_that_the_dataclasses_give() -> None:
     )
 
 
+def test_every_key_of_the_configuration_says_what_it_means() -> None:
+    rows = re.findall(r"^\| `.*\|$", PAGES_BY_NAME["docs/configuration.md"].text, re.MULTILINE)
+    silent = [row for row in rows if row.endswith("|  |") and "[section]" not in row]
+    assert len(rows) > 100 and silent == []
+
+
 def test_changelog_and_citation_are_of_this_version() -> None:
     headings = re.findall(r"^## \[(.+?)\]", PAGES_BY_NAME["CHANGELOG.md"].text, re.MULTILINE)
     assert page4d_cli.__version__ in headings[:2]

@@ -11,9 +11,13 @@ class PatchEmbedConfig:
     """The DINOv2 vision transformer that turns patches into tokens."""
 
     width: int = 1024
+    """Channels of its tokens; the network's own width."""
     depth: int = 24
+    """Its blocks."""
     num_heads: int = 16
+    """Attention heads of each block."""
     num_register_tokens: int = 4
+    """Tokens of its own beside the patches, left behind at its end."""
 
 
 @dataclass(frozen=True)
@@ -21,8 +25,11 @@ class CameraHeadConfig:
     """The head that refines one camera a frame."""
 
     trunk_depth: int = 4
+    """Blocks that every round runs."""
     num_heads: int = 16
+    """Attention heads of each block."""
     num_iterations: int = 4
+    """Rounds, each of which refines the pose encoding of the one before."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +37,9 @@ class DPTConfig:
     """A dense head (DPT, arXiv 2103.13413)."""
 
     features: int = 256
+    """Channels of the maps while they are fused."""
     out_channels: tuple[int, int, int, int] = (256, 512, 1024, 1024)
+    """Channels that the four layers are projected to, finest map first."""
     layers: tuple[int, int, int, int] = (4, 11, 17, 23)
     """The aggregator's layers that it reads, finest map first."""
 
@@ -42,9 +51,11 @@ class SpatialMaskConfig:
     source_layer: int = 9
     """The frame block whose output it reads."""
     first_layer: int = 10
+    """The first of the global blocks whose attention is biased."""
     last_layer: int = 19
-    """The global blocks first…last, both included, whose attention is biased."""
+    """The last of them; it is included."""
     hidden: int = 256
+    """Channels of its hidden layer."""
 
 
 @dataclass(frozen=True)
@@ -54,12 +65,17 @@ class ModelConfig:
     image_size: int = 518
     """Longer side of the pictures in pixels; also the native grid of the position embedding."""
     patch_size: int = 14
+    """Side of a patch in pixels."""
     width: int = 1024
+    """Channels of a token."""
     depth: int = 24
     """Pairs of one frame block and one global block."""
     num_heads: int = 16
+    """Attention heads of each block of the aggregator."""
     mlp_ratio: float = 4.0
+    """Hidden channels of a block's MLP over the width."""
     num_register_tokens: int = 4
+    """Tokens a frame that are neither camera nor patch."""
     patch_embed: PatchEmbedConfig = field(default_factory=PatchEmbedConfig)
     camera_head: CameraHeadConfig = field(default_factory=CameraHeadConfig)
     dpt_head: DPTConfig = field(default_factory=DPTConfig)

@@ -23,12 +23,17 @@ class ColorOptions:
     probability_shared: float = 0.7
     """That all frames of a clip change alike; else each frame changes by itself."""
     jitter_probability: float = 0.9
+    """That brightness, contrast, saturation and hue change at all."""
     brightness: float = 0.5
+    """x of the factor of brightness."""
     contrast: float = 0.5
+    """x of the factor of contrast."""
     saturation: float = 0.5
+    """x of the factor of saturation."""
     hue: float = 0.1
     """Hue is turned by up to this share of the colour circle, either way."""
     grey_probability: float = 0.05
+    """That all colour is taken away."""
     blur_probability: float = 0.0
     """Gaussian, 5×5 pixels, sigma 0.1 to 1."""
 

@@ -22,9 +22,13 @@ class GroupOptions:
     """Parameters that share a learning rate and a weight decay."""
 
     name: str
+    """For messages and curves."""
     patterns: tuple[str, ...]
+    """Of the names of its parameters, as the shell's: `*`, `?`, `[0-9]`; `*` matches dots too."""
     learning_rate: Schedule
+    """AdamW's, over the share of the run that is done."""
     weight_decay: float = 0.01
+    """AdamW's."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +36,11 @@ class GradientClipOptions:
     """Parameters whose gradients are clipped by their joint norm."""
 
     name: str
+    """For messages and curves."""
     patterns: tuple[str, ...]
+    """Of the names of its parameters, as those of a group."""
     max_norm: float = 1.0
+    """Gradients of a greater norm are scaled down to it."""
 
     def __post_init__(self) -> None:
         if not self.max_norm > 0:

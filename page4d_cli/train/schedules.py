@@ -29,7 +29,9 @@ class Piece:
 
     curve: Curve
     start: float
+    """Value at its begin."""
     end: float
+    """Value at its end."""
     length: float
     """Share of the whole run."""
 

@@ -35,6 +35,7 @@ class TrainConfig:
     steps_per_epoch: int = 100
     """After so many steps the stream of samples begins anew with another order."""
     seed: int = 42
+    """Of everything that is drawn at random: samples, frames, colours, random weights."""
     model: ModelConfig = field(default_factory=ModelConfig)
     init_from: str | None = None
     """A name or a file of weights to start from; random weights if there is none."""
@@ -57,17 +58,24 @@ class TrainConfig:
     groups: tuple[GroupOptions, ...] = ()
     """Every parameter that learns belongs to one."""
     clip: tuple[GradientClipOptions, ...] = ()
+    """Whose gradients are clipped together; every parameter that learns belongs to one."""
     betas: tuple[float, float] = (0.9, 0.999)
+    """AdamW's decay rates of the gradient's mean and of its square."""
     precision: Precision = Precision.AUTO
+    """Number format of the matrix products; auto takes bf16 where it is native, else fp16 on CUDA,
+    else fp32."""
     accumulate: int = 1
     """Parts that a batch is computed in."""
     checkpoint_activations: bool = False
     """Compute the blocks again on the way back instead of keeping what they computed."""
     validate_every: int = 100
+    """Steps between two validations."""
     save_every: int = 100
+    """Steps between two checkpoints."""
     keep_last: int = 2
     """Checkpoints that stay besides the best."""
     log_every: int = 1
+    """Steps between two entries of the curves and of `log.jsonl`."""
     workers: int = 0
     """Processes of each rank that prepare batches; 0 prepares them in the training process."""
     max_bad_steps: int = 10
