@@ -11,13 +11,13 @@ class PatchEmbedConfig:
     """The DINOv2 vision transformer that turns patches into tokens."""
 
     width: int = 1024
-    """Channels of its tokens; the network's own width."""
+    """Channels of the patch embedder's tokens; they must be the network's."""
     depth: int = 24
-    """Its blocks."""
+    """Blocks of the patch embedder."""
     num_heads: int = 16
     """Attention heads of each block."""
     num_register_tokens: int = 4
-    """Tokens of its own beside the patches, left behind at its end."""
+    """Tokens of the patch embedder beside its patches, left behind at its end."""
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,9 @@ class SpatialMaskConfig:
     first_layer: int = 10
     """The first of the global blocks whose attention is biased."""
     last_layer: int = 19
-    """The last of them; it is included."""
+    """The last of the global blocks whose attention is biased; it is included."""
     hidden: int = 256
-    """Channels of its hidden layer."""
+    """Channels of the head's hidden layer."""
 
 
 @dataclass(frozen=True)

@@ -21,21 +21,21 @@ class ColorOptions:
     """How likely and how far colours change. Factors are drawn from [1 - x, 1 + x]."""
 
     probability_shared: float = 0.7
-    """That all frames of a clip change alike; else each frame changes by itself."""
+    """Probability that all frames of a clip change alike; else each frame changes by itself."""
     jitter_probability: float = 0.9
-    """That brightness, contrast, saturation and hue change at all."""
+    """Probability that brightness, contrast, saturation and hue change at all."""
     brightness: float = 0.5
-    """x of the factor of brightness."""
+    """x of brightness."""
     contrast: float = 0.5
-    """x of the factor of contrast."""
+    """x of contrast."""
     saturation: float = 0.5
-    """x of the factor of saturation."""
+    """x of saturation."""
     hue: float = 0.1
     """Hue is turned by up to this share of the colour circle, either way."""
     grey_probability: float = 0.05
-    """That all colour is taken away."""
+    """Probability that all colour is taken away."""
     blur_probability: float = 0.0
-    """Gaussian, 5×5 pixels, sigma 0.1 to 1."""
+    """Probability of a Gaussian blur, 5×5 pixels, sigma 0.1 to 1."""
 
     def __post_init__(self) -> None:
         limits = dict.fromkeys(self.__dataclass_fields__, 1.0) | {"hue": 0.5}

@@ -22,13 +22,13 @@ class GroupOptions:
     """Parameters that share a learning rate and a weight decay."""
 
     name: str
-    """For messages and curves."""
+    """Name in messages and curves."""
     patterns: tuple[str, ...]
-    """Of the names of its parameters, as the shell's: `*`, `?`, `[0-9]`; `*` matches dots too."""
+    """Shell patterns of its parameters' names: `*` (dots, too), `?`, `[0-9]`."""
     learning_rate: Schedule
-    """AdamW's, over the share of the run that is done."""
+    """AdamW's learning rate over the share of the run that is done."""
     weight_decay: float = 0.01
-    """AdamW's."""
+    """AdamW's weight decay."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,9 @@ class GradientClipOptions:
     """Parameters whose gradients are clipped by their joint norm."""
 
     name: str
-    """For messages and curves."""
+    """Name in messages and curves."""
     patterns: tuple[str, ...]
-    """Of the names of its parameters, as those of a group."""
+    """Shell patterns of its parameters' names, as those of a group."""
     max_norm: float = 1.0
     """Gradients of a greater norm are scaled down to it."""
 

@@ -29,9 +29,9 @@ class Piece:
 
     curve: Curve
     start: float
-    """Value at its begin."""
+    """Value where the piece begins."""
     end: float
-    """Value at its end."""
+    """Value where the piece ends."""
     length: float
     """Share of the whole run."""
 

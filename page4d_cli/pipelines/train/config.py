@@ -35,7 +35,7 @@ class TrainConfig:
     steps_per_epoch: int = 100
     """After so many steps the stream of samples begins anew with another order."""
     seed: int = 42
-    """Of everything that is drawn at random: samples, frames, colours, random weights."""
+    """Seed of everything that is drawn at random: samples, frames, colours, random weights."""
     model: ModelConfig = field(default_factory=ModelConfig)
     init_from: str | None = None
     """A name or a file of weights to start from; random weights if there is none."""

@@ -39,9 +39,9 @@ class DatasetOptions:
     sparse_depth: bool = False
     """Depth is known at scattered pixels (LiDAR): none of them may get lost in resizing."""
     supervise_pose: bool = True
-    """Whether cameras are learned from it."""
+    """Whether cameras are learned from this data set."""
     supervise_geometry: bool = True
-    """Whether depth and points are learned from it."""
+    """Whether depth and points are learned from this data set."""
     intrinsics: tuple[float, float, float, float] | None = None
     """fx, fy, cx, cy in pixels of the pictures, to take instead of the data set's."""
 
