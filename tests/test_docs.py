@@ -23,13 +23,12 @@ from page4d_cli.io.formats.video import write_video
 CLIPS = ROOT / "examples/clips"
 PAGES = list(pages())
 PAGES_BY_NAME = {page.name: page for page in PAGES}
-RELEASED = ("page4d", "page4d-mask", "vggt-1b")
 SHORTER = {
     "train smoke": "steps=2 validate_every=1 save_every=1 data.validation_scenes=1",
     "doctor": "--device cpu --dtype fp32",
 }
 """What is appended to commands that would otherwise take long or depend on the machine."""
-NEEDS_WEIGHTS = re.compile(r"page4d (infer|visualize-features|eval-depth|eval-pose)\b")
+RUNS_NETWORK = re.compile(r"page4d (infer|visualize-features|eval-depth|eval-pose)\b")
 
 
 @pytest.fixture(scope="session")
@@ -89,12 +88,11 @@ def without_numbers(text: str) -> str:
 def here(line: str) -> str:
     """The command with the bundled weights for the released ones, on a CPU."""
     words = line.split("#")[0].rstrip()
-    for name in RELEASED:
-        words = re.sub(rf"(--weights|--compare) {name}(?=\s|$)", r"\1 tiny", words)
     for beginning, addition in SHORTER.items():
         words = re.sub(rf"page4d {beginning}\b[^|]*", rf"\g<0> {addition}", words)
-    if "--weights" not in words and "--gt" not in words:
-        words = NEEDS_WEIGHTS.sub(r"\g<0> --weights tiny --device cpu", words)
+    if "--gt" not in words:
+        weights = "" if "--weights" in words else " --weights tiny"
+        words = RUNS_NETWORK.sub(rf"\g<0> --device cpu{weights}", words)
     return words
 
 
