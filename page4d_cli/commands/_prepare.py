@@ -9,6 +9,7 @@ from page4d_cli.commands import options as shared
 from page4d_cli.commands.console import Steps, fail, print_json, warn
 from page4d_cli.commands.tables import print_table
 from page4d_cli.core.enums import Link
+from page4d_cli.core.strict_json import encode_fields
 
 if TYPE_CHECKING:
     from page4d_cli.pipelines.prepare.plan import PrepareOptions
@@ -57,7 +58,7 @@ def prepare_and_tell(
     with Steps(hidden=quiet) as steps:
         report = prepare(raws, options, out=out, progress=steps.step)
     if as_json:
-        print_json(report.to_json())
+        print_json(encode_fields(report))
     elif report.sequences:
         _show(report)
     for one in report.sequences:

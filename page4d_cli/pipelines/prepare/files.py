@@ -16,7 +16,6 @@ import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 
 from page4d_cli.core.enums import Link
@@ -24,18 +23,7 @@ from page4d_cli.core.errors import DatasetError, OutputError
 from page4d_cli.core.text_table import POSE_COLUMNS
 from page4d_cli.io.whole.writing import writing
 from page4d_cli.pipelines.prepare.plan import Plan, PrepareOptions
-
-
-class PlaceState(Enum):
-    """What is at the place of a prepared sequence."""
-
-    ABSENT = "absent"
-    SAME = "same"
-    """All that would be written, from the same lists with the same settings."""
-    DAMAGED = "damaged"
-    """As SAME, but pictures or maps are missing or cut short, and nothing else is there."""
-    OTHER = "other"
-    """Something else."""
+from page4d_cli.pipelines.prepare.report import Status
 
 
 @dataclass(frozen=True)
@@ -88,23 +76,26 @@ def lay_out(place: Path, plan: Plan, options: PrepareOptions) -> PreparedFiles:
     return PreparedFiles(place, files, texts, (rgb, depth, *texts), options.link)
 
 
-def state_of(layout: PreparedFiles) -> PlaceState:
-    """Compare what is at the place with what would be written; pictures by name and size."""
+def status_of(layout: PreparedFiles) -> Status | None:
+    """What is to be done at the place: PREPARED, UNCHANGED or REPAIRED; None if another thing is.
+
+    Pictures and maps that are there are compared by name and size, lists by their words.
+    """
     place = layout.place
     if not any(os.path.lexists(place / name) for name in layout.names):
-        return PlaceState.ABSENT
+        return Status.PREPARED
     if any(_read(place / name) != text for name, text in layout.texts.items()):
-        return PlaceState.OTHER
+        return None
     folders = layout.names[:2]
     there = {f"{name}/{entry}" for name in folders for entry in _entries(place / name)}
     if there - layout.files.keys():
-        return PlaceState.OTHER
+        return None
     whole = all(_size(place / target) == _size(raw) for target, raw in layout.files.items())
-    return PlaceState.SAME if whole else PlaceState.DAMAGED
+    return Status.UNCHANGED if whole else Status.REPAIRED
 
 
 def refusal(layout: PreparedFiles) -> str:
-    """Why what is at the place is left alone; for `PlaceState.OTHER`."""
+    """Why what is at the place is left alone; where `status_of` is None."""
     there = [name for name in layout.names if os.path.lexists(layout.place / name)]
     settings = layout.texts[layout.names[-1]].splitlines()[0]
     before = _read(layout.place / layout.names[-1])

@@ -15,11 +15,10 @@ from page4d_cli.core.progress import Progress
 from page4d_cli.data.sets.rgbd import LISTS
 from page4d_cli.io.whole.install import finish_installation, install, staged
 from page4d_cli.pipelines.prepare.files import (
-    PlaceState,
     PreparedFiles,
     lay_out,
     refusal,
-    state_of,
+    status_of,
     write_files,
 )
 from page4d_cli.pipelines.prepare.plan import PrepareOptions, plan_sequence
@@ -129,14 +128,12 @@ def _status(layout: PreparedFiles, *, overwrite: bool) -> Status:
     """
     if layout.place.exists() and not layout.place.is_dir():
         raise OutputError(f"{layout.place} is a file; choose another --out")
-    state = state_of(layout)
-    if state is PlaceState.ABSENT:
-        return Status.PREPARED
-    if overwrite:
+    status = status_of(layout)
+    if overwrite and status is not Status.PREPARED:
         return Status.REPLACED
-    if state is PlaceState.OTHER:
+    if status is None:
         raise OutputError(refusal(layout))
-    return Status.UNCHANGED if state is PlaceState.SAME else Status.REPAIRED
+    return status
 
 
 def _write(layout: PreparedFiles, name: str, progress: Progress | None) -> None:

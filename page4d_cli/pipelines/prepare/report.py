@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-from page4d_cli.core.strict_json import Json, encode
 from page4d_cli.pipelines.prepare.plan import Plan, PrepareOptions
 
 
@@ -62,17 +61,9 @@ class UnpreparedSequence:
 class PrepareReport:
     """What was done."""
 
-    options: PrepareOptions
+    settings: PrepareOptions
     sequences: tuple[Prepared, ...]
     failures: tuple[UnpreparedSequence, ...]
-
-    def to_json(self) -> dict[str, Json]:
-        """What `--json` prints."""
-        return {
-            "settings": encode(self.options),
-            "sequences": [encode(one) for one in self.sequences],
-            "failures": [encode(one) for one in self.failures],
-        }
 
 
 def report_sequence(
