@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from dataset_layouts import LAYOUTS, exact_truth
 from PIL import Image
+from ply_file import read_ply
 
 from page4d_cli.core.enums import Dataset, OnBad, SynthLayout
 from page4d_cli.core.errors import DatasetError, FramesError, OutputError
 from page4d_cli.core.geometry import invert_rigid
 from page4d_cli.data.sets.catalogue import DATASETS
 from page4d_cli.data.sets.scene_folder import read_scene_folder
-from page4d_cli.io.formats.ply import read_ply
 from page4d_cli.pipelines.check_data.check import check_data, check_sequence
 from page4d_cli.pipelines.check_data.checks import Check
 from page4d_cli.pipelines.check_data.files import check_data_to

@@ -4,13 +4,13 @@ import av
 import numpy as np
 import pytest
 import torch
+from ply_file import read_ply
 
 from page4d_cli.core.enums import Resolution, Save
 from page4d_cli.core.errors import OutputError
 from page4d_cli.core.geometry import as_homogeneous
 from page4d_cli.core.resample import to_source_pixels
 from page4d_cli.data.clip.frames import load_frames
-from page4d_cli.io.formats.ply import read_ply
 from page4d_cli.io.formats.png import read_depth_png
 from page4d_cli.io.formats.trajectory import read_tum
 from page4d_cli.io.run.directory import is_complete, open_run
