@@ -1,7 +1,7 @@
 """Tiny data sets in every layout that can be read, all of one exact synthetic scene.
 
 `write_<layout>(root, truth, name)` writes a sequence below a data set's folder and returns the
-folder by which `data.registry` finds it.
+folder by which `data.sets.find` finds it.
 """
 
 import json

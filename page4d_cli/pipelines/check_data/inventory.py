@@ -106,7 +106,7 @@ def take_inventory(
 
     Args:
         dataset: which one.
-        root: as in `data.registry.resolve_root`; the benchmark's list is not asked for if this is
+        root: as in `data.sets.find.resolve_root`; the benchmark's list is not asked for if this is
             a single sequence's folder.
         progress: told about every sequence.
 
