@@ -9,8 +9,9 @@ from page4d_cli.core.errors import InputError
 from page4d_cli.core.geometry import matrix_from_quat_xyzw
 from page4d_cli.core.types import Float64Array
 
+FILE_COLUMNS = "timestamp file"
 POSE_COLUMNS = "timestamp tx ty tz qx qy qz qw"
-"""Of the TUM RGB-D benchmark (Sturm et al., IROS 2012; "File Formats" on the benchmark's pages)."""
+"""Both of the TUM RGB-D benchmark (Sturm et al., IROS 2012; "File Formats" on its pages)."""
 
 
 def read_rows(path: Path, columns: str, error: type[InputError]) -> list[tuple[str, list[str]]]:

@@ -1,7 +1,7 @@
 """Find the sequences of a data set below a folder, whatever layout they lie there in."""
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -121,11 +121,6 @@ def resolve_root(dataset: Dataset, root: Path | None = None) -> Path:
         f"no sequence of {dataset.value} in {places}; give its folder, or set {ROOT_VARIABLE} to "
         f"the folder that holds {dataset.value}/; expected {expected_form(dataset)}"
     )
-
-
-def missing_sequences(names: Collection[str], benchmark: Collection[str]) -> tuple[str, ...]:
-    """Names of a benchmark's list that are not among those found, in the list's order."""
-    return tuple(name for name in benchmark if name not in names)
 
 
 def expected_form(dataset: Dataset) -> str:

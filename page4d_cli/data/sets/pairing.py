@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from page4d_cli.core.errors import DatasetError, FramesError
+from page4d_cli.core.text_table import FILE_COLUMNS, parse_number, read_poses, read_rows
 from page4d_cli.core.types import Float64Array
 from page4d_cli.data.clip.paths import InputKind, list_images, stamps_from_names
 from page4d_cli.data.sets.files import UNTIMED, count_as_seconds
@@ -19,8 +20,6 @@ from page4d_cli.data.sets.rgbd import (
     MAX_POSE_OFFSET_S,
     Recording,
     associate,
-    read_file_list,
-    read_pose_list,
 )
 
 
@@ -52,9 +51,12 @@ class Files:
         Raises:
             DatasetError: the list is absent, empty or malformed; file and line are named.
         """
-        times_s, paths = read_file_list(path)
+        rows = read_rows(path, FILE_COLUMNS, DatasetError)
+        times_s = np.array(
+            [parse_number(where, "timestamp", words[0], DatasetError) for where, words in rows]
+        )
         order = np.argsort(times_s, kind="stable")
-        return cls(tuple(paths[row] for row in order), times_s[order])
+        return cls(tuple(path.parent / rows[row][1][1] for row in order), times_s[order])
 
 
 @dataclass(frozen=True)
@@ -137,7 +139,7 @@ def record(
         DatasetError: the list of poses is malformed, it is unknown what belongs together, or no
             frame is complete.
     """
-    pose_s, T_world_recorded = (None, None) if poses is None else read_pose_list(poses)
+    pose_s, T_world_recorded = (None, None) if poses is None else read_poses(poses, DatasetError)
     depth_of = pose_of = None
     if depths is not None:
         stems = tuple(path.stem for path in depths.paths)

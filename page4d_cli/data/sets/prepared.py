@@ -18,10 +18,10 @@ from pathlib import Path
 import numpy as np
 
 from page4d_cli.core.errors import DatasetError
-from page4d_cli.core.text_table import parse_number, read_rows
+from page4d_cli.core.text_table import parse_number, read_poses, read_rows
 from page4d_cli.core.types import Float64Array
 from page4d_cli.data.sets.pairing import Files, by_name, by_position, by_time, record
-from page4d_cli.data.sets.rgbd import Recording, read_pose_list
+from page4d_cli.data.sets.rgbd import Recording
 
 _ASSOCIATION_COLUMNS = "t_rgb rgb t_depth depth t_pose"
 
@@ -50,7 +50,7 @@ def read_prepared(folder: Path, pictures: Path) -> Recording:
 
 def _read_associated(folder: Path, associations: Path, poses: Path) -> Recording:
     rows = read_rows(associations, _ASSOCIATION_COLUMNS, DatasetError)
-    pose_s, T_world_recorded = read_pose_list(poses)
+    pose_s, T_world_recorded = read_poses(poses, DatasetError)
     image_s, depth_s, expected_s = (
         np.array([parse_number(where, name, words[column], DatasetError) for where, words in rows])
         for column, name in ((0, "t_rgb"), (2, "t_depth"), (4, "t_pose"))

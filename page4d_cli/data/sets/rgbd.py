@@ -14,7 +14,6 @@ from PIL import Image
 
 from page4d_cli.core.errors import DatasetError
 from page4d_cli.core.geometry import invert_rigid
-from page4d_cli.core.text_table import parse_number, read_poses, read_rows
 from page4d_cli.core.types import Float32Array, Float64Array
 from page4d_cli.data.sets.recorded import RecordedSequence
 
@@ -129,37 +128,3 @@ def matrix_from_pinhole(pinhole: Sequence[float]) -> Float64Array:
     """K (3, 3) of fx, fy, cx, cy."""
     fx, fy, cx, cy = pinhole
     return np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1.0]])
-
-
-def read_file_list(path: Path) -> tuple[Float64Array, list[Path]]:
-    """Read rows `timestamp file`.
-
-    Args:
-        path: rgb.txt or depth.txt.
-
-    Returns:
-        (S,) seconds and S paths, in the order of the rows.
-
-    Raises:
-        DatasetError: the list is absent, empty or malformed; file and line are named.
-    """
-    rows = [
-        (parse_number(where, "timestamp", words[0], DatasetError), path.parent / words[1])
-        for where, words in read_rows(path, "timestamp file", DatasetError)
-    ]
-    return np.array([stamp for stamp, _ in rows]), [file for _, file in rows]
-
-
-def read_pose_list(path: Path) -> tuple[Float64Array, Float64Array]:
-    """Read rows `timestamp tx ty tz qx qy qz qw`; quaternions are brought to unit length.
-
-    Args:
-        path: groundtruth.txt.
-
-    Returns:
-        (S,) seconds and (S, 3, 4) poses, in the order of the rows.
-
-    Raises:
-        DatasetError: the list is absent, empty or malformed; file and line are named.
-    """
-    return read_poses(path, DatasetError)

@@ -15,7 +15,6 @@ from page4d_cli.data.sets.catalogue import DATASETS, DatasetEntry
 from page4d_cli.data.sets.find import (
     FoundSequence,
     find_sequences,
-    missing_sequences,
     resolve_root,
 )
 from page4d_cli.data.sets.recorded import RecordedSequence
@@ -121,12 +120,10 @@ def take_inventory(
         sequences.append(_look_at(one, entry))
         if progress is not None:
             progress("sequences", index + 1, len(found))
+    there = {one.name for one in found}
     is_single = found[0].folder == folder
-    missing = (
-        ()
-        if is_single
-        else missing_sequences([one.name for one in found], entry.benchmark.sequences)
-    )
+    listed = () if is_single else entry.benchmark.sequences
+    missing = tuple(name for name in listed if name not in there)
     return Inventory(dataset, folder, tuple(sequences), missing)
 
 

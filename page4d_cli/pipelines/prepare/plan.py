@@ -12,13 +12,18 @@ import numpy as np
 
 from page4d_cli.core.enums import Dataset, Link, Pairing
 from page4d_cli.core.errors import DatasetError, InputError
-from page4d_cli.core.text_table import POSE_COLUMNS, parse_number, read_rows
+from page4d_cli.core.text_table import (
+    FILE_COLUMNS,
+    POSE_COLUMNS,
+    parse_number,
+    read_poses,
+    read_rows,
+)
 from page4d_cli.core.types import Float64Array
 from page4d_cli.data.sets.rgbd import (
     MAX_DEPTH_OFFSET_S,
     MAX_POSE_OFFSET_S,
     associate,
-    read_pose_list,
 )
 
 
@@ -126,10 +131,10 @@ def plan_sequence(folder: Path, options: PrepareOptions) -> Plan:
         DatasetError: a list is absent, empty, malformed or out of order, or names a file that is
             not there (the list and the line are named); or nothing is left.
     """
-    images = _read_list(folder / "rgb.txt", "timestamp file")
-    depths = _read_list(folder / "depth.txt", "timestamp file")
+    images = _read_list(folder / "rgb.txt", FILE_COLUMNS)
+    depths = _read_list(folder / "depth.txt", FILE_COLUMNS)
     poses = _read_list(folder / "groundtruth.txt", POSE_COLUMNS)
-    read_pose_list(folder / "groundtruth.txt")  # refuses what are no poses
+    read_poses(folder / "groundtruth.txt", DatasetError)  # refuses what are no poses
     considered = list(range(len(images)))
     if options.dataset is Dataset.BONN:
         considered = _cut(considered, options)

@@ -13,7 +13,7 @@ from dataset_layouts import (
 
 from page4d_cli.core.enums import Dataset
 from page4d_cli.core.errors import DatasetError, InputError
-from page4d_cli.data.sets.find import find_sequences, missing_sequences, resolve_root
+from page4d_cli.data.sets.find import find_sequences, resolve_root
 
 
 @pytest.fixture(autouse=True)
@@ -104,7 +104,3 @@ def test_says_where_it_looked(tmp_path, monkeypatch):
     Path("x").mkdir()
     with pytest.raises(DatasetError, match=r"in x/dycheck, x/dyncheck, x; .*camera/0_00000\.json"):
         resolve_root(Dataset.DYCHECK, Path("x"))
-
-
-def test_what_is_missing_is_told_in_the_lists_order():
-    assert missing_sequences({"b", "other"}, ("c", "b", "a")) == ("c", "a")
