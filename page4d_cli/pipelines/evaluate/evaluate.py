@@ -84,16 +84,16 @@ def evaluate(
     team = Team.from_environment()
     board = Board(out / STATE, team)
     if not team.is_main:
-        team.share(None)  # nobody begins before the place is ready
         with board.explaining_deaths():
+            team.share(None)  # nobody begins before the place is ready
             _work(options, choice, out, board, command, observer)
         return None
     _require_place(out)
     with locked(board.folder):
         settings = options.as_settings(choice.root)
         _prepare(board, settings, choice.sequences, keep_parts=options.predictions is None)
-        team.share(True)
         with board.explaining_deaths():
+            team.share(True)
             _work(options, choice, out, board, command, observer)
             board.wait_for(len(choice.sequences))
     parts = [_read_part(board.part(index)) for index in range(len(choice.sequences))]
