@@ -1,5 +1,6 @@
 """The command line: which commands there are, and how errors end."""
 
+import re
 import sys
 from typing import Annotated, Any
 
@@ -25,7 +26,7 @@ from page4d_cli.commands import (
     visualize_features,
     weights,
 )
-from page4d_cli.commands.console import fail
+from page4d_cli.commands.console import fail, say
 from page4d_cli.core.errors import Page4DError
 
 
@@ -67,10 +68,13 @@ def _show_usage_error(error: Any) -> None:  # noqa: ANN401 - see above
     if type(error).__name__ == "NoArgsIsHelpError":  # its message is the whole help
         error.show()
         return
-    message = error.format_message().replace("Value error, ", "").rstrip(".")
+    message = " ".join(error.format_message().replace("Value error, ", "").split()).rstrip(".")
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "page4d"
     fail(f"{message}; see {command} --help", exit_code=2)
+    if type(error).__name__ == "MissingParameter" and context is not None:
+        examples = re.findall(r"^ *(page4d .+)", context.command.help, re.MULTILINE)
+        say(f"example: {examples[0]}")
 
 
 app = typer.Typer(

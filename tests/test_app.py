@@ -104,6 +104,37 @@ def test_an_empty_place_is_not_the_working_directory(arguments, tmp_path, monkey
     assert result.stdout == "" and list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("command", "missing"),
+    [
+        ("infer", "argument 'INPUT'"),
+        ("infer frames", "option '--out' / '-o'"),
+        ("export run --format ply", "option '--out' / '-o'"),
+        ("export run --out x", "option '--format' / '-f'"),
+        ("view", "argument 'RUN'"),
+        ("motion", "argument 'RUN'"),
+        ("visualize-features frames", "option '--out' / '-o'"),
+        ("synth", "option '--out' / '-o'"),
+        ("train smoke", "option '--out' / '-o'"),
+        ("check-data", "argument 'DATASET'"),
+        ("data check", "argument 'DATASET'"),
+        ("prepare-tum", "argument 'RAW'"),
+        ("prepare-bonn", "argument 'RAW'"),
+        ("eval-depth", "option '--dataset'"),
+        ("compare a.json", "argument 'B.json'"),
+        ("weights download", "argument 'NAME'"),
+        ("weights check", "argument 'NAME|PATH'"),
+        ("weights convert a.pt", "argument 'DST'"),
+    ],
+)
+def test_what_is_missing_is_named_with_an_example(command, missing):
+    result = CliRunner().invoke(app, command.split())
+    error, example = result.stderr.splitlines()
+    assert result.exit_code == 2 and result.stdout == ""
+    assert error.startswith(f"error: Missing {missing}")
+    assert example.startswith(f"example: page4d {command.split()[0]} ")
+
+
 def test_an_unknown_command_gets_a_proposal():
     result = CliRunner().invoke(app, ["infr"])
     assert result.exit_code == 2

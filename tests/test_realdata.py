@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from page4d_cli.core.enums import Precision, TimestampSource
+from page4d_cli.data.clip.choice import FrameChoice
 from page4d_cli.io.run.directory import is_complete, open_run
-from page4d_cli.pipelines.infer.scenes import FrameChoice, ModelChoice, infer_scenes
+from page4d_cli.model.choice import ModelChoice
+from page4d_cli.pipelines.infer.scenes import infer_scenes
 
 DATA = Path(os.environ.get("PAGE4D_REALDATA", Path(__file__).parents[2] / "shared/data"))
 RANDOM = ModelChoice("random", device="cpu", precision=Precision.FP32)

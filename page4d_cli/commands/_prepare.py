@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from page4d_cli.commands import options as shared
+from page4d_cli.commands import options
 from page4d_cli.commands.console import Steps, fail, print_json, warn
 from page4d_cli.commands.tables import print_table
 from page4d_cli.core.enums import Link
@@ -16,37 +16,31 @@ if TYPE_CHECKING:
     from page4d_cli.pipelines.prepare.report import Offset, Prepared, PrepareReport
 
 Raws = Annotated[
-    list[Path] | None,
+    list[Path],
     typer.Argument(
-        metavar="RAW...",
+        metavar="RAW",
         help="Raw sequences, or folders that hold many.",
         show_default=False,
     ),
 ]
 Out = Annotated[
     Path | None,
-    typer.Option(
-        "--out",
-        "-o",
-        parser=shared.parse_place,
-        metavar="PATH",
-        help="Make a folder for each sequence here; by default files are written into the raw "
-        "folders.",
+    options.out(
+        "Make a folder for each sequence here; by default files are written into the raw folders."
     ),
 ]
 Frames = Annotated[int, typer.Option(min=1, help="How many; the names of the files follow it.")]
 Stride = Annotated[int, typer.Option(min=1, help="Take every N-th.")]
 LinkOption = Annotated[
-    Link, typer.Option("--link", help="copy pictures, or refer to the raw files.")
+    Link,
+    typer.Option("--link", help="How pictures come there. " + options.in_words(Link)),
 ]
-Overwrite = Annotated[
-    bool, typer.Option("--overwrite", help="Replace what was prepared with other settings.")
-]
+Overwrite = Annotated[bool, options.overwrite("Replace what was prepared with other settings.")]
 
 
 def prepare_and_tell(
     raws: list[Path],
-    options: "PrepareOptions",
+    asked: "PrepareOptions",
     *,
     out: Path | None,
     as_json: bool,
@@ -55,8 +49,8 @@ def prepare_and_tell(
     """Prepare, then print a table or JSON; failures end with exit status 1, or 2 if all failed."""
     from page4d_cli.pipelines.prepare.prepare import prepare
 
-    with Steps(hidden=quiet) as steps:
-        report = prepare(raws, options, out=out, progress=steps.step)
+    with Steps(quiet=quiet) as steps:
+        report = prepare(raws, asked, out=out, progress=steps.step)
     if as_json:
         print_json(encode_fields(report))
     elif report.sequences:

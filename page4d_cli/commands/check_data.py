@@ -1,20 +1,19 @@
 """`page4d check-data`: is a data set's ground truth what it says?"""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from page4d_cli.commands import options as shared
-from page4d_cli.commands.console import Steps, print_json, say, short_usage, warn
+from page4d_cli.commands import options
+from page4d_cli.commands.console import Steps, print_json, say, warn
 from page4d_cli.commands.tables import print_table
 from page4d_cli.core.enums import OnBad
 from page4d_cli.core.errors import InputError
 
 if TYPE_CHECKING:
     from page4d_cli.pipelines.check_data.check import DataReport
-
-EXAMPLE = "page4d check-data tum --root raw/rgbd_dataset_freiburg3_walking_xyz"
 
 
 def parse_pinhole(text: str) -> tuple[float, float, float, float]:
@@ -29,34 +28,28 @@ def parse_pinhole(text: str) -> tuple[float, float, float, float]:
 
 
 def check_data(
-    context: typer.Context,
-    dataset: shared.DatasetName = None,
-    root: Annotated[
-        Path | None,
-        typer.Option("--root", help="A sequence's folder, or the folder that holds them."),
-    ] = None,
+    dataset: options.DatasetName,
+    root: options.DataRoot = None,
     out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out",
-            "-o",
-            parser=shared.parse_place,
-            metavar="PATH",
-            help="Write summary.json, summary.csv and pictures here.",
-        ),
+        Path | None, options.out("Write summary.json, summary.csv and pictures here.")
     ] = None,
     intrinsics: Annotated[
-        str | None,
-        typer.Option(metavar="FX,FY,CX,CY", help="Take these instead of the data set's."),
+        Sequence[float] | None,
+        typer.Option(
+            parser=options.parsed_by(parse_pinhole),
+            metavar="FX,FY,CX,CY",
+            help="Take these instead of the data set's.",
+        ),
     ] = None,
     on_bad: Annotated[
-        OnBad, typer.Option(help="stop at a file that cannot be read, or skip its frame.")
+        OnBad,
+        typer.Option(
+            help="What to do about a file that cannot be read. " + options.in_words(OnBad)
+        ),
     ] = OnBad.STOP,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace the files of an earlier check.")
-    ] = False,
-    as_json: shared.Json = False,
-    quiet: shared.Quiet = False,
+    overwrite: Annotated[bool, options.overwrite("Replace the files of an earlier check.")] = False,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Check depth, cameras and tracks of a data set, frame by frame and against each other.
 
@@ -70,14 +63,15 @@ def check_data(
 
       page4d check-data tum --root raw/ --on-bad skip --json | jq .passed
     """
-    if dataset is None or root is None:
-        raise short_usage(context, EXAMPLE)
-    pinhole = None if intrinsics is None else parse_pinhole(intrinsics)
+    pinhole = None
+    if intrinsics is not None:
+        fx, fy, cx, cy = intrinsics
+        pinhole = (fx, fy, cx, cy)
 
     from page4d_cli.pipelines.check_data import check as checks
     from page4d_cli.pipelines.check_data import files
 
-    with Steps(hidden=quiet) as steps:
+    with Steps(quiet=quiet) as steps:
         if out is None:
             report = checks.check_data(
                 dataset, root, pinhole=pinhole, on_bad=on_bad, progress=steps.step

@@ -5,27 +5,25 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from page4d_cli.commands import options as shared
-from page4d_cli.commands.console import print_json, say, short_usage, warn
+from page4d_cli.commands import options
+from page4d_cli.commands.console import print_json, say, warn
 from page4d_cli.commands.tables import print_table
 
 if TYPE_CHECKING:
     from page4d_cli.pipelines.evaluate.compare import Difference, ResultsComparison
 
-EXAMPLE = "page4d compare before/results.json after/results.json"
 _RESULTS = "A results.json of eval-depth or eval-pose."
 
 
 def compare(
-    context: typer.Context,
-    before: Annotated[Path | None, typer.Argument(metavar="A.json", help=_RESULTS)] = None,
-    after: Annotated[Path | None, typer.Argument(metavar="B.json", help=_RESULTS)] = None,
+    before: Annotated[Path, typer.Argument(metavar="A.json", help=_RESULTS)],
+    after: Annotated[Path, typer.Argument(metavar="B.json", help=_RESULTS)],
     tolerance: Annotated[
         float,
         typer.Option(min=0.0, help="Share of its value by which a number may become worse."),
     ] = 0.01,
-    as_json: shared.Json = False,
-    quiet: shared.Quiet = False,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Compare two evaluations of the same thing, number by number.
 
@@ -36,9 +34,6 @@ def compare(
 
       page4d compare before/results.json after/results.json --tolerance 0.02
     """
-    if before is None or after is None:
-        raise short_usage(context, EXAMPLE)
-
     from page4d_cli.pipelines.evaluate.compare import compare as run
     from page4d_cli.pipelines.evaluate.results import read_results
 

@@ -3,10 +3,12 @@
 import json
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import typer
+
+from page4d_cli.core.progress import Observer, ResultT
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -35,20 +37,18 @@ def print_json(result: Mapping[str, Any]) -> None:
     typer.echo(json.dumps(result, indent=indent, allow_nan=False))
 
 
-def short_usage(context: typer.Context, example: str) -> typer.Exit:
-    """Say how a command is called that was called without what it needs."""
-    typer.echo(context.get_usage(), err=True)
-    typer.echo(f"Example: {example}", err=True)
-    typer.echo(f"Try '{context.command_path} --help' for all options.", err=True)
-    return typer.Exit(2)
-
-
 class Steps:
-    """A progress bar on stderr that shows itself after two seconds, and on a terminal only."""
+    """A progress bar on stderr that shows itself after two seconds, and on a terminal only.
 
-    def __init__(self, *, hidden: bool = False) -> None:
-        self._hidden = hidden or not sys.stderr.isatty()
-        self._title = ""
+    Args:
+        title: what the steps belong to.
+        quiet: no bar, and notes are not said.
+    """
+
+    def __init__(self, title: str = "", *, quiet: bool = False) -> None:
+        self._quiet = quiet
+        self._hidden = quiet or not sys.stderr.isatty()
+        self._title = title
         self._begin = time.monotonic()
         self._progress: Progress | None = None
         self._task: TaskID | None = None
@@ -59,6 +59,25 @@ class Steps:
 
     def __exit__(self, *_: object) -> None:
         self.clear()
+
+    def observer(
+        self, on_result: Callable[[ResultT], None] = lambda _result: None
+    ) -> Observer[ResultT]:
+        """Shows steps, says notes and warnings, and makes room for what `on_result` says."""
+
+        def on_note(text: str) -> None:
+            self.clear()
+            say(text, quiet=self._quiet)
+
+        def on_warning(text: str) -> None:
+            self.clear()
+            warn(text)
+
+        def on_each(result: ResultT) -> None:
+            self.clear()
+            on_result(result)
+
+        return Observer(self.title, on_note, on_warning, on_each, self.step)
 
     def clear(self) -> None:
         """Take the bar away, for something else to be printed."""

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from page4d_cli.commands import options as shared
-from page4d_cli.commands.console import Steps, print_json, say, short_usage
+from page4d_cli.commands import options
+from page4d_cli.commands.console import Steps, print_json, say
 from page4d_cli.commands.tables import print_table
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ app = typer.Typer(
 
 
 @app.command("list")
-def list_command(as_json: shared.Json = False) -> None:
+def list_command(as_json: options.Json = False) -> None:
     """Show the data sets that can be read, their benchmarks' lists, and where they are found.
 
     They are looked for by name in the folder that PAGE4D_DATA names, else in data/.
@@ -55,11 +55,10 @@ def list_command(as_json: shared.Json = False) -> None:
 
 @app.command()
 def check(
-    context: typer.Context,
-    dataset: shared.DatasetName = None,
-    root: shared.DataRoot = None,
-    as_json: shared.Json = False,
-    quiet: shared.Quiet = False,
+    dataset: options.DatasetName,
+    root: options.DataRoot = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Show what there is of a data set, and what its benchmark's list has and the folder has not.
 
@@ -72,12 +71,9 @@ def check(
 
       page4d data check tum --json | jq -r '.missing[]'
     """
-    if dataset is None:
-        raise short_usage(context, "page4d data check sintel --root data/sintel")
-
     from page4d_cli.pipelines.check_data.inventory import take_inventory
 
-    with Steps(hidden=quiet) as steps:
+    with Steps(quiet=quiet) as steps:
         inventory = take_inventory(dataset, root, progress=steps.step)
     if as_json:
         from page4d_cli.core.strict_json import encode_fields

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from page4d_cli.commands import options as shared
+from page4d_cli.commands import options
 from page4d_cli.commands.console import print_json
 from page4d_cli.commands.tables import readable_bytes
 from page4d_cli.core.enums import Precision
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 def doctor(
-    device: shared.Device = "auto",
-    dtype: shared.DType = Precision.AUTO,
-    as_json: shared.Json = False,
+    device: options.Device = "auto",
+    dtype: options.DType = Precision.AUTO,
+    as_json: options.Json = False,
 ) -> None:
     """Show versions, devices, memory and weights, and test the network on a tiny built-in case.
 

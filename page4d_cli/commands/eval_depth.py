@@ -4,23 +4,16 @@ from typing import Annotated
 
 import typer
 
-from page4d_cli.commands import _evaluate
-from page4d_cli.commands import options as shared
-from page4d_cli.commands.console import short_usage
-from page4d_cli.core.enums import Align, DepthTask, Precision, ProtocolName
-
-EXAMPLE = "page4d eval-depth --dataset bonn --task video --align scale"
+from page4d_cli.commands import _evaluate, options
+from page4d_cli.core.enums import Align, DepthTask
 
 
+@options.spread
 def eval_depth(
-    context: typer.Context,
-    dataset: _evaluate.DatasetOption = None,
+    dataset: options.DatasetOption,
     task: Annotated[
         DepthTask,
-        typer.Option(
-            help="video: all frames in a pass, one alignment for a sequence. mono: one frame a "
-            "pass, one alignment for each."
-        ),
+        typer.Option(help=options.in_words(DepthTask)),
     ] = DepthTask.VIDEO,
     align: Annotated[
         list[Align] | None,
@@ -30,20 +23,10 @@ def eval_depth(
             show_default="scale; median for mono",
         ),
     ] = None,
-    preds: _evaluate.Preds = None,
-    root: shared.DataRoot = None,
-    sequences: _evaluate.Sequences = None,
-    protocol: _evaluate.Protocol = ProtocolName.STANDARD,
-    max_frames: shared.MaxFrames = None,
-    allow_failures: _evaluate.AllowFailures = False,
-    out: _evaluate.Out = None,
-    published: _evaluate.Published = False,
-    weights: shared.Weights = "page4d",
-    variant: shared.VariantOption = None,
-    device: shared.Device = "auto",
-    dtype: shared.DType = Precision.AUTO,
-    as_json: shared.Json = False,
-    quiet: shared.Quiet = False,
+    scored: _evaluate.ScoredFlags = _evaluate.DEFAULT_SCORED,
+    model: options.ModelFlags = options.DEFAULT_MODEL,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Score depth on a data set, sequence by sequence.
 
@@ -57,24 +40,9 @@ def eval_depth(
 
       page4d eval-depth --dataset sintel --task mono --preds preds/ --json | jq .averages
     """
-    if dataset is None:
-        raise short_usage(context, EXAMPLE)
-
     from page4d_cli.eval.protocol import Measure
-    from page4d_cli.pipelines.evaluate.options import EvaluationOptions
-    from page4d_cli.pipelines.infer.scenes import ModelChoice
 
     default = Align.MEDIAN if task is DepthTask.MONO else Align.SCALE
-    options = EvaluationOptions(
-        dataset=dataset,
-        measure=Measure.of(task),
-        root=root,
-        aligns=tuple(dict.fromkeys(align or [default])),
-        protocol_name=protocol,
-        sequences=_evaluate.names_of(sequences),
-        predictions=preds,
-        max_frames=max_frames,
-        allow_failures=allow_failures,
-        model=ModelChoice(weights, variant, device, dtype),
-    )
-    _evaluate.run_evaluation(options, out, published=published, as_json=as_json, quiet=quiet)
+    aligns = tuple(dict.fromkeys(align or [default]))
+    asked = scored.options(dataset, Measure.of(task), aligns, model)
+    _evaluate.run_evaluation(asked, scored, as_json=as_json, quiet=quiet)

@@ -5,18 +5,15 @@ from typing import Annotated
 
 import typer
 
-from page4d_cli.commands import _evaluate
-from page4d_cli.commands import options as shared
-from page4d_cli.commands.console import print_json, say, short_usage, warn
+from page4d_cli.commands import _evaluate, options
+from page4d_cli.commands.console import print_json, say, warn
 from page4d_cli.commands.tables import print_table
-from page4d_cli.core.enums import Precision, ProtocolName
+from page4d_cli.core.enums import Dataset
 from page4d_cli.core.errors import InputError
 
-EXAMPLE = "page4d eval-pose --dataset tum, or page4d eval-pose estimate.txt --gt groundtruth.txt"
 
-
+@options.spread
 def eval_pose(
-    context: typer.Context,
     estimate: Annotated[
         Path | None,
         typer.Argument(metavar="[EST.txt]", help="A path in TUM form, to be scored against --gt."),
@@ -28,21 +25,11 @@ def eval_pose(
         Path | None,
         typer.Option(metavar="PNG", help="Draw EST.txt, aligned, against GT.txt."),
     ] = None,
-    dataset: _evaluate.DatasetOption = None,
-    preds: _evaluate.Preds = None,
-    root: shared.DataRoot = None,
-    sequences: _evaluate.Sequences = None,
-    protocol: _evaluate.Protocol = ProtocolName.STANDARD,
-    max_frames: shared.MaxFrames = None,
-    allow_failures: _evaluate.AllowFailures = False,
-    out: _evaluate.Out = None,
-    published: _evaluate.Published = False,
-    weights: shared.Weights = "page4d",
-    variant: shared.VariantOption = None,
-    device: shared.Device = "auto",
-    dtype: shared.DType = Precision.AUTO,
-    as_json: shared.Json = False,
-    quiet: shared.Quiet = False,
+    dataset: Annotated[Dataset | None, options.DATASET_OPTION] = None,
+    scored: _evaluate.ScoredFlags = _evaluate.DEFAULT_SCORED,
+    model: options.ModelFlags = options.DEFAULT_MODEL,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Score camera paths: those of a data set, sequence by sequence, or one file against another.
 
@@ -59,32 +46,20 @@ def eval_pose(
 
       page4d eval-pose preds/trajectory.txt --gt groundtruth.txt --plot path.png
     """
-    if estimate is not None or gt is not None:
-        if estimate is None or gt is None or dataset is not None:
-            raise InputError("give EST.txt and --gt GT.txt, or --dataset NAME; not a mixture")
+    if dataset is None:
+        if estimate is None or gt is None:
+            raise InputError("give --dataset NAME, or EST.txt and --gt GT.txt")
         _score_files(estimate, gt, plot, as_json=as_json, quiet=quiet)
         return
-    if dataset is None:
-        raise short_usage(context, EXAMPLE)
+    if estimate is not None or gt is not None:
+        raise InputError("give EST.txt and --gt GT.txt, or --dataset NAME; not a mixture")
     if plot is not None:
         raise InputError("--plot belongs to EST.txt; with --dataset each path is drawn anyway")
 
     from page4d_cli.eval.protocol import Measure
-    from page4d_cli.pipelines.evaluate.options import EvaluationOptions
-    from page4d_cli.pipelines.infer.scenes import ModelChoice
 
-    options = EvaluationOptions(
-        dataset=dataset,
-        measure=Measure.POSE,
-        root=root,
-        protocol_name=protocol,
-        sequences=_evaluate.names_of(sequences),
-        predictions=preds,
-        max_frames=max_frames,
-        allow_failures=allow_failures,
-        model=ModelChoice(weights, variant, device, dtype),
-    )
-    _evaluate.run_evaluation(options, out, published=published, as_json=as_json, quiet=quiet)
+    asked = scored.options(dataset, Measure.POSE, (), model)
+    _evaluate.run_evaluation(asked, scored, as_json=as_json, quiet=quiet)
 
 
 def _score_files(

@@ -1,68 +1,36 @@
 """`page4d export`: a run directory in, files of other programs out."""
 
-import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from page4d_cli.commands import options as shared
-from page4d_cli.commands.console import Steps, print_json, say, short_usage
+from page4d_cli.commands import options
+from page4d_cli.commands.console import Steps, print_json, say
 from page4d_cli.core.enums import ExportFormat
-from page4d_cli.core.errors import InputError
 from page4d_cli.core.wording import count_noun
 
 if TYPE_CHECKING:
     from page4d_cli.pipelines.export.export import Exported
 
-EXAMPLE = "page4d export preds/ --format ply,colmap --out exported/"
 _CLOUD = "Points (ply, glb, colmap, nerfstudio, rrd)"
-_INTEGER = r"(-?\d+)?"
-
-
-def parse_frames(text: str) -> slice:
-    """Turn `0:30:2` or `7` into a slice, as Python does."""
-    match = re.fullmatch(rf"{_INTEGER}(:{_INTEGER}(?::{_INTEGER})?)?", text.strip())
-    if match is None or not text.strip():
-        raise InputError(f"--frames {text}: give first:end:step as in Python, such as 0:30:2, or 7")
-    first, colon, end, step = match.groups()
-    if colon is None:
-        index = int(first)
-        return slice(index, index + 1 or None)
-    if step is not None and int(step) < 1:
-        raise InputError(f"--frames {text}: the step is {step}; give a number from 1")
-    return slice(*(None if word is None else int(word) for word in (first, end, step)))
 
 
 def export(
-    context: typer.Context,
-    run: Annotated[
-        Path | None,
-        typer.Argument(metavar="RUN", help="A directory that `page4d infer` has written."),
-    ] = None,
+    run: options.Run,
     formats: Annotated[
-        str | None,
+        Sequence[ExportFormat],
         typer.Option(
             "--format",
             "-f",
+            parser=options.members("--format", ExportFormat),
             metavar="A,B,…",
             help=f"What to write: {', '.join(each.value for each in ExportFormat)}.",
         ),
-    ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out",
-            "-o",
-            parser=shared.parse_place,
-            metavar="PATH",
-            help="A folder; other formats in it stay.",
-        ),
-    ] = None,
-    frames: Annotated[
-        str,
-        typer.Option(metavar="FIRST:END:STEP", help="Which frames of the run, as Python slices."),
-    ] = ":",
+    ],
+    out: Annotated[Path, options.out("A folder; other formats in it stay.")],
+    frames: options.FramesOfRun = options.ALL_FRAMES,
     min_conf_percentile: Annotated[
         float | None,
         typer.Option(
@@ -92,14 +60,13 @@ def export(
             rich_help_panel=_CLOUD,
         ),
     ] = None,
-    static_only: shared.StaticOnly = False,
-    moving_only: shared.MovingOnly = False,
+    static_only: options.StaticOnly = False,
+    moving_only: options.MovingOnly = False,
     overwrite: Annotated[
-        bool,
-        typer.Option("--overwrite", help="Replace what an earlier export of a format wrote."),
+        bool, options.overwrite("Replace what an earlier export of a format wrote.")
     ] = False,
-    as_json: shared.Json = False,
-    quiet: shared.Quiet = False,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
 ) -> None:
     r"""Write a run in formats that other programs read; needs neither the network nor a GPU.
 
@@ -132,23 +99,15 @@ def export(
 
       page4d export preds/ --format colmap --frames 0:30:2 --out splat/ --json | jq .files
     """
-    if run is None or formats is None or out is None:
-        raise short_usage(context, EXAMPLE)
-    chosen, which = shared.parse_members("--format", formats, ExportFormat), parse_frames(frames)
-    part = shared.choose_part(static_only=static_only, moving_only=moving_only)
+    part = options.choose_part(static_only=static_only, moving_only=moving_only)
 
     from page4d_cli.pipelines.cloud.of_run import CloudOptions
     from page4d_cli.pipelines.export.export import ExportOptions, export_run
 
     cloud = CloudOptions(min_conf_percentile, voxel, outliers, max_points)
-    with Steps(hidden=quiet) as steps:
-        steps.title("export", 0, 1)
-        exported = export_run(
-            run,
-            out,
-            ExportOptions(chosen, which, cloud, part, overwrite=overwrite),
-            progress=steps.step,
-        )
+    asked = ExportOptions(tuple(formats), frames, cloud, part, overwrite=overwrite)
+    with Steps("export", quiet=quiet) as steps:
+        exported = export_run(run, out, asked, progress=steps.step)
     for note in exported.notes:
         say(note, quiet=quiet)
     if as_json:

@@ -1,24 +1,15 @@
 """`page4d motion`: which pixels of a run show something that moves."""
 
-from pathlib import Path
-from typing import Annotated
-
 import typer
 
-from page4d_cli.commands import options as shared
-from page4d_cli.commands.console import Steps, print_json, short_usage, warn
-
-EXAMPLE = "page4d motion preds/"
+from page4d_cli.commands import options
+from page4d_cli.commands.console import Steps, print_json, warn
 
 
 def motion(
-    context: typer.Context,
-    run: Annotated[
-        Path | None,
-        typer.Argument(metavar="RUN", help="A directory that `page4d infer` has written."),
-    ] = None,
-    as_json: shared.Json = False,
-    quiet: shared.Quiet = False,
+    run: options.Run,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Score every pixel of a run by how surely it shows something that moves.
 
@@ -31,14 +22,10 @@ def motion(
 
       page4d motion preds/
     """
-    if run is None:
-        raise short_usage(context, EXAMPLE)
-
     from page4d_cli.io.run.directory import open_run
     from page4d_cli.pipelines.motion.motion import THRESHOLD, write_motion
 
-    with Steps(hidden=quiet) as steps:
-        steps.title("motion", 0, 1)
+    with Steps("motion", quiet=quiet) as steps:
         summary = write_motion(open_run(run), progress=steps.step)
     for note in summary.notes:
         warn(note)

@@ -1,90 +1,192 @@
-"""Options shared by several commands, declared once."""
+"""Options of the commands, declared once: what is typed, what it becomes, and its help."""
 
+import inspect
+import re
+from collections.abc import Callable
+from dataclasses import fields
 from enum import Enum
+from functools import wraps
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
+from typer.models import OptionInfo
 
+from page4d_cli.core.docstrings import member_docs
 from page4d_cli.core.enums import Dataset, Fit, MotionPart, Precision, Variant
 from page4d_cli.core.errors import InputError
+from page4d_cli.data.clip.choice import FrameChoice
+from page4d_cli.model.choice import ModelChoice
+
+MemberT = TypeVar("MemberT", bound=Enum)
+ValueT = TypeVar("ValueT")
 
 _MODEL = "Network"
 _FRAMES = "Frames"
 
+
+def in_words(kind: type[Enum]) -> str:
+    """What the members of a closed choice mean, by their docstrings, for an option's help."""
+    docs = member_docs(kind)
+    return " ".join(f"{each.value}: {_in_a_sentence(docs[each.name])}" for each in kind)
+
+
+def _in_a_sentence(text: str) -> str:
+    """A text that began a sentence; names keep their capitals."""
+    return text[0].lower() + text[1:] if text[1].islower() or text[1] == " " else text
+
+
+def parsed_by(parse: Callable[[str], ValueT]) -> Callable[[str | ValueT], ValueT]:
+    """A parser for an option whose default is a value, not text."""
+    return lambda given: parse(given) if isinstance(given, str) else given
+
+
+# -- one option for each field of a dataclass
+
+
+class Flags:
+    """The options that stand for the fields of a dataclass of closed or simple values.
+
+    Args:
+        kind: the dataclass; all its fields have defaults.
+        options: one for each field, by its name.
+
+    Raises:
+        TypeError: a field has no option, or an option no field.
+    """
+
+    def __init__(self, kind: type[Any], **options: OptionInfo) -> None:
+        self.kind = kind
+        self.names = [field.name for field in fields(kind)]
+        if set(self.names) != set(options):
+            raise TypeError(f"{kind.__name__} has the fields {self.names}, not {list(options)}")
+        self.parameters = [
+            inspect.Parameter(
+                field.name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=field.default,
+                annotation=Annotated[field.type, options[field.name]],
+            )
+            for field in fields(kind)
+        ]
+
+
+def spread(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command an option for each field where its parameter is annotated with `Flags`.
+
+    Args:
+        command: is called with the dataclasses that are made of the options.
+    """
+    parameters: list[inspect.Parameter] = []
+    spread_out: dict[str, Flags] = {}
+    for parameter in inspect.signature(command, eval_str=True).parameters.values():
+        about = getattr(parameter.annotation, "__metadata__", ())
+        flags = next((each for each in about if isinstance(each, Flags)), None)
+        if flags is None:
+            parameters.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
+        else:
+            spread_out[parameter.name] = flags
+            parameters += flags.parameters
+
+    @wraps(command)
+    def called(**values: Any) -> None:  # noqa: ANN401 - whatever the options are parsed to
+        for name, flags in spread_out.items():
+            values[name] = flags.kind(**{field: values.pop(field) for field in flags.names})
+        command(**values)
+
+    called.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return called
+
+
+# -- frames and network
+
 Inputs = Annotated[
-    list[str] | None,
+    list[str],
     typer.Argument(
-        metavar="INPUT...",
+        metavar="INPUT",
         help="Folders of images, videos, patterns or image files; '-' reads paths from stdin. "
         "Each folder and each video is one scene; images given one by one are one scene.",
         show_default=False,
     ),
 ]
-Weights = Annotated[
-    str,
-    typer.Option(
-        "--weights",
-        "-w",
-        metavar="NAME|PATH",
-        help="A name of `page4d weights list`, or a checkpoint (.safetensors, .pt).",
-        rich_help_panel=_MODEL,
+MAX_FRAMES = typer.Option(min=1, help="Take N frames at most.", rich_help_panel=_FRAMES)
+_WEIGHTS = typer.Option(
+    "--weights",
+    "-w",
+    metavar="NAME|PATH",
+    help="A name of `page4d weights list`, or a checkpoint (.safetensors, .pt).",
+    rich_help_panel=_MODEL,
+)
+_VARIANT = typer.Option(
+    help="What a checkpoint file is, where the file itself does not say. " + in_words(Variant),
+    rich_help_panel=_MODEL,
+)
+VariantOption = Annotated[Variant | None, _VARIANT]
+_DEVICE = typer.Option(
+    metavar="auto|cpu|cuda[:N]|mps",
+    help="auto takes CUDA, else Apple's GPU, else the CPU.",
+    rich_help_panel=_MODEL,
+)
+Device = Annotated[str, _DEVICE]
+_DTYPE = typer.Option(
+    "--dtype",
+    help="Number format of the matrix products; auto takes bf16 where it is native, else fp16 "
+    "on CUDA, else fp32. The heads compute in fp32.",
+    rich_help_panel=_MODEL,
+)
+DType = Annotated[Precision, _DTYPE]
+
+DEFAULT_FRAMES, DEFAULT_MODEL = FrameChoice(), ModelChoice()
+FramesFlags = Annotated[
+    FrameChoice,
+    Flags(
+        FrameChoice,
+        fit=typer.Option(help=in_words(Fit), rich_help_panel=_FRAMES),
+        stride=typer.Option(min=1, help="Take every N-th frame.", rich_help_panel=_FRAMES),
+        fps=typer.Option(help="Take N frames a second of a video.", rich_help_panel=_FRAMES),
+        start=typer.Option(
+            min=0, help="Index of the first frame to take.", rich_help_panel=_FRAMES
+        ),
+        max_frames=MAX_FRAMES,
+        skip_bad=typer.Option(
+            "--skip-bad",
+            help="Leave out unreadable frames and list them.",
+            rich_help_panel=_FRAMES,
+        ),
     ),
 ]
-VariantOption = Annotated[
-    Variant | None,
-    typer.Option(
-        "--variant",
-        help="What a checkpoint file is, where the file itself does not say.",
-        rich_help_panel=_MODEL,
-    ),
-]
-Device = Annotated[
-    str,
-    typer.Option(
-        metavar="auto|cpu|cuda[:N]|mps",
-        help="auto takes CUDA, else Apple's GPU, else the CPU.",
-        rich_help_panel=_MODEL,
-    ),
-]
-DType = Annotated[
-    Precision,
-    typer.Option(
-        "--dtype",
-        help="Number format of the matrix products; auto takes bf16 where it is native, else fp16 "
-        "on CUDA, else fp32. The heads compute in fp32.",
-        rich_help_panel=_MODEL,
-    ),
-]
-FitOption = Annotated[
-    Fit,
-    typer.Option(
-        "--fit",
-        help="keep: longer side to the network's size, nothing lost. crop: width to that size, "
-        "rows beyond it cut. pad: a white square around it.",
-        rich_help_panel=_FRAMES,
-    ),
-]
-Stride = Annotated[int, typer.Option(min=1, help="Take every N-th frame.", rich_help_panel=_FRAMES)]
-Fps = Annotated[
-    float | None,
-    typer.Option(help="Take N frames a second of a video.", rich_help_panel=_FRAMES),
-]
-Start = Annotated[
-    int, typer.Option(min=0, help="Index of the first frame to take.", rich_help_panel=_FRAMES)
-]
-MaxFrames = Annotated[
-    int | None, typer.Option(min=1, help="Take N frames at most.", rich_help_panel=_FRAMES)
-]
-SkipBad = Annotated[
-    bool,
-    typer.Option(
-        "--skip-bad", help="Leave out unreadable frames and list them.", rich_help_panel=_FRAMES
-    ),
+ModelFlags = Annotated[
+    ModelChoice,
+    Flags(ModelChoice, weights=_WEIGHTS, variant=_VARIANT, device=_DEVICE, precision=_DTYPE),
 ]
 
 
-def parse_dataset(name: str | Dataset) -> Dataset:
+# -- places
+
+
+def parse_place(text: str) -> Path:
+    """Turn what is typed for a place into a path; empty it would be where one is."""
+    if not text.strip():
+        raise typer.BadParameter("an empty path was given; name a place, or . for where you are")
+    return Path(text)
+
+
+def out(help_: str, panel: str | None = None) -> Any:  # noqa: ANN401 - as typer.Option
+    """`--out`: where a command writes."""
+    return typer.Option(
+        "--out", "-o", parser=parse_place, metavar="PATH", help=help_, rich_help_panel=panel
+    )
+
+
+def overwrite(help_: str, panel: str | None = None) -> Any:  # noqa: ANN401 - as typer.Option
+    """`--overwrite`: what may be replaced."""
+    return typer.Option("--overwrite", help=help_, rich_help_panel=panel)
+
+
+# -- data sets
+
+
+def _parse_dataset(name: str) -> Dataset:
     """Turn a name into a data set; another spelling that one of them has is understood."""
     try:
         return Dataset(name)
@@ -93,51 +195,57 @@ def parse_dataset(name: str | Dataset) -> Dataset:
         raise typer.BadParameter(f"{name!r} is not one of {known}") from None
 
 
-DatasetName = Annotated[
-    Dataset | None,
-    typer.Argument(
-        metavar="DATASET",
-        parser=parse_dataset,
-        autocompletion=lambda: [each.value for each in Dataset],
-        help="A name of `page4d data list`.",
-        show_default=False,
-    ),
+_DATASET: dict[str, Any] = {
+    "parser": parsed_by(_parse_dataset),
+    "autocompletion": lambda: [each.value for each in Dataset],
+    "help": "A name of `page4d data list`.",
+    "show_default": False,
+}
+DatasetName = Annotated[Dataset, typer.Argument(metavar="DATASET", **_DATASET)]
+DATASET_OPTION = typer.Option("--dataset", metavar="NAME", **_DATASET)
+DatasetOption = Annotated[Dataset, DATASET_OPTION]
+DATA_ROOT = typer.Option(
+    "--root",
+    "--data-root",
+    metavar="DIR",
+    help="The data set's folder, or the one that holds it by name; else the one that PAGE4D_DATA "
+    "names, else data/.",
+)
+DataRoot = Annotated[Path | None, DATA_ROOT]
+
+
+# -- runs
+
+Run = Annotated[
+    Path, typer.Argument(metavar="RUN", help="A directory that `page4d infer` has written.")
 ]
-DataRoot = Annotated[
-    Path | None,
+ALL_FRAMES = slice(None)
+_INTEGER = r"(-?\d+)?"
+
+
+def parse_frames(text: str) -> slice:
+    """Turn `0:30:2` or `7` into a slice, as Python does."""
+    match = re.fullmatch(rf"{_INTEGER}(:{_INTEGER}(?::{_INTEGER})?)?", text.strip())
+    if match is None or not text.strip():
+        raise InputError(f"--frames {text}: give first:end:step as in Python, such as 0:30:2, or 7")
+    first, colon, end, step = match.groups()
+    if colon is None:
+        index = int(first)
+        return slice(index, index + 1 or None)
+    if step is not None and int(step) < 1:
+        raise InputError(f"--frames {text}: the step is {step}; give a number from 1")
+    return slice(*(None if word is None else int(word) for word in (first, end, step)))
+
+
+FramesOfRun = Annotated[
+    slice,
     typer.Option(
-        "--root",
-        "--data-root",
-        metavar="DIR",
-        help="The data set's folder, or the one that holds it by name; else the one that "
-        "PAGE4D_DATA names, else data/.",
+        parser=parsed_by(parse_frames),
+        metavar="FIRST:END:STEP",
+        help="Which frames of the run, as Python slices.",
+        show_default="all",
     ),
 ]
-
-
-_Member = TypeVar("_Member", bound=Enum)
-
-
-def parse_members(option: str, text: str, kind: type[_Member]) -> tuple[_Member, ...]:
-    """Split `depth,cloud` into members of a closed choice, in the choice's own order."""
-    words = [word.strip() for word in text.split(",") if word.strip()]
-    allowed = [member.value for member in kind]
-    unknown = [word for word in words if word not in allowed]
-    if unknown or not words:
-        given = ", ".join(unknown) or "nothing"
-        raise InputError(
-            f"{option} {given}: choose among {', '.join(allowed)}, with commas between"
-        )
-    return tuple(member for member in kind if member.value in words)
-
-
-def parse_place(text: str) -> Path:
-    """Turn what is typed for a place to write to into a path; empty it would be where one is."""
-    if not text.strip():
-        raise typer.BadParameter("an empty path was given; name a place, or . for where you are")
-    return Path(text)
-
-
 StaticOnly = Annotated[
     bool,
     typer.Option("--static-only", help="Points of what stands still, as `page4d motion` tells it."),
@@ -156,6 +264,29 @@ def choose_part(*, static_only: bool, moving_only: bool) -> MotionPart | None:
         return MotionPart.STATIC
     return MotionPart.MOVING if moving_only else None
 
+
+# -- lists of words
+
+
+def parse_members(option: str, text: str, kind: type[MemberT]) -> tuple[MemberT, ...]:
+    """Split `depth,cloud` into members of a closed choice, in the choice's own order."""
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    allowed = [member.value for member in kind]
+    unknown = [word for word in words if word not in allowed]
+    if unknown or not words:
+        given = ", ".join(unknown) or "nothing"
+        raise InputError(
+            f"{option} {given}: choose among {', '.join(allowed)}, with commas between"
+        )
+    return tuple(member for member in kind if member.value in words)
+
+
+def members(option: str, kind: type[MemberT]) -> Callable[[str | Any], Any]:
+    """The parser of an option that takes members of a closed choice."""
+    return parsed_by(lambda text: parse_members(option, text, kind))
+
+
+# -- what is said
 
 Json = Annotated[
     bool, typer.Option("--json", help="Print one JSON object and nothing else to stdout.")

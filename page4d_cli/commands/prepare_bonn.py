@@ -4,17 +4,12 @@ from typing import Annotated
 
 import typer
 
-from page4d_cli.commands import _prepare
-from page4d_cli.commands import options as shared
-from page4d_cli.commands.console import short_usage
+from page4d_cli.commands import _prepare, options
 from page4d_cli.core.enums import Dataset, Link, Pairing
-
-EXAMPLE = "page4d prepare-bonn raw/rgbd_bonn_balloon2"
 
 
 def prepare_bonn(
-    context: typer.Context,
-    raws: _prepare.Raws = None,
+    raws: _prepare.Raws,
     out: _prepare.Out = None,
     pairing: Annotated[
         Pairing,
@@ -30,8 +25,8 @@ def prepare_bonn(
     stride: _prepare.Stride = 1,
     link: _prepare.LinkOption = Link.COPY,
     overwrite: _prepare.Overwrite = False,
-    as_json: shared.Json = False,
-    quiet: shared.Quiet = False,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Choose frames of raw Bonn RGB-D Dynamic sequences, with the depth map and the pose of each.
 
@@ -45,12 +40,9 @@ def prepare_bonn(
 
       page4d prepare-bonn raw/ --out data/bonn-by-index --pairing index --json | jq .sequences
     """
-    if not raws:
-        raise short_usage(context, EXAMPLE)
-
     from page4d_cli.pipelines.prepare.plan import PrepareOptions
 
-    options = PrepareOptions(
+    asked = PrepareOptions(
         Dataset.BONN, frames, start, stride, pairing=pairing, link=link, overwrite=overwrite
     )
-    _prepare.prepare_and_tell(raws, options, out=out, as_json=as_json, quiet=quiet)
+    _prepare.prepare_and_tell(raws, asked, out=out, as_json=as_json, quiet=quiet)

@@ -4,17 +4,12 @@ from typing import Annotated
 
 import typer
 
-from page4d_cli.commands import _prepare
-from page4d_cli.commands import options as shared
-from page4d_cli.commands.console import short_usage
+from page4d_cli.commands import _prepare, options
 from page4d_cli.core.enums import Dataset, Link
-
-EXAMPLE = "page4d prepare-tum raw/rgbd_dataset_freiburg3_walking_xyz"
 
 
 def prepare_tum(
-    context: typer.Context,
-    raws: _prepare.Raws = None,
+    raws: _prepare.Raws,
     out: _prepare.Out = None,
     frames: _prepare.Frames = 90,
     start: Annotated[
@@ -23,8 +18,8 @@ def prepare_tum(
     stride: _prepare.Stride = 3,
     link: _prepare.LinkOption = Link.COPY,
     overwrite: _prepare.Overwrite = False,
-    as_json: shared.Json = False,
-    quiet: shared.Quiet = False,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Choose frames of raw TUM RGB-D sequences, with the depth map and the pose of each.
 
@@ -38,10 +33,7 @@ def prepare_tum(
 
       page4d prepare-tum raw/ --out data/tum --link symlink
     """
-    if not raws:
-        raise short_usage(context, EXAMPLE)
-
     from page4d_cli.pipelines.prepare.plan import PrepareOptions
 
-    options = PrepareOptions(Dataset.TUM, frames, start, stride, link=link, overwrite=overwrite)
-    _prepare.prepare_and_tell(raws, options, out=out, as_json=as_json, quiet=quiet)
+    asked = PrepareOptions(Dataset.TUM, frames, start, stride, link=link, overwrite=overwrite)
+    _prepare.prepare_and_tell(raws, asked, out=out, as_json=as_json, quiet=quiet)

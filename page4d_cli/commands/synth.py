@@ -1,17 +1,16 @@
 """`page4d synth`: dynamic scenes with exact ground truth."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from page4d_cli.commands import options as shared
-from page4d_cli.commands.console import Steps, print_json, say, short_usage
+from page4d_cli.commands import options
+from page4d_cli.commands.console import Steps, print_json, say
 from page4d_cli.core.enums import SynthLayout
 from page4d_cli.core.errors import InputError
-
-EXAMPLE = "page4d synth --out scenes/ --scenes 10 --frames 24"
 
 
 def parse_size(text: str) -> tuple[int, int]:
@@ -23,29 +22,24 @@ def parse_size(text: str) -> tuple[int, int]:
 
 
 def synth(
-    context: typer.Context,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out",
-            "-o",
-            parser=shared.parse_place,
-            metavar="PATH",
-            help="Where a folder for each scene is made.",
-        ),
-    ] = None,
+    out: Annotated[Path, options.out("Where a folder for each scene is made.")],
     scenes: Annotated[int, typer.Option(min=1, help="How many scenes.")] = 1,
     frames: Annotated[int, typer.Option(min=1, help="Frames of each scene.")] = 24,
-    size: Annotated[str, typer.Option(metavar="WxH", help="Pixels of a frame.")] = "320x240",
+    size: Annotated[
+        Sequence[int],
+        typer.Option(
+            parser=options.parsed_by(parse_size),
+            metavar="WxH",
+            help="Pixels of a frame.",
+            show_default="320x240",
+        ),
+    ] = (320, 240),
     seed: Annotated[
         int, typer.Option(min=0, help="Of the first scene; the others' seeds follow.")
     ] = 0,
     layout: Annotated[
         SynthLayout,
-        typer.Option(
-            help="page4d: exact depth, cameras, moving pixels and point tracks. "
-            "tum: raw folders of the TUM RGB-D benchmark."
-        ),
+        typer.Option(help=options.in_words(SynthLayout)),
     ] = SynthLayout.PAGE4D,
     fps: Annotated[
         float,
@@ -60,11 +54,9 @@ def synth(
             show_default=False,
         ),
     ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace scenes that are there already.")
-    ] = False,
-    as_json: shared.Json = False,
-    quiet: shared.Quiet = False,
+    overwrite: Annotated[bool, options.overwrite("Replace scenes that are there already.")] = False,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Make scenes: a textured room, bodies that stand and that move, a camera on a smooth path.
 
@@ -78,26 +70,23 @@ def synth(
 
       page4d synth --out held-out/ --family tiny --seed 2000000 --frames 8 --fps 1 --size 112x84
     """
-    if out is None:
-        raise short_usage(context, EXAMPLE)
-    pixels = parse_size(size)
+    width, height = size
 
     from page4d_cli.data.synthetic import SceneRecipe
     from page4d_cli.pipelines.synth.synth import SynthOptions, write_scenes
     from page4d_cli.pipelines.train.config import load_config
 
     recipe = SceneRecipe() if family is None else load_config(family).data.recipe
-    options = SynthOptions(scenes, frames, pixels, seed, layout, fps, recipe, overwrite)
-    with Steps(hidden=quiet) as steps:
-        steps.title("synth", 0, 1)
+    asked = SynthOptions(scenes, frames, (width, height), seed, layout, fps, recipe, overwrite)
+    with Steps("synth", quiet=quiet) as steps:
 
         def tell(folder: Path) -> None:
             if not as_json:
                 steps.clear()
                 typer.echo(str(folder))
 
-        folders = write_scenes(out, options, on_scene=tell, progress=steps.step)
-    say(f"{scenes * frames} frames of {pixels[0]}×{pixels[1]} pixels", quiet=quiet)
+        folders = write_scenes(out, asked, on_scene=tell, progress=steps.step)
+    say(f"{scenes * frames} frames of {width}×{height} pixels", quiet=quiet)
     if as_json:
         print_json(
             {

@@ -3,47 +3,42 @@
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from page4d_cli.commands import options as shared
-from page4d_cli.commands.console import Steps, print_json, say, short_usage, warn
+from page4d_cli.commands import options
+from page4d_cli.commands.console import Steps, print_json, say
 from page4d_cli.commands.tables import print_table
 from page4d_cli.core.enums import OnBad
 from page4d_cli.core.errors import InputError
+from page4d_cli.core.progress import Observer
 
 if TYPE_CHECKING:
     from page4d_cli.pipelines.train.request import StepReport
 
-EXAMPLE = "page4d train smoke --out runs/smoke"
 WAIT_BEFORE_RETRY_S = 10.0
 
 
+def _print_configs(asked: bool) -> None:
+    if not asked:
+        return
+    from page4d_cli.pipelines.train.config import shipped_configs
+
+    print_table(("name", ""), list(shipped_configs().items()))
+    raise typer.Exit
+
+
 def train(
-    context: typer.Context,
     config: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="CONFIG",
-            help="A name of --list, or a YAML file.",
-            show_default=False,
-        ),
-    ] = None,
+        str, typer.Argument(metavar="CONFIG", help="A name of --list, or a YAML file.")
+    ],
+    out: Annotated[Path, options.out("Where the run is written.")],
     overrides: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[KEY=VALUE]...", help="Changes to it, e.g. batch.max_images=8."),
-    ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out",
-            "-o",
-            parser=shared.parse_place,
-            metavar="PATH",
-            help="Where the run is written.",
-        ),
+        typer.Argument(metavar="[KEY=VALUE]", help="Changes to it, e.g. batch.max_images=8."),
     ] = None,
     init_from: Annotated[
         str | None,
@@ -75,12 +70,18 @@ def train(
     retries: Annotated[
         int, typer.Option(min=0, help="Start again so often after a crash, and resume.")
     ] = 0,
-    device: shared.Device = "auto",
-    list_configs: Annotated[
-        bool, typer.Option("--list", help="Show the configurations that come with page4d.")
+    device: options.Device = "auto",
+    _list: Annotated[
+        bool,
+        typer.Option(
+            "--list",
+            callback=_print_configs,
+            is_eager=True,
+            help="Show the configurations that come with page4d.",
+        ),
     ] = False,
-    as_json: shared.Json = False,
-    quiet: shared.Quiet = False,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Train the network, on scenes drawn on the fly or on data sets on disk.
 
@@ -89,17 +90,12 @@ def train(
 
     [bold]Examples[/bold]
 
-      page4d train --list
-
       page4d train smoke --out runs/smoke
+
+      page4d train --list
 
       page4d train finetune --out runs/ft --retries 40 batch.max_images=8
     """
-    if list_configs:
-        _print_configs()
-        return
-    if config is None or out is None:
-        raise short_usage(context, EXAMPLE)
     flags = {
         "init_from": init_from,
         "max_bad_steps": max_bad_steps,
@@ -115,19 +111,16 @@ def train(
 
     from page4d_cli.pipelines.train.config import load_config
     from page4d_cli.pipelines.train.loop import run_training
-    from page4d_cli.pipelines.train.request import TrainObserver, TrainRequest
+    from page4d_cli.pipelines.train.request import TrainRequest
 
-    with Steps(hidden=quiet) as steps:
+    with Steps(quiet=quiet) as steps:
         request = TrainRequest(load_config(config, changes), out, resume, allow_changes, device)
-        state = run_training(
-            request,
-            TrainObserver(
-                on_start=lambda text: say(text, quiet=quiet),
-                on_step=lambda report: steps.step(_describe(report), report.step, report.steps),
-                on_validation=lambda *told: _tell_validation(steps, *told, quiet=quiet),
-                on_problem=warn,
-            ),
+        # The steps are the bar, which a line for each of them would take away.
+        observer: Observer[StepReport] = replace(
+            steps.observer(),
+            on_result=lambda report: steps.step(_describe(report), report.step, report.steps),
         )
+        state = run_training(request, observer)
     if state is None:
         return  # another process than the main one
     if as_json:
@@ -144,26 +137,11 @@ def train(
         typer.echo(str(out))
 
 
-def _print_configs() -> None:
-    from page4d_cli.pipelines.train.config import shipped_configs
-
-    print_table(("name", ""), list(shipped_configs().items()))
-
-
 def _describe(report: "StepReport") -> str:
     loss = report.values.get("objective", float("nan"))
     rate = max((v for k, v in report.values.items() if k.startswith("lr/")), default=0.0)
     memory = report.peak_memory_bytes / 1e9
     return f"loss {loss:.4f}, rate {rate:.1e}, {report.seconds:.2f} s a step, {memory:.1f} GB"
-
-
-def _tell_validation(
-    steps: Steps, step: int, dataset: str, values: dict[str, float], *, quiet: bool
-) -> None:
-    steps.clear()
-    shown = ("objective", "abs_rel", "delta_1.25", "rotation_deg")
-    listed = ", ".join(f"{name} {values[name]:.4f}" for name in shown if name in values)
-    say(f"step {step}: validation on {dataset}: {listed}", quiet=quiet)
 
 
 def _supervise(retries: int, *, quiet: bool) -> None:

@@ -9,42 +9,33 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from page4d_cli.commands import options as shared
-from page4d_cli.commands.console import Steps, print_json, say, short_usage
-from page4d_cli.commands.export import parse_frames
+from page4d_cli.commands import options
+from page4d_cli.commands.console import Steps, print_json, say
 from page4d_cli.core.errors import InputError
 from page4d_cli.core.wording import count_noun
 
 if TYPE_CHECKING:
     from page4d_cli.io.formats.view_scene import ViewScene
 
-EXAMPLE = "page4d view preds/"
 _SERVED = "Served page"
 
 
 def view(
-    context: typer.Context,
-    run: Annotated[
-        Path | None,
-        typer.Argument(metavar="RUN", help="A directory that `page4d infer` has written."),
-    ] = None,
+    run: options.Run,
     html: Annotated[
         Path | None,
         typer.Option(
-            parser=shared.parse_place,
+            parser=options.parse_place,
             metavar="PATH",
             help="Write one file that opens without server and network, and end.",
         ),
     ] = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace the file of --html if it is there.")
+        bool, options.overwrite("Replace the file of --html if it is there.")
     ] = False,
-    frames: Annotated[
-        str,
-        typer.Option(metavar="FIRST:END:STEP", help="Which frames of the run, as Python slices."),
-    ] = ":",
-    static_only: shared.StaticOnly = False,
-    moving_only: shared.MovingOnly = False,
+    frames: options.FramesOfRun = options.ALL_FRAMES,
+    static_only: options.StaticOnly = False,
+    moving_only: options.MovingOnly = False,
     max_points: Annotated[
         int | None,
         typer.Option(
@@ -59,8 +50,8 @@ def view(
         bool,
         typer.Option("--open/--no-open", help="Open a browser.", rich_help_panel=_SERVED),
     ] = True,
-    as_json: shared.Json = False,
-    quiet: shared.Quiet = False,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
 ) -> None:
     r"""Look at a run in a browser: points through time, cameras, pictures and depth.
 
@@ -77,28 +68,22 @@ def view(
 
       page4d view preds/ --html clip.html --max-points 500000
     """
-    if run is None:
-        raise short_usage(context, EXAMPLE)
     if overwrite and html is None:
         raise InputError("--overwrite concerns the file of --html, which was not given")
-    part, which = (
-        shared.choose_part(static_only=static_only, moving_only=moving_only),
-        parse_frames(frames),
-    )
+    part = options.choose_part(static_only=static_only, moving_only=moving_only)
 
     from page4d_cli.io.formats.html import require_free
     from page4d_cli.io.run.directory import open_run
     from page4d_cli.pipelines.view.data import ViewOptions, view_scene
     from page4d_cli.pipelines.view.server import require_viser
 
-    options = ViewOptions(which, part, max_points)
+    asked = ViewOptions(frames, part, max_points)
     if html is None:
         require_viser()
     else:
         require_free(html, overwrite=overwrite)
-    with Steps(hidden=quiet) as steps:
-        steps.title("view", 0, 1)
-        scene = view_scene(open_run(run), options, progress=steps.step)
+    with Steps("view", quiet=quiet) as steps:
+        scene = view_scene(open_run(run), asked, progress=steps.step)
     for note in scene.notes:
         say(note, quiet=quiet)
     if html is None:

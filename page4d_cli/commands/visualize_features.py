@@ -1,22 +1,24 @@
 """`page4d visualize-features`: what the network's layers put out, as pictures."""
 
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from page4d_cli.commands import options as shared
-from page4d_cli.commands.console import Steps, print_json, say, short_usage, warn
-from page4d_cli.commands.infer import say_model
-from page4d_cli.core.enums import FeatureKind, Fit, Precision, Reduction, Variant
+from page4d_cli.commands import options
+from page4d_cli.commands._scenes import run_scenes
+from page4d_cli.commands.console import say
+from page4d_cli.core.enums import FeatureKind, Reduction, Variant
 from page4d_cli.core.errors import InputError
+from page4d_cli.core.strict_json import encode_fields
 from page4d_cli.core.wording import count_noun
 
 if TYPE_CHECKING:
-    from page4d_cli.pipelines.features.visualize import FeatureResult
+    from page4d_cli.pipelines.features.summary import FeatureSummary
 
-EXAMPLE = "page4d visualize-features frames/ --out features/"
 _OUTPUT = "Output"
 _COMPARE = "Comparison"
 
@@ -33,41 +35,39 @@ def parse_layers(text: str) -> tuple[int, ...] | None:
     return tuple(int(word) for word in words)
 
 
+@options.spread
 def visualize_features(
-    context: typer.Context,
-    inputs: shared.Inputs = None,
+    inputs: options.Inputs,
     out: Annotated[
-        Path | None,
+        Path,
+        options.out(
+            "The folder of the pictures; of several scenes, the parent of one each.", _OUTPUT
+        ),
+    ],
+    layers: Annotated[
+        Sequence[int] | None,
         typer.Option(
-            "--out",
-            "-o",
-            parser=shared.parse_place,
-            metavar="PATH",
-            help="The folder of the pictures; of several scenes, the parent of one each.",
+            parser=options.parsed_by(parse_layers),
+            metavar="A,B,…|all",
+            help="Which layers, counted from 0.",
+            show_default="all",
             rich_help_panel=_OUTPUT,
         ),
     ] = None,
-    layers: Annotated[
-        str,
-        typer.Option(
-            metavar="A,B,…|all",
-            help="Which layers, counted from 0.",
-            rich_help_panel=_OUTPUT,
-        ),
-    ] = "all",
     kind: Annotated[
-        str,
+        Sequence[FeatureKind],
         typer.Option(
+            parser=options.members("--kind", FeatureKind),
             metavar="A,B",
-            help="frame: after the block within each frame. global: after the block over all.",
+            help=options.in_words(FeatureKind),
+            show_default="both",
             rich_help_panel=_OUTPUT,
         ),
-    ] = "frame,global",
+    ] = tuple(FeatureKind),
     reduce: Annotated[
         Reduction,
         typer.Option(
-            help="What is shown of a patch: the mean of its channels, their norm, or as colour "
-            "their first three principal components, one basis for the whole clip.",
+            help="What is shown of a patch's channels. " + options.in_words(Reduction),
             rich_help_panel=_OUTPUT,
         ),
     ] = Reduction.MEAN,
@@ -113,10 +113,7 @@ def visualize_features(
             rich_help_panel=_OUTPUT,
         ),
     ] = False,
-    overwrite: Annotated[
-        bool,
-        typer.Option("--overwrite", help="Replace earlier pictures.", rich_help_panel=_OUTPUT),
-    ] = False,
+    overwrite: Annotated[bool, options.overwrite("Replace earlier pictures.", _OUTPUT)] = False,
     compare: Annotated[
         str | None,
         typer.Option(
@@ -135,18 +132,10 @@ def visualize_features(
             rich_help_panel=_COMPARE,
         ),
     ] = None,
-    fit: shared.FitOption = Fit.KEEP,
-    stride: shared.Stride = 1,
-    fps: shared.Fps = None,
-    start: shared.Start = 0,
-    max_frames: shared.MaxFrames = None,
-    skip_bad: shared.SkipBad = False,
-    weights: shared.Weights = "page4d",
-    variant: shared.VariantOption = None,
-    device: shared.Device = "auto",
-    dtype: shared.DType = Precision.AUTO,
-    as_json: shared.Json = False,
-    quiet: shared.Quiet = False,
+    frames: options.FramesFlags = options.DEFAULT_FRAMES,
+    model: options.ModelFlags = options.DEFAULT_MODEL,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Draw what every layer of the network puts out, patch by patch, for every frame.
 
@@ -163,82 +152,50 @@ def visualize_features(
 
       page4d visualize-features clip.mp4 --weights page4d-mask --mask --layers 9 --out mask/
     """
-    if not inputs or out is None:
-        raise short_usage(context, EXAMPLE)
     if compare_variant is not None and compare is None:
         raise InputError("--compare-variant belongs to --compare, which was not given")
-    chosen, kinds = parse_layers(layers), shared.parse_members("--kind", kind, FeatureKind)
 
     from page4d_cli.pipelines.features.options import FeatureOptions
     from page4d_cli.pipelines.features.visualize import visualize_features as draw
-    from page4d_cli.pipelines.infer.scenes import FrameChoice, ModelChoice, Observer
 
-    other = None if compare is None else ModelChoice(compare, compare_variant, device, dtype)
-    with Steps(hidden=quiet) as steps:
-
-        def tell(result: "FeatureResult") -> None:
-            steps.clear()
-            _tell(result, quiet=quiet)
-            if result.summary is not None and not as_json:
-                typer.echo(str(result.out))
-
-        results = draw(
+    chosen = FeatureOptions(
+        layers=layers,
+        kinds=kind,
+        reduction=reduce,
+        scale=scale,
+        cmap=cmap,
+        statistics=statistics,
+        mask=mask,
+        sheet=sheet,
+        video=video,
+        overwrite=overwrite,
+        command=tuple(sys.argv),
+    )
+    other = None
+    if compare is not None:
+        other = replace(model, weights=compare, variant=compare_variant)
+    run_scenes(
+        lambda observer: draw(
             inputs,
             out,
             stdin=sys.stdin,
-            model=ModelChoice(weights, variant, device, dtype),
+            model=model,
             compare=other,
-            frames=FrameChoice(fit, stride, fps, start, max_frames, skip_bad),
-            options=FeatureOptions(
-                layers=chosen,
-                kinds=kinds,
-                reduction=reduce,
-                scale=scale,
-                cmap=cmap,
-                statistics=statistics,
-                mask=mask,
-                sheet=sheet,
-                video=video,
-                overwrite=overwrite,
-                command=tuple(sys.argv),
-            ),
-            observer=Observer(
-                on_scene=steps.title,
-                on_model=lambda model: say_model(model, quiet=quiet),
-                progress=steps.step,
-            ),
-            on_result=tell,
-        )
-    if as_json:
-        print_json(_as_json(results))
-    failed = [result for result in results if result.error is not None]
-    if failed:
-        warn(f"{len(failed)} of {len(results)} scenes failed")
-        raise typer.Exit(1)
+            frames=frames,
+            options=chosen,
+            observer=observer,
+        ),
+        lambda result, summary: _tell(result.name, summary, quiet=quiet),
+        lambda _result, summary: {**encode_fields(summary), "frames": len(summary.frames)},
+        as_json=as_json,
+        quiet=quiet,
+    )
 
 
-def _tell(result: "FeatureResult", *, quiet: bool) -> None:
-    summary = result.summary
-    if summary is None:
-        warn(f"{result.name} failed: {result.error}")
-        return
+def _tell(name: str, summary: "FeatureSummary", *, quiet: bool) -> None:
     if summary.ignored:
         ignored = f"{count_noun(len(summary.ignored), 'file')} without a usable image"
-        say(f"{result.name}: ignored {ignored}; features.json lists them", quiet=quiet)
+        say(f"{name}: ignored {ignored}; features.json lists them", quiet=quiet)
     frames, layers = len(summary.frames), len(summary.layers)
     size = f"{count_noun(frames, 'frame')}, {count_noun(layers, 'layer')}"
-    say(f"{result.name}: done in {summary.seconds:.1f} s, {size}", quiet=quiet)
-
-
-def _as_json(results: list["FeatureResult"]) -> dict[str, Any]:
-    runs = [_run_as_json(result) for result in results]
-    return {"frames": sum(run["frames"] for run in runs), "runs": runs}
-
-
-def _run_as_json(result: "FeatureResult") -> dict[str, Any]:
-    common = {"name": result.name, "out": str(result.out), "error": result.error}
-    if result.summary is None:
-        return {**common, "frames": 0}
-    from page4d_cli.core.strict_json import encode_fields
-
-    return {**common, **encode_fields(result.summary), "frames": len(result.summary.frames)}
+    say(f"{name}: done in {summary.seconds:.1f} s, {size}", quiet=quiet)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from page4d_cli.commands import options as shared
-from page4d_cli.commands.console import print_json, say, short_usage, warn
+from page4d_cli.commands import options
+from page4d_cli.commands.console import print_json, say, warn
 from page4d_cli.commands.tables import print_table, readable_bytes
 from page4d_cli.core.enums import Precision
 
@@ -21,7 +21,7 @@ app = typer.Typer(
 )
 
 NameOrPath = Annotated[
-    str | None,
+    str,
     typer.Argument(
         metavar="NAME|PATH",
         help="A name of `page4d weights list`, or a checkpoint (.safetensors, .pt).",
@@ -31,7 +31,7 @@ NameOrPath = Annotated[
 
 
 @app.command("list")
-def list_command(as_json: shared.Json = False) -> None:
+def list_command(as_json: options.Json = False) -> None:
     """Show the weights that have a name, and which of them are in the Hub's cache.
 
     [bold]Example[/bold]
@@ -62,12 +62,8 @@ def list_command(as_json: shared.Json = False) -> None:
 
 @app.command()
 def download(
-    context: typer.Context,
-    name: Annotated[
-        str | None,
-        typer.Argument(help="A name of `page4d weights list`.", show_default=False),
-    ] = None,
-    as_json: shared.Json = False,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A name of `page4d weights list`.")],
+    as_json: options.Json = False,
 ) -> None:
     """Bring weights into the Hugging Face Hub's cache and print where they are.
 
@@ -75,8 +71,6 @@ def download(
 
       page4d weights download page4d
     """
-    if name is None:
-        raise short_usage(context, "page4d weights download page4d")
     from page4d_cli.pipelines.weights import download as run
 
     path = run(name)
@@ -88,10 +82,9 @@ def download(
 
 @app.command()
 def check(
-    context: typer.Context,
-    path: NameOrPath = None,
-    variant: shared.VariantOption = None,
-    as_json: shared.Json = False,
+    path: NameOrPath,
+    variant: options.VariantOption = None,
+    as_json: options.Json = False,
 ) -> None:
     """Tell what a checkpoint holds and whether it loads; exit status 2 if it does not.
 
@@ -99,8 +92,6 @@ def check(
 
       page4d weights check checkpoint.pt --variant nomask
     """
-    if path is None:
-        raise short_usage(context, "page4d weights check checkpoint.pt")
     from page4d_cli.pipelines.weights import check as run
 
     report = run(path, variant)
@@ -114,12 +105,11 @@ def check(
 
 @app.command()
 def convert(
-    context: typer.Context,
-    source: NameOrPath = None,
+    source: NameOrPath,
     destination: Annotated[
-        Path | None,
-        typer.Argument(metavar="DST", help="A new .safetensors file.", show_default=False),
-    ] = None,
+        Path,
+        typer.Argument(metavar="DST", parser=options.parse_place, help="A new .safetensors file."),
+    ],
     dtype: Annotated[
         Precision,
         typer.Option(
@@ -127,11 +117,9 @@ def convert(
             "gives the same numbers as before; auto keeps every tensor as it is."
         ),
     ] = Precision.AUTO,
-    variant: shared.VariantOption = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace DST if it exists.")
-    ] = False,
-    as_json: shared.Json = False,
+    variant: options.VariantOption = None,
+    overwrite: Annotated[bool, options.overwrite("Replace DST if it exists.")] = False,
+    as_json: options.Json = False,
 ) -> None:
     """Write a checkpoint as .safetensors that state their network and variant.
 
@@ -139,10 +127,6 @@ def convert(
 
       page4d weights convert checkpoint_nomask.pt page4d.safetensors --dtype bf16
     """
-    if source is None or destination is None:
-        raise short_usage(
-            context, "page4d weights convert checkpoint_nomask.pt page4d.safetensors --dtype bf16"
-        )
     from page4d_cli.pipelines.weights import convert as run
 
     result = run(source, destination, precision=dtype, variant=variant, overwrite=overwrite)

@@ -61,7 +61,6 @@ def test_a_broken_file_is_bad_input_unless_skipped(scene):
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (("synthetic",), "Example: page4d check-data"),
         (("kitti", "--root", "."), "kitti does not have poses and depth to check"),
         (("tum", "--root", ".", "--intrinsics", "525"), "give fx,fy,cx,cy"),
         (("tum", "--root", "absent"), "absent is no folder"),

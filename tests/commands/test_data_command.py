@@ -65,7 +65,6 @@ def test_check_names_what_is_broken_or_incomplete(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (("check",), "Example: page4d data check"),
         (("check", "imagenet"), "'imagenet' is not one of synthetic, tum, bonn, sintel"),
         (("check", "sintel", "--root", "absent"), "absent is no folder; give the folder of"),
     ],

@@ -96,10 +96,9 @@ def test_equal_counts_of_one_clock_are_paired_by_time(tmp_path):
     [
         (["eval-depth", "--dataset", "tumm"], "'tumm' is not one of"),
         (["eval-depth", "--dataset", "tum", "--align", "best"], "'best' is not one of"),
-        (["eval-pose", "EST.txt"], "give EST.txt and --gt GT.txt, or --dataset NAME"),
+        (["eval-pose", "EST.txt"], "give --dataset NAME, or EST.txt and --gt GT.txt"),
         (["eval-pose", "no.txt", "--gt", "no.txt"], "no.txt"),
-        (["eval-pose"], "Example: page4d eval-pose --dataset tum"),
-        (["compare", "a.json"], "Example: page4d compare"),
+        (["eval-pose"], "give --dataset NAME, or EST.txt and --gt GT.txt"),
         (["compare", "a.json", "b.json"], "cannot read a.json"),
     ],
 )

@@ -8,8 +8,7 @@ from synthetic_run import write_synthetic_run
 from typer.testing import CliRunner
 
 from page4d_cli.app import app
-from page4d_cli.commands.export import parse_frames
-from page4d_cli.commands.options import parse_members
+from page4d_cli.commands.options import parse_frames, parse_members
 from page4d_cli.core.enums import ExportFormat
 from page4d_cli.core.errors import InputError
 
@@ -196,11 +195,6 @@ def test_formats_are_words_with_commas():
     assert chosen == (ExportFormat.PLY, ExportFormat.GLB)
     with pytest.raises(InputError, match="--format nothing"):
         parse_members("--format", " , ", ExportFormat)
-
-
-def test_without_what_it_needs_it_says_how_it_is_called(made):
-    result = page4d(made)
-    assert result.exit_code == 2 and "Example: page4d export preds/" in result.stderr
 
 
 def test_help_states_the_axes_of_every_format():

@@ -94,13 +94,6 @@ def test_bad_input_is_one_line_and_exit_2(clip, tmp_path, arguments, says):
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("arguments", [[], ["frames"], ["--out", "x"]])
-def test_without_its_arguments_it_says_how_it_is_called(arguments):
-    result = page4d("infer", *arguments)
-    assert result.exit_code == 2
-    assert "Example: page4d infer clip.mp4 --out preds/" in result.stderr
-
-
 def test_save_takes_a_list_with_commas():
     assert set(parse_members("--save", "depth, cloud", Save)) == {Save.DEPTH, Save.CLOUD}
     with pytest.raises(InputError, match="nothing"):

@@ -35,8 +35,6 @@ def test_no_run_is_one_line_and_a_wrong_use(tmp_path):
     result = CliRunner().invoke(app, ["motion", str(tmp_path)])
     assert result.exit_code == 2 and len(result.stderr.splitlines()) == 1
     assert "no complete run" in result.stderr
-    result = CliRunner().invoke(app, ["motion"])
-    assert result.exit_code == 2 and "Example: page4d motion preds/" in result.stderr
 
 
 def test_a_run_of_a_newer_schema_is_refused(run):

@@ -82,9 +82,3 @@ def test_other_settings_need_overwrite(raw):
     assert refused.exit_code == 2 and "--overwrite replaces them" in refused.stderr
     again = page4d("prepare-tum", raw, "--frames", 3, "--stride", 1, "--overwrite")
     assert again.exit_code == 0 and "replaced" in again.stdout
-
-
-@pytest.mark.parametrize("command", ["prepare-tum", "prepare-bonn"])
-def test_without_a_folder_it_says_how_it_is_called(command):
-    result = page4d(command)
-    assert result.exit_code == 2 and f"Example: page4d {command} raw/" in result.stderr

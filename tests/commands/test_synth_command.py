@@ -40,12 +40,6 @@ def test_a_second_run_needs_overwrite(tmp_path):
     assert page4d("--out", tmp_path, "--overwrite", *SMALL).exit_code == 0
 
 
-def test_without_a_place_it_says_how_it_is_called():
-    result = page4d()
-    assert result.exit_code == 2
-    assert "Example: page4d synth --out scenes/" in result.stderr and result.stdout == ""
-
-
 @pytest.mark.parametrize("text", ["320", "320x", "axb", "-3x4", "320x240x3", ""])
 def test_a_size_is_two_numbers(text):
     with pytest.raises(InputError, match=r"--size .*: give width and height"):

@@ -24,12 +24,6 @@ def test_list_shows_what_ships():
     ]
 
 
-def test_without_its_arguments_it_says_how_it_is_called():
-    result = page4d()
-    assert result.exit_code == 2
-    assert "Example: page4d train smoke --out runs/smoke" in result.stderr
-
-
 def test_json_is_one_object(tmp_path):
     out = tmp_path / "run"
     result = page4d("smoke", *SMALL, "--out", out, "--device", "cpu", "--json")

@@ -135,11 +135,6 @@ def test_wrong_options(made, options, words):
     assert_one_line(page4d(made, *options), 2, words)
 
 
-def test_no_run_says_how_it_is_called():
-    result = page4d()
-    assert result.exit_code == 2 and "Example: page4d view preds/" in result.stderr
-
-
 def test_without_viser_it_says_how_to_get_it(made, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "viser", None)
     assert_one_line(page4d(made), 2, "pip install 'page4d[view]'")

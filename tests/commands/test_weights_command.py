@@ -188,13 +188,6 @@ def test_convert_refuses_what_does_not_load_and_writes_nothing(tmp_path: Path) -
     assert [path.name for path in tmp_path.iterdir()] == ["resnet.pt"]
 
 
-@pytest.mark.parametrize("command", ["download", "check", "convert"])
-def test_without_arguments_a_command_shows_its_usage_and_an_example(command: str) -> None:
-    result = page4d("weights", command)
-    assert result.exit_code == 2
-    assert f"Example: page4d weights {command}" in result.stderr
-
-
 @pytest.mark.parametrize("command", ["list", "download", "check", "convert"])
 def test_every_help_carries_an_example(command: str) -> None:
     result = page4d("weights", command, "-h")

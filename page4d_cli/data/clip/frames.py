@@ -12,11 +12,12 @@ from typing import TypeAlias
 from page4d_cli.core.enums import Fit, TimestampSource
 from page4d_cli.core.errors import FramesError, InputError
 from page4d_cli.core.types import FrameInfo, Frames, PixelTransform, UInt8Array
+from page4d_cli.data.clip.choice import FrameChoice
 from page4d_cli.data.clip.images import read_image
 from page4d_cli.data.clip.names import unique_stems
 from page4d_cli.data.clip.paths import InputKind, kind_of, list_images, stamps_from_names
 from page4d_cli.data.clip.preprocess import fit_image, pad_to_common
-from page4d_cli.data.clip.sampling import Sampling, sample_video
+from page4d_cli.data.clip.sampling import sample_video
 from page4d_cli.data.clip.video import iter_frames
 
 _Fitted: TypeAlias = tuple[UInt8Array, PixelTransform]
@@ -59,25 +60,27 @@ def load_frames(
         FramesError: Nothing is there, a frame cannot be read, or none is left.
         InputError: An option is out of its range.
     """
-    sampling = Sampling(stride, fps, start, max_frames)
+    return FrameChoice(Fit(fit), stride, fps, start, max_frames, skip_bad).load(source, size)
+
+
+def read_clip(source: str | Path | Sequence[str | Path], choice: FrameChoice, size: int) -> Frames:
+    """Load the chosen frames; otherwise as `load_frames`."""
 
     def fit_one(path: Path, rgb: UInt8Array) -> _Fitted:
         try:
-            return fit_image(rgb, Fit(fit), size)
+            return fit_image(rgb, choice.fit, size)
         except FramesError as error:
             raise FramesError(f"{path}: {error}") from error
 
     if not isinstance(source, str | Path):
-        return _load_images(
-            [Path(path) for path in source], (), sampling, fit_one, skip_bad=skip_bad
-        )
+        return _load_images([Path(path) for path in source], (), choice, fit_one)
     kind = kind_of(str(source))
     if kind is InputKind.VIDEO:
-        return _load_video(Path(source), sampling, fit_one, skip_bad=skip_bad)
+        return _load_video(Path(source), choice, fit_one)
     paths, others = (
         ([Path(source)], []) if kind is InputKind.IMAGE else list_images(str(source), kind)
     )
-    return _load_images(paths, others, sampling, fit_one, skip_bad=skip_bad)
+    return _load_images(paths, others, choice, fit_one)
 
 
 @dataclass
@@ -110,23 +113,19 @@ class _Clip:
 def _load_images(
     paths: Sequence[Path],
     others: Iterable[Path],
-    sampling: Sampling,
+    choice: FrameChoice,
     fit_one: _FitOne,
-    *,
-    skip_bad: bool,
 ) -> Frames:
-    if sampling.fps is not None:
+    if choice.fps is not None:
         raise InputError(
-            f"--fps {sampling.fps:g} samples videos, and images have no frame rate; "
+            f"--fps {choice.fps:g} samples videos, and images have no frame rate; "
             "use --stride to take every N-th"
         )
     if not paths:
         raise FramesError("the list of images is empty; give at least one")
-    indices = sampling.indices(len(paths))
+    indices = choice.indices(len(paths))
     if not indices:
-        raise FramesError(
-            f"--start {sampling.start} is past the end: there are {len(paths)} images"
-        )
+        raise FramesError(f"--start {choice.start} is past the end: there are {len(paths)} images")
     stems, stamps_s = unique_stems(paths), stamps_from_names(paths)
     clip = _Clip(ignored=[str(path) for path in others])
     results = _read_all([paths[index] for index in indices], fit_one)
@@ -139,9 +138,8 @@ def _load_images(
         timestamp_s = stamps_s[index] if stamps_s else float(index)
         clip.images.append(image)
         clip.infos.append(FrameInfo(stems[index], str(paths[index]), index, timestamp_s, transform))
-    return clip.frames(
-        TimestampSource.FILE_NAME if stamps_s else TimestampSource.INDEX, skip_bad=skip_bad
-    )
+    timestamp_source = TimestampSource.FILE_NAME if stamps_s else TimestampSource.INDEX
+    return clip.frames(timestamp_source, skip_bad=choice.skip_bad)
 
 
 def _read_all(paths: Sequence[Path], fit_one: _FitOne) -> list[_Fitted | FramesError]:
@@ -162,15 +160,15 @@ def _read_all(paths: Sequence[Path], fit_one: _FitOne) -> list[_Fitted | FramesE
             pool.shutdown(cancel_futures=True)  # so that Ctrl-C does not wait for the whole clip
 
 
-def _load_video(path: Path, sampling: Sampling, fit_one: _FitOne, *, skip_bad: bool) -> Frames:
+def _load_video(path: Path, choice: FrameChoice, fit_one: _FitOne) -> Frames:
     clip = _Clip()
     timestamp_source = TimestampSource.PTS
     with closing(iter_frames(path)) as frames:
-        for frame in sample_video(frames, sampling, path):
+        for frame in sample_video(frames, choice, path):
             if isinstance(frame, FramesError):
                 clip.errors.append(frame)
                 clip.ignored.append(str(frame))
-                if not skip_bad:
+                if not choice.skip_bad:
                     break
                 continue
             image, transform = fit_one(path, frame.rgb())
@@ -181,5 +179,5 @@ def _load_video(path: Path, sampling: Sampling, fit_one: _FitOne, *, skip_bad: b
             clip.images.append(image)
             clip.infos.append(FrameInfo(stem, str(path), frame.index, timestamp_s, transform))
     if not (clip.infos or clip.errors):
-        raise FramesError(f"--start {sampling.start} is past the end of {path}")
-    return clip.frames(timestamp_source, skip_bad=skip_bad)
+        raise FramesError(f"--start {choice.start} is past the end of {path}")
+    return clip.frames(timestamp_source, skip_bad=choice.skip_bad)

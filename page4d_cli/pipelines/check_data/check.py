@@ -14,7 +14,7 @@ from page4d_cli.core.geometry import valid_depth
 from page4d_cli.core.progress import Progress
 from page4d_cli.core.reproject import PosedDepth
 from page4d_cli.data.sets.catalogue import DATASETS, CheckLimits
-from page4d_cli.data.sets.find import find_sequences
+from page4d_cli.data.sets.find import find_sequences, resolve_root
 from page4d_cli.data.sets.recorded import Pinhole, RecordedSequence
 from page4d_cli.pipelines.check_data.checks import (
     Check,
@@ -93,7 +93,7 @@ class DataReport:
 
 def check_data(
     dataset: Dataset,
-    root: Path,
+    root: Path | None = None,
     *,
     pinhole: Pinhole | None = None,
     on_bad: OnBad = OnBad.STOP,
@@ -102,11 +102,11 @@ def check_data(
     ),
     progress: Progress | None = None,
 ) -> DataReport:
-    """Read everything below a root and check it.
+    """Read everything there is of a data set and check it.
 
     Args:
         dataset: which kind.
-        root: a sequence's folder, or the folder that holds them.
+        root: as in `data.sets.find.resolve_root`.
         pinhole: fx, fy, cx, cy to take instead of the data set's.
         on_bad: what to do about files that cannot be read.
         on_sequence: told about each sequence when it is checked.
@@ -125,6 +125,7 @@ def check_data(
             f"that have: {possible}; see page4d data check"
         )
     reports, skipped = [], []
+    root = resolve_root(dataset, root)
     for found in find_sequences(dataset, root):
         try:
             sequence = found.read(pinhole)

@@ -26,7 +26,7 @@ SUMMARY_JSON, SUMMARY_CSV = "summary.json", "summary.csv"
 def check_data_to(
     out: Path,
     dataset: Dataset,
-    root: Path,
+    root: Path | None = None,
     *,
     overwrite: bool = False,
     pinhole: Pinhole | None = None,
@@ -38,7 +38,7 @@ def check_data_to(
     Args:
         out: a folder; made if it is not there.
         dataset: which kind.
-        root: a sequence's folder, or the folder that holds them.
+        root: as in `data.sets.find.resolve_root`.
         overwrite: replace files of an earlier check.
         pinhole: fx, fy, cx, cy to take instead of the data set's.
         on_bad: what to do about files that cannot be read.

@@ -16,11 +16,13 @@ from importlib.metadata import version
 from pathlib import Path
 
 from page4d_cli.core.errors import DatasetError, InputError, OutputError
+from page4d_cli.core.progress import Observer
 from page4d_cli.core.strict_json import Json, read_json, to_text
 from page4d_cli.io.run.manifest import WeightsRecord
 from page4d_cli.io.whole.lock import locked
 from page4d_cli.io.whole.writing import writing
 from page4d_cli.model.checkpoint import read_checkpoint
+from page4d_cli.model.choice import LazyModel
 from page4d_cli.model.compatibility import examine
 from page4d_cli.model.named_weights import WEIGHTS
 from page4d_cli.model.weights import locate
@@ -31,8 +33,8 @@ from page4d_cli.pipelines.evaluate.choose import (
 )
 from page4d_cli.pipelines.evaluate.find_run import require_runs
 from page4d_cli.pipelines.evaluate.fingerprint import fingerprint
-from page4d_cli.pipelines.evaluate.options import SILENT, EvaluationObserver, EvaluationOptions
-from page4d_cli.pipelines.evaluate.predict import Network, Predictor
+from page4d_cli.pipelines.evaluate.options import EvaluationOptions
+from page4d_cli.pipelines.evaluate.predict import Predictor
 from page4d_cli.pipelines.evaluate.processes import Board, Team
 from page4d_cli.pipelines.evaluate.results import (
     RESULTS,
@@ -47,6 +49,7 @@ from page4d_cli.pipelines.evaluate.tables import to_csv, to_markdown
 STATE = ".evaluation"
 SETTINGS = "settings.json"
 PACKAGES = ("numpy", "torch", "evo")
+SILENT = Observer[SequenceResult]()
 
 
 def evaluate(
@@ -54,7 +57,7 @@ def evaluate(
     out: Path,
     *,
     command: Sequence[str] = (),
-    observer: EvaluationObserver = SILENT,
+    observer: Observer[SequenceResult] = SILENT,
 ) -> Results | None:
     """Score all sequences and write the results.
 
@@ -181,17 +184,17 @@ def _work(
     out: Path,
     board: Board,
     command: Sequence[str],
-    observer: EvaluationObserver,
+    observer: Observer[SequenceResult],
 ) -> None:
     """Do this process's share."""
     predictor = Predictor(
-        options, Network(options.model, observer), tuple(command), observer.progress
+        options, LazyModel(options.model, observer), tuple(command), observer.progress
     )
     scorer = SequenceScorer(options, choice, out, predictor, observer.progress)
     for index, chosen in enumerate(choice.sequences):
         if not board.team.works_on(index):
             continue
-        observer.on_sequence(chosen.name, index, len(choice.sequences))
+        observer.on_scene(chosen.name, index, len(choice.sequences))
         result = _read_part(board.part(index))
         if result is None:
             board.announce(chosen.name)

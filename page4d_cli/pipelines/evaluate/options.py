@@ -1,20 +1,16 @@
 """What is asked of an evaluation."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from page4d_cli.core.benchmark import Benchmark
 from page4d_cli.core.enums import Align, Dataset, ProtocolName
 from page4d_cli.core.errors import InputError
-from page4d_cli.core.progress import Progress
 from page4d_cli.core.strict_json import Json
 from page4d_cli.data.sets.catalogue import DATASETS
 from page4d_cli.eval.protocol import PROTOCOLS, Measure, Protocol
+from page4d_cli.model.choice import ModelChoice
 from page4d_cli.model.named_weights import WEIGHTS
-from page4d_cli.model.weights import LoadedModel
-from page4d_cli.pipelines.evaluate.results import SequenceResult
-from page4d_cli.pipelines.infer.scenes import ModelChoice
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,16 +83,3 @@ def identity_of(weights: str) -> str:
         return weights
     status = path.stat()
     return f"{path.resolve()} of {status.st_size} bytes at {status.st_mtime_ns}"
-
-
-@dataclass(frozen=True)
-class EvaluationObserver:
-    """What a caller may want to hear meanwhile."""
-
-    on_sequence: Callable[[str, int, int], None] = field(default=lambda _name, _index, _count: None)
-    on_model: Callable[[LoadedModel], None] = field(default=lambda _model: None)
-    on_result: Callable[[SequenceResult], None] = field(default=lambda _result: None)
-    progress: Progress | None = None
-
-
-SILENT = EvaluationObserver()

@@ -15,48 +15,17 @@ from page4d_cli.data.sets.files import count_as_seconds
 from page4d_cli.data.sets.recorded import RecordedSequence
 from page4d_cli.eval.protocol import Measure, ScoredDepth
 from page4d_cli.io.run.directory import Run, open_run
-from page4d_cli.model.weights import LoadedModel, image_size_of, load_model
+from page4d_cli.model.choice import LazyModel
+from page4d_cli.model.weights import LoadedModel, image_size_of
 from page4d_cli.pipelines.evaluate.fingerprint import fingerprint_of_files
-from page4d_cli.pipelines.evaluate.options import (
-    EvaluationObserver,
-    EvaluationOptions,
-    identity_of,
-)
+from page4d_cli.pipelines.evaluate.options import EvaluationOptions, identity_of
 from page4d_cli.pipelines.infer.predict import dense_chunks, encode_clip
 from page4d_cli.pipelines.infer.resume import kept_run
 from page4d_cli.pipelines.infer.run import RunOptions, write_run, write_run_by
 from page4d_cli.pipelines.infer.run_files import RunFiles
-from page4d_cli.pipelines.infer.scenes import ModelChoice
 
 ONE_BY_ONE = "one_frame_a_pass"
 """Setting of a run whose frames never met in the network."""
-
-
-class Network:
-    """The network, loaded when it is first needed: kept predictions need none."""
-
-    def __init__(self, choice: ModelChoice, observer: EvaluationObserver) -> None:
-        self._choice = choice
-        self._observer = observer
-        self._model: LoadedModel | None = None
-
-    def get(self) -> LoadedModel:
-        """The network.
-
-        Raises:
-            WeightsError: the weights cannot be used.
-            DeviceError: this machine lacks the device or the precision.
-        """
-        if self._model is None:
-            choice = self._choice
-            self._model = load_model(
-                choice.weights,
-                variant=choice.variant,
-                device=choice.device,
-                precision=choice.precision,
-            )
-            self._observer.on_model(self._model)
-        return self._model
 
 
 @dataclass(frozen=True)
@@ -64,7 +33,8 @@ class Predictor:
     """Predicts sequences, each into a run directory of its own."""
 
     options: EvaluationOptions
-    network: Network
+    network: LazyModel
+    """Kept predictions need none."""
     command: tuple[str, ...]
     progress: Progress | None = None
 

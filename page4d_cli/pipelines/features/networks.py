@@ -1,47 +1,14 @@
-"""The networks whose layers are drawn: known by their sizes first, loaded one at a time."""
+"""Whether networks have what is to be drawn, known by their sizes before one is loaded."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 
+from page4d_cli.model.choice import ModelChoice
 from page4d_cli.model.config import ModelConfig
-from page4d_cli.model.weights import LoadedModel, config_of, load_model
+from page4d_cli.model.weights import config_of
 from page4d_cli.pipelines.features.options import FeatureOptions, require_comparable
-from page4d_cli.pipelines.infer.scenes import ModelChoice
 
 
-class Networks:
-    """Holds the network that was asked for last, and never two.
-
-    Args:
-        on_model: told about each one that is loaded.
-    """
-
-    def __init__(self, on_model: Callable[[LoadedModel], None]) -> None:
-        self._on_model = on_model
-        self._choice: ModelChoice | None = None
-        self._model: LoadedModel | None = None
-
-    def get(self, choice: ModelChoice) -> LoadedModel:
-        """A network without its heads; the caller lets go of it before asking for another.
-
-        Raises:
-            WeightsError: the weights are not there, or are not for this network.
-            DeviceError: this machine lacks the device or the precision.
-        """
-        if self._model is None or self._choice != choice:
-            self._model = None
-            model = load_model(
-                choice.weights,
-                variant=choice.variant,
-                device=choice.device,
-                precision=choice.precision,
-            )
-            model.camera_head = model.depth_head = model.point_head = None
-            self._choice, self._model = choice, model
-            self._on_model(model)
-        return self._model
-
-
-def require_networks(choices: list[ModelChoice], options: FeatureOptions) -> ModelConfig:
+def require_networks(choices: Sequence[ModelChoice], options: FeatureOptions) -> ModelConfig:
     """Refuse networks that lack what is to be drawn, or that do not correspond.
 
     Nothing is downloaded: the sizes of weights with a name are known.

@@ -1,6 +1,7 @@
 """What to draw of the layers, and whether the network and Matplotlib have it."""
 
 import difflib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from page4d_cli.core.enums import FeatureKind, Reduction
@@ -21,9 +22,9 @@ class FeatureOptions:
         InputError: a number is out of range, a name is unknown, or two options contradict.
     """
 
-    layers: tuple[int, ...] | None = None
+    layers: Sequence[int] | None = None
     """Layers to show, from 0; None for all."""
-    kinds: tuple[FeatureKind, ...] = BOTH_KINDS
+    kinds: Sequence[FeatureKind] = BOTH_KINDS
     reduction: Reduction = Reduction.MEAN
     scale: int = DEFAULT_SCALE
     """Pixels a patch, either way."""

@@ -32,6 +32,8 @@ from page4d_cli.train.batch import Batch
 
 BEST = "best.safetensors"
 SILENT = TrainObserver()
+SHOWN_SCORES = ("objective", "abs_rel", "delta_1.25", "rotation_deg")
+"""Of each validation; the log has the others."""
 
 
 def run_training(request: TrainRequest, observer: TrainObserver = SILENT) -> TrainState | None:
@@ -52,7 +54,7 @@ def run_training(request: TrainRequest, observer: TrainObserver = SILENT) -> Tra
     """
     accelerator = make_accelerator(request)
     if not accelerator.is_main_process:
-        _train(request, TrainObserver(on_problem=observer.on_problem), accelerator)
+        _train(request, TrainObserver(on_warning=observer.on_warning), accelerator)
         return None
     with locked(request.out):
         return _train(request, observer, accelerator)
@@ -60,11 +62,11 @@ def run_training(request: TrainRequest, observer: TrainObserver = SILENT) -> Tra
 
 def _train(request: TrainRequest, observer: TrainObserver, accelerator: Accelerator) -> TrainState:
     config, is_main = request.config, accelerator.is_main_process
-    tell = observer.on_problem if is_main else SILENT.on_problem
+    tell = observer.on_warning if is_main else SILENT.on_warning
     checkpoint, state = find_state(request, accelerator.num_processes, tell)
     mixture = open_mixture(config.data, config.on_bad)
     for source in mixture.datasets:
-        observer.on_start(str(source))
+        observer.on_note(str(source))
         for reason in source.skipped:
             tell(f"left out: {reason}")
     require_same_data(request, state, mixture.sequences)
@@ -149,7 +151,7 @@ class _Loop:
             for reason in dict.fromkeys(one.replaced):
                 if reason not in self.told:
                     self.told.add(reason)
-                    self.observer.on_problem(f"another clip takes the place of one: {reason}")
+                    self.observer.on_warning(f"another clip takes the place of one: {reason}")
             yield one.batch
 
     def _report(self, values: dict[str, float], seconds: float) -> None:
@@ -158,7 +160,7 @@ class _Loop:
             self.records.add("train", done - 1, values)
         memory = peak_memory_bytes(self.trainee.accelerator.device)
         held = memory["device"] or memory["host"] or 0
-        self.observer.on_step(StepReport(done, self.config.steps, values, seconds, held))
+        self.observer.on_result(StepReport(done, self.config.steps, values, seconds, held))
 
     def _validate(self) -> None:
         """Score every data set; the best checkpoint is that of the lowest mean objective."""
@@ -176,7 +178,8 @@ class _Loop:
                 device=self.trainee.accelerator.device,
             )
             self.records.add(f"val/{name}", done - 1, values)
-            self.observer.on_validation(done, name, values)
+            scores = ", ".join(f"{key} {values[key]:.4f}" for key in SHOWN_SCORES if key in values)
+            self.observer.on_note(f"step {done}: validation on {name}: {scores}")
             objectives.append(values["objective"])
         if not objectives:
             return

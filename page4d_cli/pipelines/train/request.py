@@ -1,9 +1,9 @@
 """What is asked of a training run, and what it tells."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
+from page4d_cli.core.progress import Observer
 from page4d_cli.pipelines.train.config import TrainConfig
 
 
@@ -34,15 +34,6 @@ class StepReport:
     peak_memory_bytes: int
 
 
-@dataclass(frozen=True)
-class TrainObserver:
-    """What a caller may want to hear meanwhile; the main process alone tells, but for problems."""
-
-    on_start: Callable[[str], None] = field(default=lambda _text: None)
-    """A line about data, weights or parameters, before the first step."""
-    on_step: Callable[[StepReport], None] = field(default=lambda _report: None)
-    on_validation: Callable[[int, str, dict[str, float]], None] = field(
-        default=lambda _step, _dataset, _values: None
-    )
-    on_problem: Callable[[str], None] = field(default=lambda _text: None)
-    """What was left out: files that cannot be read, steps that are not finite. On every process."""
+TrainObserver = Observer[StepReport]
+"""Told each step as a result; the main process alone tells, but for warnings: what was left out,
+such as files that cannot be read and steps that are not finite, on every process."""

@@ -111,14 +111,14 @@ def make_trainee(
     """
     network = random_model(config.model, config.seed, layer_scale=config.layer_scale)
     if config.init_from is not None and checkpoint is None:
-        observer.on_start(load_initial_weights(network, config.init_from))
+        observer.on_note(load_initial_weights(network, config.init_from))
     network.aggregator.checkpoint_activations = config.checkpoint_activations
     learner = Learner(network.train(), config.loss.losses, config.seed)
     parts = learner.named_parts
     frozen = freeze(parts, (UNUSED, *config.freeze))
     learning = trainable_parameters(parts)
     count = sum(parameter.numel() for parameter in learning.values())
-    observer.on_start(
+    observer.on_note(
         f"{len(learning)} tensors learn ({count / 1e6:.2f} M parameters), {len(frozen)} are frozen"
     )
     gradient_clips = find_gradient_clips(parts, config.clip)

@@ -96,7 +96,7 @@ class OptimiserStep:
         self.state.bad_steps += 1
         names = "another rank's samples" if finite else ", ".join(batch.sequence_names)
         message = f"step {self.state.step}: the loss is not finite with {names}"
-        self.observer.on_problem(f"{message}; skipped")
+        self.observer.on_warning(f"{message}; skipped")
         if self.state.bad_steps > self.config.max_bad_steps:
             raise Page4DError(
                 f"{message}; that is bad step {self.state.bad_steps} of at most "

@@ -13,9 +13,9 @@ from page4d_cli.core.enums import Align, Dataset, Precision, ProtocolName
 from page4d_cli.core.errors import OutputError
 from page4d_cli.data.sets.find import find_sequences
 from page4d_cli.eval.protocol import Measure
+from page4d_cli.model.choice import ModelChoice
 from page4d_cli.pipelines.evaluate.evaluate import evaluate
 from page4d_cli.pipelines.evaluate.options import EvaluationOptions
-from page4d_cli.pipelines.infer.scenes import ModelChoice
 
 
 @pytest.fixture

@@ -12,10 +12,10 @@ from page4d_cli.core.errors import DatasetError, InputError, OutputError, RunErr
 from page4d_cli.core.geometry import as_homogeneous, invert_rigid
 from page4d_cli.data.sets.find import find_sequences
 from page4d_cli.eval.protocol import Measure
+from page4d_cli.model.choice import ModelChoice
 from page4d_cli.pipelines.evaluate.evaluate import evaluate, succeeded
 from page4d_cli.pipelines.evaluate.options import EvaluationOptions
 from page4d_cli.pipelines.evaluate.results import SIM3, read_results
-from page4d_cli.pipelines.infer.scenes import ModelChoice
 
 WITH_DEPTH = [name for name, one in LAYOUTS.items() if one.dataset is not Dataset.SCANNET]
 WITH_POSES = [

@@ -13,8 +13,11 @@ from PIL import Image
 
 from page4d_cli.core.enums import FeatureKind, Reduction, Variant
 from page4d_cli.core.errors import InputError, OutputError, WeightsError
+from page4d_cli.core.progress import Observer
 from page4d_cli.data.clip.frames import load_frames
+from page4d_cli.model import weights as model_weights
 from page4d_cli.model.checkpoint import save_checkpoint
+from page4d_cli.model.choice import ModelChoice
 from page4d_cli.model.config import (
     CameraHeadConfig,
     DPTConfig,
@@ -24,11 +27,10 @@ from page4d_cli.model.config import (
 )
 from page4d_cli.model.random_weights import random_model
 from page4d_cli.model.weights import load_model
-from page4d_cli.pipelines.features import files, networks
+from page4d_cli.pipelines.features import files
 from page4d_cli.pipelines.features.layers import reduced_layers
 from page4d_cli.pipelines.features.options import FeatureOptions
 from page4d_cli.pipelines.features.visualize import visualize_features
-from page4d_cli.pipelines.infer.scenes import ModelChoice, Observer
 
 
 def config(depth=4, mask=True):
@@ -172,7 +174,7 @@ def test_the_two_networks_are_never_in_memory_together(pictures, weights, tmp_pa
         loaded.append(weakref.ref(model))
         return model
 
-    monkeypatch.setattr(networks, "load_model", load)
+    monkeypatch.setattr(model_weights, "load_model", load)
     draw(pictures, tmp_path / "f", weights["mask"], weights["vggt"], layers=(1,))
     assert len(loaded) == 2
 
@@ -215,7 +217,7 @@ def test_a_clip_that_fails_among_several_is_told_and_leaves_nothing(pictures, we
     out = tmp_path / "out"
     good, failed = visualize_features([pictures, str(bad)], out, model=model)
     assert good.error is None and (good.out / "features.json").exists()
-    assert "0.png is empty" in failed.error and failed.summary is None
+    assert "0.png is empty" in failed.error and failed.written is None
     assert list(out.iterdir()) == [good.out]
 
 

@@ -3,10 +3,12 @@ import pytest
 
 from page4d_cli.core.enums import Fit, Precision, Save
 from page4d_cli.core.errors import FramesError, OutputError, WeightsError
+from page4d_cli.data.clip.choice import FrameChoice
 from page4d_cli.io.run.directory import is_complete, open_run
-from page4d_cli.pipelines.infer import scenes
+from page4d_cli.model import weights
+from page4d_cli.model.choice import ModelChoice
 from page4d_cli.pipelines.infer.run import RunOptions
-from page4d_cli.pipelines.infer.scenes import FrameChoice, ModelChoice, infer_scenes
+from page4d_cli.pipelines.infer.scenes import infer_scenes
 
 RANDOM = ModelChoice("random", device="cpu", precision=Precision.FP32)
 CAMERAS = RunOptions(save=frozenset({Save.CAMERAS}))
@@ -19,7 +21,7 @@ def no_network(monkeypatch):
     def fail(*_args, **_kwargs):
         raise AssertionError("the network was loaded")
 
-    monkeypatch.setattr(scenes, "load_model", fail)
+    monkeypatch.setattr(weights, "load_model", fail)
 
 
 def run(inputs, out, **options):
@@ -79,7 +81,7 @@ def test_resume_keeps_what_is_complete_and_runs_the_rest(picture_folder, tmp_pat
 def test_resume_of_everything_loads_no_network(picture_folder, tmp_path, monkeypatch):
     folder = picture_folder("a")
     run([folder], tmp_path / "out")
-    monkeypatch.setattr(scenes, "load_model", None)
+    monkeypatch.setattr(weights, "load_model", None)
     (result,) = run([folder], tmp_path / "out", resume=True)
     assert result.kept
 
@@ -114,7 +116,7 @@ def test_resume_leaves_a_manifest_alone_that_it_cannot_read(picture_folder, tmp_
 def test_several_scenes_do_not_go_into_the_run_of_one(picture_folder, tmp_path):
     first, second = picture_folder("a"), picture_folder("b")
     run([first], tmp_path / "out")
-    with pytest.raises(OutputError, match="holds the run of one scene, and 2 were given"):
+    with pytest.raises(OutputError, match="holds what was made of one scene, and 2 were given"):
         run([first, second], tmp_path / "out")
 
 
@@ -138,7 +140,7 @@ def test_weights_that_do_not_load_end_the_call(picture_folder, tmp_path):
 
 def test_only_the_first_scene_counts_the_loading(picture_folder, tmp_path):
     results = run([picture_folder("a"), picture_folder("b")], tmp_path / "out")
-    assert ["weights" in result.manifest.timings_s for result in results] == [True, False]
+    assert ["weights" in result.written.timings_s for result in results] == [True, False]
 
 
 def test_resume_refuses_a_run_made_otherwise(picture_folder, tmp_path):
@@ -160,16 +162,16 @@ def test_overwrite_replaces(picture_folder, tmp_path):
 def test_the_choice_of_frames_is_passed_on(picture_folder, tmp_path):
     choice = FrameChoice(fit=Fit.PAD, stride=2, start=1, max_frames=2)
     (result,) = run([picture_folder("a", count=5)], tmp_path / "out", frames=choice)
-    assert [frame.stem for frame in result.manifest.frames] == ["001", "003"]
-    assert result.manifest.network_size == (518, 518)
-    assert result.manifest.settings["stride"] == 2
+    assert [frame.stem for frame in result.written.frames] == ["001", "003"]
+    assert result.written.network_size == (518, 518)
+    assert result.written.settings["stride"] == 2
 
 
 def test_paths_on_stdin(picture_folder, tmp_path):
     folder = picture_folder("a")
     lines = [f"{path}\n" for path in sorted(folder.iterdir())]
     (result,) = run(["-"], tmp_path / "out", stdin=lines)
-    assert len(result.manifest.frames) == 2
+    assert len(result.written.frames) == 2
 
 
 def test_unknown_weights_are_refused(picture_folder, tmp_path):

@@ -1,6 +1,7 @@
 """Training from data sets on disk: what is read, what is refused, and the same curve again."""
 
 import json
+import re
 import shutil
 
 import numpy as np
@@ -56,12 +57,10 @@ def config(root, *changes, kind="synthetic"):
 
 
 def train(configuration, out, **request):
-    problems, scores = [], []
-    observer = TrainObserver(
-        on_problem=problems.append, on_validation=lambda *told: scores.append(told[1])
-    )
+    problems, notes = [], []
+    observer = TrainObserver(on_warning=problems.append, on_note=notes.append)
     state = run_training(TrainRequest(configuration, out, device="cpu", **request), observer)
-    return state, problems, scores
+    return state, problems, re.findall(r"validation on (\S+):", " ".join(notes))
 
 
 def curve(out):
@@ -124,7 +123,7 @@ def test_a_run_on_disk_and_drawn_data_resumes_on_the_same_curve(kind, scenes, ra
 
     with pytest.raises(KeyboardInterrupt):
         run_training(
-            TrainRequest(both, tmp_path / "parts", device="cpu"), TrainObserver(on_step=stop)
+            TrainRequest(both, tmp_path / "parts", device="cpu"), TrainObserver(on_result=stop)
         )
     train(both, tmp_path / "parts", resume=True)
     assert curve(tmp_path / "parts") == curve(tmp_path / "whole")

@@ -99,7 +99,7 @@ def run_until(out, step, *changes):
             raise KeyboardInterrupt
 
     request = TrainRequest(small(*changes), out, device="cpu")
-    run_training(request, TrainObserver(on_step=interrupt))
+    run_training(request, TrainObserver(on_result=interrupt))
 
 
 def test_killed_and_resumed_on_the_command_line(whole, tmp_path):

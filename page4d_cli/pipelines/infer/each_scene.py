@@ -1,0 +1,91 @@
+"""Scenes one after the other: a place for each, and what happens when one of several fails."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from page4d_cli.core.errors import DeviceError, OutputError, Page4DError, WeightsError
+from page4d_cli.core.progress import Observer
+from page4d_cli.data.clip.inputs import Scene
+
+WrittenT = TypeVar("WrittenT")
+
+
+@dataclass(frozen=True)
+class SceneResult(Generic[WrittenT]):
+    """How one scene ended."""
+
+    name: str
+    out: Path
+    written: WrittenT | None = None
+    """What its index file says; None if the scene failed."""
+    kept: bool = False
+    """It was complete already, and `resume` left it as it is."""
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """One scene and the place of what is made of it."""
+
+    scene: Scene
+    place: Path
+
+
+JobT = TypeVar("JobT", bound=Job)
+
+
+def jobs_of(scenes: Sequence[Scene], out: Path, index_file: str) -> list[Job]:
+    """Give every scene its place: `out` itself if there is one scene, else a folder each below it.
+
+    Args:
+        scenes: at least one.
+        out: what was asked for.
+        index_file: name of the file by which the folder of a single scene is told.
+
+    Raises:
+        OutputError: several scenes would go into the folder of a single one.
+    """
+    if len(scenes) == 1:
+        return [Job(scenes[0], out)]
+    if (out / index_file).exists():
+        raise OutputError(
+            f"{out} holds what was made of one scene, and {len(scenes)} were given; "
+            "choose another --out, below which each gets a directory"
+        )
+    return [Job(scene, out / scene.name) for scene in scenes]
+
+
+def each_scene(
+    jobs: Sequence[JobT],
+    work: Callable[[JobT], SceneResult[WrittenT]],
+    observer: Observer[SceneResult[WrittenT]],
+) -> list[SceneResult[WrittenT]]:
+    """Work on every scene; a single one raises its error, of several the others go on.
+
+    Args:
+        jobs: in their order.
+        work: does one of them.
+        observer: told when each begins and how it ended.
+
+    Returns:
+        A result for each scene; a failure stands in it.
+
+    Raises:
+        Page4DError: the only scene failed, or the network cannot be used.
+    """
+    results = []
+    for index, job in enumerate(jobs):
+        observer.on_scene(job.scene.name, index, len(jobs))
+        try:
+            result = work(job)
+        except (WeightsError, DeviceError):
+            raise  # of no use to the other scenes either
+        except Page4DError as error:
+            if len(jobs) == 1:
+                raise
+            result = SceneResult[WrittenT](job.scene.name, job.place, error=str(error))
+        results.append(result)
+        observer.on_result(result)
+    return results
