@@ -57,8 +57,7 @@ def check_data(
     fails; the sequence and the frame are named. What cannot be judged, such as frames that see
     nothing in common with others, is named, too, and is no failure.
 
-    [bold]Examples[/bold]
-
+    Examples:
       page4d check-data synthetic --root scenes/ --out checked/
 
       page4d check-data tum --root raw/ --on-bad skip --json | jq .passed

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 app = typer.Typer(
     no_args_is_help=True,
     help="List the data sets that can be read, and look at what of them is there.\n\n"
-    "[bold]Example[/bold]\n\n  page4d data check sintel",
+    "Example:\n\n  page4d data check sintel",
 )
 
 
@@ -24,8 +24,7 @@ def list_command(as_json: options.Json = False) -> None:
 
     They are looked for by name in the folder that PAGE4D_DATA names, else in data/.
 
-    [bold]Example[/bold]
-
+    Example:
       page4d data list --json | jq '.datasets[] | select(.dataset == "sintel") | .layouts'
     """
     from page4d_cli.pipelines.check_data.inventory import list_datasets
@@ -65,8 +64,7 @@ def check(
     Quick: looks at lists, cameras and whether files are there, reads two frames a sequence.
     `page4d check-data` reads them all. Exit status 1 if something is missing or broken.
 
-    [bold]Examples[/bold]
-
+    Examples:
       page4d data check sintel --root data/sintel
 
       page4d data check tum --json | jq -r '.missing[]'

@@ -23,8 +23,7 @@ def doctor(
 
     Exit status 1 if the network does not compute right here.
 
-    [bold]Example[/bold]
-
+    Example:
       page4d doctor --device cpu --dtype fp32
     """
     from page4d_cli.pipelines.doctor import diagnose

@@ -68,7 +68,7 @@ def export(
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    r"""Write a run in formats that other programs read; needs neither the network nor a GPU.
+    """Write a run in formats that other programs read; needs neither the network nor a GPU.
 
     Prints the files it wrote, one a line. Units are relative, the world is the run's first camera.
     Cameras look along z, with x right and y down (OpenCV), unless the table says otherwise.
@@ -91,10 +91,9 @@ def export(
 
       video       depth.mp4, colour and depth side by side
 
-      rrd         run.rrd for the Rerun viewer; pip install 'page4d\[rerun]'
+      rrd         run.rrd for the Rerun viewer; pip install 'page4d[rerun]'
 
-    [bold]Examples[/bold]
-
+    Examples:
       page4d export preds/ --format ply,glb --out exported/ --voxel 0.01 --outliers 2
 
       page4d export preds/ --format colmap --frames 0:30:2 --out splat/ --json | jq .files

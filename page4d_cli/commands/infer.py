@@ -66,8 +66,7 @@ def infer(
     Prints the directories it wrote, one a line. Cameras are OpenCV cameras; the world is the first
     camera; units are relative.
 
-    [bold]Examples[/bold]
-
+    Examples:
       page4d infer frames/ --out preds/
 
       page4d infer clip.mp4 --fps 5 --out preds/

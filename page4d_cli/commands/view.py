@@ -53,17 +53,16 @@ def view(
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    r"""Look at a run in a browser: points through time, cameras, pictures and depth.
+    """Look at a run in a browser: points through time, cameras, pictures and depth.
 
     Serves a page to this machine, prints its address and ends with Ctrl-C; needs the package viser
-    (pip install 'page4d\[view]'). With --html it writes a file instead, which needs a browser only.
+    (pip install 'page4d[view]'). With --html it writes a file instead, which needs a browser only.
 
     Both have a time slider, frames one by one or all at once, the static background kept while
     moving parts change, and sliders for confidence, motion and point size. Confidence is a rank: 30
     leaves out the 30 % of the points that the network is least sure of.
 
-    [bold]Examples[/bold]
-
+    Examples:
       page4d view preds/
 
       page4d view preds/ --html clip.html --max-points 500000

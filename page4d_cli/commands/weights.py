@@ -12,12 +12,11 @@ from page4d_cli.commands.tables import print_table, readable_bytes
 from page4d_cli.core.enums import Precision
 
 if TYPE_CHECKING:
-    from page4d_cli.pipelines.weights import CheckReport
+    from page4d_cli.pipelines.weights.files import CheckReport
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="List, download, check and convert checkpoints.\n\n[bold]Example[/bold]\n\n"
-    "  page4d weights list",
+    help="List, download, check and convert checkpoints.\n\nExample:\n\n  page4d weights list",
 )
 
 NameOrPath = Annotated[
@@ -34,11 +33,10 @@ NameOrPath = Annotated[
 def list_command(as_json: options.Json = False) -> None:
     """Show the weights that have a name, and which of them are in the Hub's cache.
 
-    [bold]Example[/bold]
-
+    Example:
       page4d weights list
     """
-    from page4d_cli.pipelines.weights import list_weights
+    from page4d_cli.pipelines.weights.named import list_weights
 
     rows = list_weights()
     if as_json:
@@ -67,11 +65,10 @@ def download(
 ) -> None:
     """Bring weights into the Hugging Face Hub's cache and print where they are.
 
-    [bold]Example[/bold]
-
+    Example:
       page4d weights download page4d
     """
-    from page4d_cli.pipelines.weights import download as run
+    from page4d_cli.pipelines.weights.named import download as run
 
     path = run(name)
     if as_json:
@@ -88,11 +85,10 @@ def check(
 ) -> None:
     """Tell what a checkpoint holds and whether it loads; exit status 2 if it does not.
 
-    [bold]Example[/bold]
-
+    Example:
       page4d weights check checkpoint.pt --variant nomask
     """
-    from page4d_cli.pipelines.weights import check as run
+    from page4d_cli.pipelines.weights.files import check as run
 
     report = run(path, variant)
     if as_json:
@@ -123,11 +119,10 @@ def convert(
 ) -> None:
     """Write a checkpoint as .safetensors that state their network and variant.
 
-    [bold]Example[/bold]
-
+    Example:
       page4d weights convert checkpoint_nomask.pt page4d.safetensors --dtype bf16
     """
-    from page4d_cli.pipelines.weights import convert as run
+    from page4d_cli.pipelines.weights.files import convert as run
 
     result = run(source, destination, precision=dtype, variant=variant, overwrite=overwrite)
     if result.ignored:

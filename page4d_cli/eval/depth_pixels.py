@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from page4d_cli.core.errors import EvaluationError
@@ -65,6 +64,8 @@ def resize_bicubic(depth: FloatArray, size: tuple[int, ...]) -> Float32Array:
     """
     if depth.shape == size:
         return depth.astype(np.float32, copy=False)
+    import torch  # here: comparing two results needs none of it
+
     source = torch.from_numpy(np.array(depth, np.float32))
     resized = torch.nn.functional.interpolate(
         source[None, None], size, mode="bicubic", align_corners=False

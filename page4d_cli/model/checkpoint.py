@@ -1,14 +1,12 @@
 """Checkpoint files: reading them memory-mapped and without running their code, and writing them."""
 
 import contextlib
-import hashlib
 import os
 import pickle
 import re
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +21,6 @@ CONFIG_KEY = "page4d.config"
 VARIANT_KEY = "page4d.variant"
 PREFIX = "module."
 """Put before every name by distributed training."""
-HASH_BYTES_AT_ONCE = 1 << 22
 _DAMAGE = (
     RuntimeError,
     ValueError,
@@ -104,21 +101,6 @@ def save_checkpoint(
     finally:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
-
-
-def sha256_of(path: Path) -> str:
-    """Checksum of a file in hexadecimal; seconds for gigabytes, at once the second time."""
-    status = path.stat()
-    return _sha256(path, status.st_size, status.st_mtime_ns)
-
-
-@lru_cache(maxsize=8)
-def _sha256(path: Path, _size: int, _mtime_ns: int) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while piece := file.read(HASH_BYTES_AT_ONCE):
-            digest.update(piece)
-    return digest.hexdigest()
 
 
 def _head(path: Path) -> bytes:

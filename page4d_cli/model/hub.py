@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from page4d_cli.core.errors import WeightsError
-from page4d_cli.model.checkpoint import sha256_of
+from page4d_cli.model.checksum import sha256_of
 from page4d_cli.model.named_weights import TINY, HubFile
 
 PROBE_TIMEOUT_S = 5.0

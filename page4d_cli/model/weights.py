@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from page4d_cli.core.enums import Precision, Variant
 from page4d_cli.core.errors import WeightsError
-from page4d_cli.model.checkpoint import read_checkpoint, sha256_of
+from page4d_cli.model.checkpoint import read_checkpoint
+from page4d_cli.model.checksum import sha256_of
 from page4d_cli.model.compatibility import examine, resolve_variant
 from page4d_cli.model.config import ModelConfig
 from page4d_cli.model.hub import fetch

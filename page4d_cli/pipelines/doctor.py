@@ -33,7 +33,7 @@ from page4d_cli.model.runtime import (
     free_memory_bytes,
 )
 from page4d_cli.model.weights import WeightsInfo, assemble
-from page4d_cli.pipelines.weights import NamedWeights, list_weights
+from page4d_cli.pipelines.weights.named import NamedWeights, list_weights
 
 PACKAGES = (
     "torch",

@@ -14,7 +14,8 @@ from torch import Tensor
 from page4d_cli.core.enums import Precision, Variant
 from page4d_cli.core.errors import WeightsError, WriteError
 from page4d_cli.model import weights
-from page4d_cli.model.checkpoint import read_checkpoint, save_checkpoint, sha256_of
+from page4d_cli.model.checkpoint import read_checkpoint, save_checkpoint
+from page4d_cli.model.checksum import sha256_of
 from page4d_cli.model.network import Page4D
 from page4d_cli.model.random_weights import RANDOM_CONFIG, random_model
 from page4d_cli.model.runtime import choose_runtime
