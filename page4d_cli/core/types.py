@@ -36,7 +36,8 @@ class PixelTransform:
     size: tuple[int, int]
     """(width, height) of the network's picture."""
     scale: tuple[float, float]
-    """(x, y) network pixels a source pixel; they differ a little, sides being multiples of 14."""
+    """(x, y) network pixels a source pixel; they differ a little, sides being multiples of 14, and
+    as much as the source's pixels are wider than high."""
     offset: tuple[float, float]
     """(x, y) shift in network pixels: padding is positive, cropping negative."""
     content: tuple[int, int, int, int]

@@ -26,7 +26,7 @@ def write_image() -> Writer:
 
 @pytest.fixture
 def write_video() -> Writer:
-    """write_video(path, times_ms, pictures=None, matrix=None, faststart=False).
+    """write_video(path, times_ms, pictures=None, matrix=None, faststart=False, aspect=1).
 
     Frames without `pictures` are grey, 8 levels brighter each: frame i reads as about 8 i.
     """
@@ -38,6 +38,7 @@ def write_video() -> Writer:
         matrix: Sequence[int] | None = None,
         faststart: bool = False,
         codec: str = "libx264",
+        aspect: Fraction = Fraction(1),
     ) -> Path:
         if pictures is None:
             pictures = [np.full((48, 64, 3), 8 * i, np.uint8) for i in range(len(times_ms))]
@@ -47,6 +48,8 @@ def write_video() -> Writer:
             stream.height, stream.width = pictures[0].shape[:2]
             stream.pix_fmt = "yuv420p" if codec == "libx264" else stream.codec_context.pix_fmt
             stream.codec_context.time_base = Fraction(1, 1000)
+            if aspect != 1:
+                stream.codec_context.sample_aspect_ratio = aspect
             stream.set_display_matrix(matrix)
             for time_ms, picture in zip(times_ms, pictures, strict=True):
                 frame = av.VideoFrame.from_ndarray(picture, format="rgb24")

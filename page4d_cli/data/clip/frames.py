@@ -9,11 +9,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeAlias
 
+from PIL import Image
+
 from page4d_cli.core.enums import Fit, TimestampSource
 from page4d_cli.core.errors import FramesError, InputError
 from page4d_cli.core.types import FrameInfo, Frames, PixelTransform, UInt8Array
 from page4d_cli.data.clip.choice import FrameChoice
-from page4d_cli.data.clip.images import read_image
+from page4d_cli.data.clip.images import read_picture, room_for
 from page4d_cli.data.clip.names import unique_stems
 from page4d_cli.data.clip.paths import InputKind, kind_of, list_images, stamps_from_names
 from page4d_cli.data.clip.preprocess import fit_image, pad_to_common
@@ -21,8 +23,9 @@ from page4d_cli.data.clip.sampling import sample_video
 from page4d_cli.data.clip.video import iter_frames
 
 _Fitted: TypeAlias = tuple[UInt8Array, PixelTransform]
-_FitOne: TypeAlias = Callable[[Path, UInt8Array], _Fitted]
+_FitOne: TypeAlias = Callable[[Path, Image.Image, float], _Fitted]
 
+_SQUARE = 1.0  # resolutions in EXIF tell printers what to do; viewers ignore them, too
 _MAX_READERS = 8  # threads; more gain nothing on disks and cost memory for full-size pictures
 
 
@@ -66,9 +69,9 @@ def load_frames(
 def read_clip(source: str | Path | Sequence[str | Path], choice: FrameChoice, size: int) -> Frames:
     """Load the chosen frames; otherwise as `load_frames`."""
 
-    def fit_one(path: Path, rgb: UInt8Array) -> _Fitted:
+    def fit_one(path: Path, picture: Image.Image, pixel_aspect: float) -> _Fitted:
         try:
-            return fit_image(rgb, choice.fit, size)
+            return fit_image(picture, choice.fit, size, pixel_aspect=pixel_aspect)
         except FramesError as error:
             raise FramesError(f"{path}: {error}") from error
 
@@ -147,7 +150,8 @@ def _read_all(paths: Sequence[Path], fit_one: _FitOne) -> list[_Fitted | FramesE
 
     def read(path: Path) -> _Fitted | FramesError:
         try:
-            return fit_one(path, read_image(path))
+            with room_for(path):
+                return fit_one(path, read_picture(path), _SQUARE)
         except FramesError as error:
             return error
 
@@ -171,7 +175,7 @@ def _load_video(path: Path, choice: FrameChoice, fit_one: _FitOne) -> Frames:
                 if not choice.skip_bad:
                     break
                 continue
-            image, transform = fit_one(path, frame.rgb())
+            image, transform = fit_one(path, Image.fromarray(frame.rgb()), frame.pixel_aspect)
             timestamp_s = frame.timestamp_s
             if timestamp_s is None:
                 timestamp_s, timestamp_source = float(frame.index), TimestampSource.INDEX

@@ -1,8 +1,11 @@
 """Decode one image file to upright 8-bit RGB."""
 
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from threading import Condition
 from typing import Any
 
 import numpy as np
@@ -33,6 +36,11 @@ _DECODE_ERRORS = (
 )
 
 
+# Blocks of this size go back to the system when a picture is dropped; of smaller ones, which are
+# Pillow's default, each thread's heap keeps as much as its largest picture took.
+Image.core.set_block_size(64 << 20)  # type: ignore[attr-defined] # documented, not typed
+
+
 @cache
 def image_extensions() -> tuple[str, ...]:
     """Lower-case extensions of the photo formats that this Pillow decodes, sorted."""
@@ -57,13 +65,22 @@ def is_image(path: Path) -> bool:
 
 
 def read_image(path: Path) -> UInt8Array:
+    """Decode an image as `read_picture` does.
+
+    Returns:
+        (h, w, 3) RGB.
+    """
+    return np.asarray(read_picture(path))
+
+
+def read_picture(path: Path) -> Image.Image:
     """Decode an image, turn it upright (EXIF), lay transparency on white and scale to 8 bit.
 
     Args:
         path: A file with one picture: grey, palette, RGB or CMYK, 1 to 16 bit.
 
     Returns:
-        (h, w, 3) RGB.
+        The picture, RGB.
 
     Raises:
         FramesError: The file is missing, empty, damaged, holds several pictures, or numbers for
@@ -84,20 +101,62 @@ def read_image(path: Path) -> UInt8Array:
         raise FramesError(f"{path} cannot be used: {reason}") from error
 
 
-def _decode(picture: Image.Image) -> UInt8Array:
+@contextmanager
+def room_for(path: Path) -> Iterator[None]:
+    """Wait until the pictures that other threads hold leave room to decode one more.
+
+    A small file may hold a large picture, so what is bounded are pixels, not readers.
+    """
+    try:
+        with Image.open(path, formats=_formats()) as picture:
+            pixels = picture.width * picture.height
+    except _DECODE_ERRORS:
+        pixels = 0  # `read_picture` will say what is wrong
+    with _ROOM.take(pixels):
+        yield
+
+
+class _Room:
+    """A number of pixels that threads share; who wants more than there are at all gets them all."""
+
+    def __init__(self, pixels: int) -> None:
+        self._all = self._free = pixels
+        self._given_back = Condition()
+
+    @contextmanager
+    def take(self, pixels: int) -> Iterator[None]:
+        pixels = min(pixels, self._all)
+        with self._given_back:
+            self._given_back.wait_for(lambda: pixels <= self._free)
+            self._free -= pixels
+        try:
+            yield
+        finally:
+            with self._given_back:
+                self._free += pixels
+                self._given_back.notify_all()
+
+
+_ROOM = _Room(100_000_000)
+"""Decoded pixels take four bytes each: eight pictures of a phone, or one scan."""
+
+
+def _decode(picture: Image.Image) -> Image.Image:
     count = getattr(picture, "n_frames", 1)
     if count > 1 and picture.format != "MPO":  # the further pictures of MPO are other views or maps
         raise ValueError(f"it holds {count} pictures; save them as one file each, or as a video")
-    file_format = picture.format  # exif_transpose returns a picture that has forgotten it
-    upright = ImageOps.exif_transpose(picture)
-    if upright.mode.startswith("I;16") or (upright.mode == "I" and file_format in {"PNG", "PPM"}):
-        return _rgb_from_grey16(np.asarray(upright))
-    if upright.mode in {"I", "F"}:
+    ImageOps.exif_transpose(picture, in_place=True)
+    if picture.mode.startswith("I;16") or (
+        picture.mode == "I" and picture.format in {"PNG", "PPM"}
+    ):
+        return Image.fromarray(_rgb_from_grey16(np.asarray(picture)))
+    if picture.mode in {"I", "F"}:
         raise ValueError("its 32-bit pixels have no defined white; save it with 8 or 16 bit")
-    if upright.has_transparency_data:
-        white = Image.new("RGBA", upright.size, "white")
-        upright = Image.alpha_composite(white, upright.convert("RGBA"))
-    return np.asarray(upright.convert("RGB"))
+    if picture.has_transparency_data:
+        white = Image.new("RGBA", picture.size, "white")
+        return Image.alpha_composite(white, picture.convert("RGBA")).convert("RGB")
+    picture.load()
+    return picture if picture.mode == "RGB" else picture.convert("RGB")
 
 
 def _rgb_from_grey16(grey: NDArray[np.integer[Any]]) -> UInt8Array:

@@ -17,18 +17,24 @@ WHITE = 255
 
 
 def fit_image(
-    rgb: UInt8Array, fit: Fit, size: int = 518, patch: int = 14
+    picture: Image.Image,
+    fit: Fit,
+    size: int = 518,
+    patch: int = 14,
+    *,
+    pixel_aspect: float = 1.0,
 ) -> tuple[UInt8Array, PixelTransform]:
-    """Resize a picture (Pillow's bicubic) to sides that are multiples of the patch.
+    """Bring a picture to sides that are multiples of the patch, and its pixels to squares.
 
     `crop` and `pad` are the two modes of VGGT's image loader, which PAGE-4D uses unchanged; the
     side that follows from the aspect is rounded to the nearest multiple, halves to the even one.
 
     Args:
-        rgb: (h, w, 3) upright picture.
+        picture: upright, RGB, (w, h).
         fit: What to do with the aspect, see `Fit`.
         size: Length of the leading side (the width for `crop`, else the longer side), in pixels.
         patch: Patch size of the network, in pixels.
+        pixel_aspect: Width of the picture's pixels over their height, as they are shown.
 
     Returns:
         (H, W, 3) picture and its transform from and to source pixels.
@@ -42,23 +48,39 @@ def fit_image(
             f"size {size} is no positive multiple of the patch size {patch}; "
             f"take {max(size // patch, 1) * patch} or {max(size // patch + 1, 2) * patch}"
         )
-    height, width = rgb.shape[:2]
-    new_width, new_height = _target_size(width, height, fit, size, patch)
-    resized = np.asarray(
-        Image.fromarray(rgb).resize((new_width, new_height), Image.Resampling.BICUBIC)
-    )
+    width, height = _target_size(picture.width * pixel_aspect, picture.height, fit, size, patch)
     transform = PixelTransform(
-        source_size=(width, height),
-        size=(new_width, new_height),
-        scale=(new_width / width, new_height / height),
+        source_size=picture.size,
+        size=(width, height),
+        scale=(width / picture.width, height / picture.height),
         offset=(0.0, 0.0),
-        content=(0, 0, new_width, new_height),
+        content=(0, 0, width, height),
     )
-    if fit is Fit.CROP:
-        return _crop_rows(resized, transform, size)
-    if fit is Fit.PAD:
-        return _pad(resized, transform, (size, size))
-    return resized, transform
+    if fit is Fit.CROP and height > size:
+        transform = _centred(transform, (width, size))
+    elif fit is Fit.PAD:
+        transform = _centred(transform, (size, size))
+    return apply_transform(picture, transform), transform
+
+
+def apply_transform(picture: Image.Image, transform: PixelTransform) -> UInt8Array:
+    """Resize (Pillow's bicubic), cut and pad a source picture as its transform says.
+
+    Args:
+        picture: RGB, of the transform's source size.
+        transform: made by `fit_image` or `pad_to_common`.
+
+    Returns:
+        (H, W, 3), white in the padding.
+    """
+    sides = zip(transform.source_size, transform.scale, strict=True)
+    width, height = (round(side * scale) for side, scale in sides)
+    resized = np.asarray(picture.resize((width, height), Image.Resampling.BICUBIC))
+    left, top, right, bottom = transform.content
+    x, y = (round(shift) for shift in transform.offset)
+    fitted = np.full((transform.size[1], transform.size[0], 3), WHITE, np.uint8)
+    transform.crop(fitted)[...] = resized[top - y : bottom - y, left - x : right - x]
+    return fitted
 
 
 def pad_to_common(
@@ -75,25 +97,24 @@ def pad_to_common(
     """
     height = max(image.shape[0] for image in images)
     width = max(image.shape[1] for image in images)
-    padded = np.empty((len(images), height, width, 3), np.uint8)
-    moved = []
-    for slot, image, transform in zip(padded, images, transforms, strict=True):
-        slot[...], placed = _pad(image, transform, (width, height))
-        moved.append(placed)
-    return padded, tuple(moved)
+    moved = tuple(_centred(transform, (width, height)) for transform in transforms)
+    padded = np.full((len(images), height, width, 3), WHITE, np.uint8)
+    for slot, image, old, new in zip(padded, images, transforms, moved, strict=True):
+        new.crop(slot)[...] = old.crop(image)
+    return padded, moved
 
 
-def _target_size(width: int, height: int, fit: Fit, size: int, patch: int) -> tuple[int, int]:
+def _target_size(width: float, height: float, fit: Fit, size: int, patch: int) -> tuple[int, int]:
     """(width, height) to resize to, before cropping or padding."""
 
-    def follow(short: int, long: int) -> int:
+    def follow(short: float, long: float) -> int:
         return round(short * (size / long) / patch) * patch  # in the original's order of rounding
 
     # Both ways round, also for `crop`, where a tall picture would otherwise grow without limit.
     if follow(min(width, height), max(width, height)) == 0:
         raise FramesError(
-            f"a picture of {width}×{height} pixels is too elongated: with the long side at {size}, "
-            f"the short one rounds to 0 (a multiple of {patch}); cut it to less than "
+            f"a picture of {width:g}×{height:g} pixels is too elongated: with the long side at "
+            f"{size}, the short one rounds to 0 (a multiple of {patch}); cut it to less than "
             f"{2 * size // patch}:1"
         )
     if fit is Fit.CROP or width >= height:
@@ -101,33 +122,23 @@ def _target_size(width: int, height: int, fit: Fit, size: int, patch: int) -> tu
     return follow(width, height), size
 
 
-def _crop_rows(
-    image: UInt8Array, transform: PixelTransform, rows: int
-) -> tuple[UInt8Array, PixelTransform]:
-    """Keep the middle rows of a picture that has more than `rows`."""
-    height, width = image.shape[:2]
-    if height <= rows:
-        return image, transform
-    top = (height - rows) // 2
-    return image[top : top + rows], replace(
-        transform, size=(width, rows), offset=(0.0, float(-top)), content=(0, 0, width, rows)
-    )
-
-
-def _pad(
-    image: UInt8Array, transform: PixelTransform, size: tuple[int, int]
-) -> tuple[UInt8Array, PixelTransform]:
-    """Centre a picture on white of (width, height) pixels; an odd rest goes right and below."""
-    height, width = image.shape[:2]
-    left, top = (size[0] - width) // 2, (size[1] - height) // 2
-    if size == (width, height):
-        return image, transform
-    padded = np.full((size[1], size[0], 3), WHITE, np.uint8)
-    padded[top : top + height, left : left + width] = image
-    x0, y0, x1, y1 = transform.content
-    return padded, replace(
+def _centred(transform: PixelTransform, size: tuple[int, int]) -> PixelTransform:
+    """Centre a picture on another (width, height), cut or padded; odd rests go right and below."""
+    x, y = (_shift(room, side) for room, side in zip(size, transform.size, strict=True))
+    left, top, right, bottom = transform.content
+    return replace(
         transform,
         size=size,
-        offset=(transform.offset[0] + left, transform.offset[1] + top),
-        content=(x0 + left, y0 + top, x1 + left, y1 + top),
+        offset=(transform.offset[0] + x, transform.offset[1] + y),
+        content=(
+            max(0, left + x),
+            max(0, top + y),
+            min(size[0], right + x),
+            min(size[1], bottom + y),
+        ),
     )
+
+
+def _shift(room: int, side: int) -> int:
+    """Pixels before a side that is centred in a room; negative if these are cut off."""
+    return (room - side) // 2 if room >= side else -((side - room) // 2)

@@ -33,9 +33,20 @@ class VideoFrame:
     timestamp_s: float | None
     """Presentation time in seconds, strictly increasing; None if the stream stores no times."""
     picture: "Picture"
+    stored_aspect: float = 1.0
+    """Width of a stored pixel over its height, as it is shown."""
+
+    @property
+    def pixel_aspect(self) -> float:
+        """Width of a pixel of `rgb` over its height, as it is shown: 1 for squares."""
+        turned = _swaps_axes(_display_matrix(self.picture))
+        return 1 / self.stored_aspect if turned else self.stored_aspect
 
     def rgb(self) -> UInt8Array:
-        """Convert to (h, w, 3) RGB, turned and mirrored as the file's display matrix says."""
+        """Convert to (h, w, 3) RGB, turned and mirrored as the file's display matrix says.
+
+        Pixels that are not square stay as they are.
+        """
         rgb = cast(UInt8Array, self.picture.to_ndarray(format="rgb24"))
         return _upright(rgb, _display_matrix(self.picture))
 
@@ -131,6 +142,7 @@ def _number(
 ) -> Iterator[VideoFrame | FramesError]:
     """Count the frames and mend their time stamps."""
     rate = stream.average_rate or stream.guessed_rate or 25
+    aspect = float(stream.sample_aspect_ratio or 1)
     index = 0
     previous_s: float | None = None
     for picture in pictures:
@@ -142,7 +154,7 @@ def _number(
             timestamp_s = None
         elif previous_s is not None and (timestamp_s is None or timestamp_s <= previous_s):
             timestamp_s = previous_s + float(1 / rate)
-        yield VideoFrame(index, timestamp_s, picture)
+        yield VideoFrame(index, timestamp_s, picture, aspect)
         index, previous_s = index + 1, timestamp_s
 
 
@@ -156,11 +168,16 @@ def _display_matrix(picture: "Picture") -> NDArray[np.int32] | None:
     return np.frombuffer(bytes(side_data[Type.DISPLAYMATRIX]), np.int32).reshape(3, 3)
 
 
+def _swaps_axes(matrix: NDArray[np.int32] | None) -> bool:
+    """Whether a display matrix turns rows into columns."""
+    return matrix is not None and bool(abs(int(matrix[0, 1])) > abs(int(matrix[0, 0])))
+
+
 def _upright(rgb: UInt8Array, matrix: NDArray[np.int32] | None) -> UInt8Array:
     """Apply the quarter turns and mirrorings of a display matrix (other angles: the nearest)."""
     if matrix is None:
         return rgb
     (xx, xy), (yx, yy) = matrix[:2, :2].tolist()
-    if abs(xy) > abs(xx):
+    if _swaps_axes(matrix):
         rgb, xx, yy = rgb.swapaxes(0, 1), yx, xy
     return rgb[:: -1 if yy < 0 else 1, :: -1 if xx < 0 else 1]

@@ -13,7 +13,7 @@ from page4d_cli.core.errors import FramesError
 from page4d_cli.core.resample import to_source_pixels
 from page4d_cli.core.types import PixelTransform, UInt8Array
 from page4d_cli.data.clip.images import read_image
-from page4d_cli.data.clip.preprocess import WHITE
+from page4d_cli.data.clip.preprocess import apply_transform
 from page4d_cli.data.clip.video import VideoFrame, iter_frames
 from page4d_cli.draw.preview import color_picture
 from page4d_cli.io.run.directory import PREVIEW, Run
@@ -112,7 +112,10 @@ def map_pictures(run: Run, indices: Sequence[int]) -> tuple[list[UInt8Array], st
         pictures = source_pictures(run, indices)
         if of_source:
             return list(pictures), None
-        return [_fit(picture, t) for picture, t in zip(pictures, transforms, strict=True)], None
+        return [
+            apply_transform(Image.fromarray(picture), transform)
+            for picture, transform in zip(pictures, transforms, strict=True)
+        ], None
     except FramesError as error:
         reason = f"the source pictures cannot be read ({error})"
     try:
@@ -151,20 +154,6 @@ def _preview_panes(run: Run, indices: Sequence[int]) -> list[UInt8Array]:
         return [color_picture(frame, *run.manifest.network_size) for frame in frames]
     except ValueError as error:
         raise FramesError(f"{path}: {error}") from error
-
-
-def _fit(picture: UInt8Array, transform: PixelTransform) -> UInt8Array:
-    """Resize, cut and pad a source picture as its transform says (`data/clip/preprocess.py`)."""
-    width, height = (
-        round(side * scale)
-        for side, scale in zip(transform.source_size, transform.scale, strict=True)
-    )
-    resized = np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.BICUBIC))
-    left, top, right, bottom = transform.content
-    x, y = (round(shift) for shift in transform.offset)
-    fitted = np.full((transform.size[1], transform.size[0], 3), WHITE, np.uint8)
-    fitted[top:bottom, left:right] = resized[top - y : bottom - y, left - x : right - x]
-    return fitted
 
 
 def _unfit(picture: UInt8Array, transform: PixelTransform) -> UInt8Array:

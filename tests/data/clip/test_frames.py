@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from subprocess import run
 
@@ -17,6 +18,8 @@ from page4d_cli.data.clip.frames import load_frames
 Writer = Callable[..., Path]
 
 SIZE = 28
+QUARTER = [0, -(1 << 16), 0, 1 << 16, 0, 0, 0, 0, 1 << 30]
+"""The display matrix of a quarter turn."""
 
 
 def indices(frames: Frames) -> list[int]:
@@ -98,9 +101,52 @@ def test_a_video(tmp_path: Path, write_video: Writer) -> None:
 
 
 def test_a_portrait_video_stands_upright(tmp_path: Path, write_video: Writer) -> None:
-    quarter = [0, -(1 << 16), 0, 1 << 16, 0, 0, 0, 0, 1 << 30]
-    frames = load_frames(write_video(tmp_path / "v.mp4", [0], matrix=quarter), size=SIZE)
+    frames = load_frames(write_video(tmp_path / "v.mp4", [0], matrix=QUARTER), size=SIZE)
     assert frames.infos[0].transform.source_size == (48, 64)
+
+
+def disc(width: int, height: int) -> np.ndarray:
+    """White ellipse on black that fills three quarters of either side."""
+    v, u = np.mgrid[:height, :width]
+    radius = np.hypot((u + 0.5) / width - 0.5, (v + 0.5) / height - 0.5)
+    return np.repeat((255 * (radius < 3 / 8)).astype(np.uint8)[..., None], 3, axis=-1)
+
+
+@pytest.mark.parametrize("extension", ["mp4", "mkv", "avi"])
+@pytest.mark.parametrize("aspect", [Fraction(4, 3), Fraction(16, 11), Fraction(8, 9)])
+def test_pixels_that_are_not_square_become_square(
+    tmp_path: Path, write_video: Writer, aspect: Fraction, extension: str
+) -> None:
+    """What is round where the video is shown is round in the network's picture."""
+    height, width = 240, 2 * round(120 / float(aspect))
+    path = write_video(tmp_path / f"v.{extension}", [0], [disc(width, height)], aspect=aspect)
+    frames = load_frames(path, size=280)
+    transform = frames.infos[0].transform
+    assert frames.size == (280, 280) and transform.source_size == (width, height)
+    rows, columns = np.nonzero(frames.images[0, ..., 1] > 127)
+    assert np.ptp(columns) == pytest.approx(np.ptp(rows), abs=2)
+    assert np.ptp(rows) == pytest.approx(210, abs=3)
+
+
+def test_pixels_that_are_not_square_stand_upright(tmp_path: Path, write_video: Writer) -> None:
+    """240 columns of 4:3 pixels are 320 wide, and high when they are turned."""
+    pictures = [disc(240, 160)]
+    path = write_video(tmp_path / "v.mp4", [0], pictures, matrix=QUARTER, aspect=Fraction(4, 3))
+    frames = load_frames(path, size=280)
+    assert frames.infos[0].transform.source_size == (160, 240)
+    assert frames.size == (280, 140)
+
+
+def test_intrinsics_know_that_pixels_are_not_square(tmp_path: Path, write_video: Writer) -> None:
+    """The same ray meets the same point of the picture in stored pixels and in the network's."""
+    path = write_video(tmp_path / "v.mp4", [0], [disc(180, 240)], aspect=Fraction(4, 3))
+    transform = load_frames(path, size=280).infos[0].transform
+    k = np.array([[300.0, 0, 139.5], [0, 300, 139.5], [0, 0, 1]])
+    stored = transform.intrinsics_to_source(k)
+    assert stored[1, 1] / stored[0, 0] == pytest.approx(4 / 3)
+    ray = np.array([0.2, -0.1, 1])
+    assert (stored @ ray)[:2] == pytest.approx(transform.to_source((k @ ray)[:2]))
+    assert stored[:2, 2] == pytest.approx([89.5, 119.5])  # the middle of 180×240
 
 
 @pytest.mark.parametrize(

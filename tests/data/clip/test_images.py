@@ -1,13 +1,23 @@
 """Every kind of picture file, and every way in which one can be broken."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event, Lock, Thread
+from time import sleep
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from page4d_cli.core.errors import FramesError
-from page4d_cli.data.clip.images import image_extensions, is_image, read_image
+from page4d_cli.data.clip import images
+from page4d_cli.data.clip.images import (
+    _Room,
+    image_extensions,
+    is_image,
+    read_image,
+    room_for,
+)
 
 
 def test_rgb_is_read_as_it_is(tmp_path: Path) -> None:
@@ -158,3 +168,52 @@ def test_an_enormous_picture_is_refused(tmp_path: Path) -> None:
 def test_extensions_are_photo_formats() -> None:
     assert {".png", ".jpg", ".jpeg", ".tif", ".webp"} <= set(image_extensions())
     assert not {".pdf", ".eps", ".gif", ".mpg", ".h5"} & set(image_extensions())
+
+
+def test_threads_hold_no_more_pixels_than_there_is_room_for() -> None:
+    room, lock, held, seen = _Room(100), Lock(), [], []
+
+    def work(pixels: int) -> None:
+        with room.take(pixels):
+            with lock:
+                held.append(pixels)
+                seen.append(list(held))
+            sleep(1e-4)
+            with lock:
+                held.remove(pixels)
+
+    sizes = np.random.default_rng(0).integers(1, 150, 300).tolist()
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, sizes))
+    assert len(seen) == 300 and max(map(len, seen)) > 1
+    assert all(sum(together) <= 100 or len(together) == 1 for together in seen)
+
+
+def test_who_fails_gives_the_room_back() -> None:
+    room = _Room(10)
+    for _ in range(3):
+        with pytest.raises(KeyError), room.take(1000):
+            raise KeyError
+    with room.take(10):
+        pass
+
+
+def test_a_small_file_of_a_large_picture_waits_for_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(images, "_ROOM", _Room(5000))
+    Image.new("L", (100, 50)).save(tmp_path / "a.png")
+    (tmp_path / "no.png").write_bytes(b"nothing")
+    second = Event()
+
+    def wait_for_room() -> None:
+        with room_for(tmp_path / "a.png"):
+            second.set()
+
+    with room_for(tmp_path / "a.png"):
+        thread = Thread(target=wait_for_room)
+        thread.start()
+        with room_for(tmp_path / "no.png"):  # what is none needs no room
+            assert not second.wait(0.05)
+    thread.join()
+    assert second.is_set()

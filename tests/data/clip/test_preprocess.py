@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from page4d_cli.core.enums import Fit
 from page4d_cli.core.errors import FramesError, InputError
-from page4d_cli.data.clip.images import read_image
+from page4d_cli.data.clip.images import read_picture
 from page4d_cli.data.clip.preprocess import fit_image, pad_to_common
 
 ORACLE = Path(__file__).parents[2] / "oracle"
@@ -20,7 +21,7 @@ MIXED = [name for name in EXPECTED if name.startswith("mixed")]
 
 
 def load(name: str, fit: Fit):
-    return fit_image(read_image(ORACLE / "images" / f"{name}.png"), fit)
+    return fit_image(read_picture(ORACLE / "images" / f"{name}.png"), fit)
 
 
 def as_tensor(images: np.ndarray) -> np.ndarray:
@@ -60,7 +61,7 @@ def test_pictures_of_different_shapes_equal_the_original(case: str) -> None:
 @settings(max_examples=40, deadline=None)
 @given(width=st.integers(30, 90), height=st.integers(30, 90), size=st.sampled_from([28, 70, 112]))
 def test_transform_laws(fit: Fit, width: int, height: int, size: int) -> None:
-    image, transform = fit_image(np.zeros((height, width, 3), np.uint8), fit, size)
+    image, transform = fit_image(Image.fromarray(np.zeros((height, width, 3), np.uint8)), fit, size)
     assert image.shape[:2] == transform.size[::-1]
     assert all(side % 14 == 0 for side in transform.size)
     assert transform.source_size == (width, height)
@@ -84,7 +85,7 @@ def test_transform_points_at_what_the_picture_shows() -> None:
     rgb = np.zeros((300, 200, 3), np.uint8)
     rgb[100:110, 60:70] = 255  # centre (64.5, 104.5)
     for fit in Fit:
-        image, transform = fit_image(rgb, fit, 70)
+        image, transform = fit_image(Image.fromarray(rgb), fit, 70)
         left, top, right, bottom = transform.content
         weights = image[top:bottom, left:right, 0].astype(float)
         v, u = np.indices(weights.shape)
@@ -105,12 +106,15 @@ def test_crop_takes_the_middle_rows() -> None:
 
 
 def test_halves_round_to_even() -> None:
-    assert fit_image(np.zeros((100, 200, 3), np.uint8), Fit.CROP)[1].size == (518, 252)
+    assert fit_image(Image.fromarray(np.zeros((100, 200, 3), np.uint8)), Fit.CROP)[1].size == (
+        518,
+        252,
+    )
 
 
 def test_pad_to_common_moves_the_transforms() -> None:
-    wide = fit_image(np.full((30, 60, 3), 7, np.uint8), Fit.KEEP, 70)
-    tall = fit_image(np.full((60, 30, 3), 9, np.uint8), Fit.KEEP, 70)
+    wide = fit_image(Image.fromarray(np.full((30, 60, 3), 7, np.uint8)), Fit.KEEP, 70)
+    tall = fit_image(Image.fromarray(np.full((60, 30, 3), 9, np.uint8)), Fit.KEEP, 70)
     images, transforms = pad_to_common([wide[0], tall[0]], [wide[1], tall[1]])
     assert images.shape == (2, 70, 70, 3)
     for image, transform, value in zip(images, transforms, (7, 9), strict=True):
@@ -123,7 +127,7 @@ def test_pad_to_common_moves_the_transforms() -> None:
 
 
 def test_one_pixel_fills_the_picture() -> None:
-    image, transform = fit_image(np.full((1, 1, 3), 77, np.uint8), Fit.KEEP)
+    image, transform = fit_image(Image.fromarray(np.full((1, 1, 3), 77, np.uint8)), Fit.KEEP)
     assert image.shape == (518, 518, 3)
     assert (image == 77).all()
     assert transform.to_network(np.zeros(2)) == pytest.approx([258.5, 258.5])
@@ -133,14 +137,17 @@ def test_one_pixel_fills_the_picture() -> None:
 @pytest.mark.parametrize("shape", [(2, 200, 3), (200, 2, 3), (1, 65000, 3)])
 def test_too_elongated_is_an_error(fit: Fit, shape: tuple[int, int, int]) -> None:
     with pytest.raises(FramesError, match=r"too elongated.*short one rounds to 0.*74:1"):
-        fit_image(np.zeros(shape, np.uint8), fit)
+        fit_image(Image.fromarray(np.zeros(shape, np.uint8)), fit)
 
 
 def test_just_not_too_elongated() -> None:
-    assert fit_image(np.zeros((2, 147, 3), np.uint8), Fit.KEEP)[1].size == (518, 14)
+    assert fit_image(Image.fromarray(np.zeros((2, 147, 3), np.uint8)), Fit.KEEP)[1].size == (
+        518,
+        14,
+    )
 
 
 @pytest.mark.parametrize("size", [0, 13, 500, -14])
 def test_size_must_be_a_multiple_of_the_patch(size: int) -> None:
     with pytest.raises(InputError, match=rf"size {size} is no positive multiple .* 14; take \d+"):
-        fit_image(np.zeros((9, 9, 3), np.uint8), Fit.KEEP, size)
+        fit_image(Image.fromarray(np.zeros((9, 9, 3), np.uint8)), Fit.KEEP, size)

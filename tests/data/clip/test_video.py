@@ -81,7 +81,7 @@ def test_rotation_equals_a_quarter_turn_counter_clockwise(
 
 def test_missing_and_repeated_times_are_mended() -> None:
     def mended(*stored: float | None) -> list[float | None]:
-        stream = SimpleNamespace(average_rate=10, guessed_rate=None)
+        stream = SimpleNamespace(average_rate=10, guessed_rate=None, sample_aspect_ratio=None)
         pictures = [SimpleNamespace(time=time) for time in stored]
         return [frame.timestamp_s for frame in _number(iter(pictures), stream)]  # type: ignore
 
