@@ -28,6 +28,7 @@ from page4d_cli.commands import (
 )
 from page4d_cli.commands.console import fail, say
 from page4d_cli.core.errors import Page4DError
+from page4d_cli.core.interrupts import INTERRUPTED
 
 
 class ErrorBoundary(TyperGroup):
@@ -61,7 +62,7 @@ class ErrorBoundary(TyperGroup):
         except Page4DError as error:
             raise fail(str(error), error.exit_code) from error
         except KeyboardInterrupt:
-            raise fail("interrupted; nothing half-written was left", 130) from None
+            raise fail(INTERRUPTED, 130) from None
 
 
 def _show_usage_error(error: Any) -> None:  # noqa: ANN401 - see above

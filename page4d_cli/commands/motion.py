@@ -22,9 +22,11 @@ def motion(
       page4d motion preds/
     """
     from page4d_cli.io.run.directory import open_run
+    from page4d_cli.io.whole.transaction import mend
     from page4d_cli.pipelines.motion.motion import THRESHOLD, write_motion
 
     with Steps("motion", quiet=quiet) as steps:
+        mend(run)
         summary = write_motion(open_run(run), progress=steps.step)
     for note in summary.notes:
         warn(note)

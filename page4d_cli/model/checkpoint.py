@@ -1,6 +1,5 @@
 """Checkpoint files: reading them memory-mapped and without running their code, and writing them."""
 
-import contextlib
 import os
 import pickle
 import re
@@ -14,7 +13,7 @@ import torch
 from torch import Tensor
 
 from page4d_cli.core.enums import Variant
-from page4d_cli.core.errors import WeightsError, WriteError
+from page4d_cli.core.errors import WeightsError
 from page4d_cli.model.config import ModelConfig
 
 CONFIG_KEY = "page4d.config"
@@ -71,36 +70,32 @@ def read_checkpoint(path: Path) -> Checkpoint:
 def save_checkpoint(
     path: Path, state_dict: Mapping[str, Tensor], config: ModelConfig, variant: Variant
 ) -> None:
-    """Write .safetensors that say what network they are for; the file is whole or not there.
+    """Write .safetensors that say what network they are for.
 
     Args:
-        path: replaced if it exists.
+        path: a new file.
         state_dict: the network's tensors.
         config: the network's sizes.
         variant: whether the mask is on at inference.
 
     Raises:
-        WriteError: the file cannot be written.
+        OSError: the file cannot be written; what there is of it stays.
     """
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     tensors = {name: _standalone(tensor) for name, tensor in state_dict.items()}
     metadata = {"format": "pt", CONFIG_KEY: config.to_json(), VARIANT_KEY: variant.value}
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    path.touch()
+    mode = path.stat().st_mode
     try:
-        partial.touch()
-        mode = partial.stat().st_mode
-        save_file(tensors, partial, metadata)
-        partial.chmod(mode)  # safetensors would let nobody else read the file
-        partial.replace(path)
-    except (OSError, SafetensorError) as error:
-        raise WriteError(
-            f"cannot write {path}: {error}; check the place, its permissions and its free space"
-        ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
+        save_file(tensors, path, metadata)
+    except SafetensorError as error:
+        number = re.search(r"os error (\d+)", str(error))
+        if number is None:
+            raise OSError(str(error)) from error
+        raise OSError(int(number[1]), os.strerror(int(number[1]))) from error
+    path.chmod(mode)  # safetensors would let nobody else read the file
 
 
 def _head(path: Path) -> bytes:

@@ -10,8 +10,9 @@ from page4d_cli.core.enums import Resolution, Save, TimestampSource, Variant
 from page4d_cli.core.types import FrameInfo, PixelTransform
 from page4d_cli.data.sets.recorded import RecordedSequence
 from page4d_cli.io.run import directory as names
-from page4d_cli.io.run.directory import RunWriter
-from page4d_cli.io.run.manifest import FrameRecord, Manifest, WeightsRecord
+from page4d_cli.io.run.manifest import MANIFEST, FrameRecord, Manifest, WeightsRecord
+from page4d_cli.io.run.writer import commit_run
+from page4d_cli.io.whole.transaction import Transaction
 
 SAVED = (Save.CAMERAS, Save.DEPTH)
 
@@ -47,16 +48,17 @@ def write_run_of(
             zip(sequence.frames, sequence.timestamps_s, strict=True)
         )
     ]
-    with RunWriter(folder) as writer:
+    with Transaction(folder, MANIFEST) as run:
         for index, info in enumerate(infos):
             if predicted is not None:
                 map_ = np.asarray(predicted(index), np.float32)
-                np.save(writer.path(names.depth_file(info.stem)), map_)
+                np.save(run.path(names.depth_file(info.stem)), map_)
         if cameras is not None:
             intrinsics = np.eye(3, dtype=np.float32)[None].repeat(len(infos), 0)
             extrinsics = cameras.astype(np.float32)
-            np.savez(writer.path(names.CAMERAS), extrinsics=extrinsics, intrinsics=intrinsics)
-        writer.commit(
+            np.savez(run.path(names.CAMERAS), extrinsics=extrinsics, intrinsics=intrinsics)
+        commit_run(
+            run,
             Manifest(
                 command=("page4d", "infer"),
                 created_utc="2026-11-24T00:00:00+00:00",
@@ -70,6 +72,6 @@ def write_run_of(
                 timestamp_source=TimestampSource.FILE_NAME,
                 frames=tuple(FrameRecord.from_info(info) for info in infos),
                 saved=SAVED,
-            )
+            ),
         )
     return folder

@@ -13,8 +13,10 @@ from page4d_cli.core.types import FrameInfo, PixelTransform
 from page4d_cli.data.synthetic import render, sample_scene
 from page4d_cli.io.formats.trajectory import write_intrinsics, write_tum
 from page4d_cli.io.run import directory as names
-from page4d_cli.io.run.directory import Run, RunWriter, open_run
-from page4d_cli.io.run.manifest import FrameRecord, Manifest, WeightsRecord
+from page4d_cli.io.run.directory import Run, open_run
+from page4d_cli.io.run.manifest import MANIFEST, FrameRecord, Manifest, WeightsRecord
+from page4d_cli.io.run.writer import commit_run
+from page4d_cli.io.whole.transaction import Transaction
 
 SCALE = 2
 """Source pixels a map pixel: every map pixel is a block of 2×2 source pixels of one colour."""
@@ -69,19 +71,19 @@ def write_synthetic_run(
         for index, image in enumerate(images)
     ]
     confidence = np.random.default_rng(seed).uniform(1, 9, depth.shape).astype(np.float32)
-    with RunWriter(folder / "run") as writer:
+    with Transaction(folder / "run", MANIFEST) as run:
         for index, info in enumerate(infos):
-            np.save(writer.path(names.depth_file(info.stem)), depth[index])
-            np.save(writer.path(names.confidence_file(info.stem)), confidence[index])
+            np.save(run.path(names.depth_file(info.stem)), depth[index])
+            np.save(run.path(names.confidence_file(info.stem)), confidence[index])
         np.savez(
-            writer.path(names.CAMERAS),
+            run.path(names.CAMERAS),
             extrinsics=extrinsics.astype(np.float32),
             intrinsics=intrinsics.astype(np.float32),
         )
-        write_tum(writer.path(names.TRAJECTORY), timestamps_s, invert_rigid(extrinsics))
+        write_tum(run.path(names.TRAJECTORY), timestamps_s, invert_rigid(extrinsics))
         in_source = np.stack([info.transform.intrinsics_to_source(intrinsics[0]) for info in infos])
-        write_intrinsics(writer.path(names.INTRINSICS), timestamps_s, in_source)
-        writer.commit(_manifest(tuple(infos), size))
+        write_intrinsics(run.path(names.INTRINSICS), timestamps_s, in_source)
+        commit_run(run, _manifest(tuple(infos), size))
     return SyntheticRun(open_run(folder / "run"), images, clips.moving[0].numpy())
 
 

@@ -2,7 +2,6 @@
 
 import base64
 import json
-import shutil
 from collections.abc import Sequence
 from importlib.resources import files
 from io import BytesIO
@@ -16,8 +15,7 @@ from page4d_cli.core.errors import OutputError
 from page4d_cli.core.geometry import invert_rigid
 from page4d_cli.core.types import Float32Array, UInt8Array
 from page4d_cli.io.formats.view_scene import ViewCamera, ViewScene
-from page4d_cli.io.whole.staging import create_staging, remove_stale_staging
-from page4d_cli.io.whole.writing import writing
+from page4d_cli.io.whole.transaction import replacing
 
 _PLACEHOLDER = "@SCENE@"
 _CODES = 2**16 - 1
@@ -46,14 +44,8 @@ def write_viewer_html(path: Path, scene: ViewScene, *, overwrite: bool = False) 
     page = files("page4d_cli.assets").joinpath("viewer.html").read_text("utf-8")
     data = json.dumps(_data(scene), allow_nan=False, separators=(",", ":"))
     data = data.replace("<", "\\u003c")  # a name must not end the script element
-    remove_stale_staging(path.absolute())
-    with writing(path):
-        staging = create_staging(path.absolute())
-        try:
-            (staging / path.name).write_text(page.replace(_PLACEHOLDER, data), "utf-8")
-            (staging / path.name).replace(path)
-        finally:
-            shutil.rmtree(staging, ignore_errors=True)
+    with replacing(path) as staged:
+        staged.write_text(page.replace(_PLACEHOLDER, data), "utf-8")
 
 
 def require_free(path: Path, *, overwrite: bool = False) -> None:

@@ -1,6 +1,6 @@
 """The run directory, schema 1: which file of a run is where, and how it is read again.
 
-`RunWriter` writes one; what a reader or writer of runs needs can be imported from here.
+`io/run/writer.py` writes one.
 """
 
 from collections.abc import Callable
@@ -14,30 +14,7 @@ import numpy as np
 from page4d_cli.core.enums import Resolution, Save
 from page4d_cli.core.errors import RunError
 from page4d_cli.core.types import Float32Array, Float64Array, FrameInfo, intrinsics_in_source
-from page4d_cli.io.run.manifest import MANIFEST, Manifest, read_manifest
-from page4d_cli.io.run.writer import RunWriter, check_place
-
-__all__ = [
-    "CAMERAS",
-    "CLOUD",
-    "INTRINSICS",
-    "MANIFEST",
-    "PREVIEW",
-    "TRAJECTORY",
-    "TRAJECTORY_PICTURE",
-    "Run",
-    "RunWriter",
-    "check_place",
-    "confidence_file",
-    "depth_file",
-    "depth_png_file",
-    "is_complete",
-    "motion_file",
-    "open_run",
-    "points_confidence_file",
-    "points_file",
-    "read_manifest",
-]
+from page4d_cli.io.run.manifest import Manifest, read_manifest
 
 TRAJECTORY = "trajectory.txt"
 INTRINSICS = "intrinsics.txt"

@@ -1,4 +1,4 @@
-"""One process at a time in a directory that it writes to for hours."""
+"""One process at a time in a folder."""
 
 import fcntl
 import os
@@ -7,57 +7,73 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from page4d_cli.core.errors import OutputError
+from page4d_cli.core.interrupts import interrupts_deferred, undone_after
+from page4d_cli.io.whole.writing import placing
 
 LOCK = ".lock"
-"""In the directory while a process holds it, and after one was killed."""
+"""In the folder while a process holds it, and after one was killed."""
+_held_here: set[Path] = set()
+"""Locks of this process, which do not keep its own threads apart."""
 
 
 @contextmanager
-def locked(directory: Path) -> Iterator[None]:
-    """Hold a directory until the body ends; make it first, and remove it again if it stays empty.
+def locked(folder: Path, place: Path | None = None) -> Iterator[None]:
+    """Hold a folder until the body ends; make it first, and remove it again if it stays empty.
 
     The operating system lets go of the lock however the process dies; the file does no harm then.
-    Children do not inherit it, so one that outlives a killed process does not hold it. On file
-    systems without locks the body runs without.
+    Children do not inherit it, so one that outlives a killed process does not hold it. A file
+    system without locks can only tell that the file is there.
 
     Args:
-        directory: the place.
+        folder: made if it is not there.
+        place: what is written, for messages; the folder itself if not given.
 
     Raises:
-        OutputError: another process holds it, or it cannot be made or written to.
+        OutputError: another process or thread holds it, or it cannot be made or written to.
     """
-    missing = [path for path in (directory, *directory.parents) if not path.exists()]
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        held = _hold(directory)
-    except OSError as error:
-        raise OutputError(
-            f"cannot write to {directory}: {error.strerror}; choose another --out"
-        ) from error
-    try:
-        yield
-    finally:
-        (directory / LOCK).unlink(missing_ok=True)
-        os.close(held)
+    place, folder = place or folder, folder.absolute()
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    held: list[int] = []
+
+    def release() -> None:
+        if held:
+            (folder / LOCK).unlink(missing_ok=True)
+            os.close(held.pop())
+            _held_here.discard(folder)
         for path in missing:
             with suppress(OSError):
                 path.rmdir()
 
+    with undone_after(release):
+        with placing(place), interrupts_deferred():  # else one could strike before it is known here
+            held.append(_hold(folder, place))
+            _held_here.add(folder)
+        yield
 
-def _hold(directory: Path) -> int:
+
+def _hold(folder: Path, place: Path) -> int:
     """The open lock file, once it is ours and still in its place."""
-    path = directory / LOCK
+    path = folder / LOCK
+    taken = OutputError(
+        f"another page4d is writing {place}; wait for it, or choose another --out (if there is "
+        f"none, delete {folder if folder.name.startswith('.') else path})"
+    )
+    if folder in _held_here:
+        raise taken
     while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        folder.mkdir(parents=True, exist_ok=True)
+        was_there = path.exists()
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        except FileNotFoundError:
+            continue  # the last holder has just removed the folder
         try:
             fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except (BlockingIOError, PermissionError) as error:
+        except OSError as error:
+            if not was_there:
+                return descriptor
             os.close(descriptor)
-            raise OutputError(
-                f"another page4d is writing {directory}; wait for it, or choose another --out"
-            ) from error
-        except OSError:
-            return descriptor
+            raise taken from error
         with suppress(FileNotFoundError):
             if os.path.samestat(os.fstat(descriptor), path.stat()):
                 return descriptor

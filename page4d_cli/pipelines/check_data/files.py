@@ -13,9 +13,9 @@ from pathlib import Path
 
 from page4d_cli.core.enums import Dataset, OnBad
 from page4d_cli.core.progress import Progress
-from page4d_cli.core.strict_json import Json, encode_fields
+from page4d_cli.core.strict_json import Json, encode_fields, to_text
 from page4d_cli.data.sets.recorded import Pinhole, RecordedSequence
-from page4d_cli.io.whole.staged_folder import staged_folder, write_summary
+from page4d_cli.io.whole.transaction import Transaction
 from page4d_cli.io.whole.writing import writing
 from page4d_cli.pipelines.check_data.check import DataReport, SequenceReport, check_data
 from page4d_cli.pipelines.check_data.pictures import write_pictures
@@ -49,7 +49,8 @@ def check_data_to(
         OutputError: the place holds something already, or cannot be written to.
         WriteError: the disk is full, or the like.
     """
-    with staged_folder(out, SUMMARY_JSON, overwrite=overwrite) as folder:
+    with Transaction(out, SUMMARY_JSON, overwrite=overwrite) as transaction:
+        folder = transaction.folder
 
         def draw(sequence: RecordedSequence, report: SequenceReport) -> None:
             write_pictures(folder / report.name, sequence, report.frames)
@@ -59,7 +60,7 @@ def check_data_to(
         )
         with writing(folder / SUMMARY_CSV):
             _write_csv(folder / SUMMARY_CSV, report)
-        write_summary(folder / SUMMARY_JSON, as_json(report))
+        transaction.commit(to_text({**as_json(report), "files": transaction.files}))
     return report
 
 

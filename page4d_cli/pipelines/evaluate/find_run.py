@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from page4d_cli.core.errors import EvaluationError, RunError
-from page4d_cli.io.run.directory import MANIFEST, Run, open_run
+from page4d_cli.io.run.directory import Run, open_run
+from page4d_cli.io.run.manifest import MANIFEST
 
 
 def require_runs(folder: Path, names: Sequence[str]) -> None:

@@ -21,7 +21,7 @@ from page4d_cli.pipelines.evaluate.fingerprint import fingerprint_of_files
 from page4d_cli.pipelines.evaluate.options import EvaluationOptions, identity_of
 from page4d_cli.pipelines.infer.predict import dense_chunks, encode_clip
 from page4d_cli.pipelines.infer.resume import kept_run
-from page4d_cli.pipelines.infer.run import RunOptions, write_run, write_run_by
+from page4d_cli.pipelines.infer.run import RunOptions, write_run, writing_run
 from page4d_cli.pipelines.infer.run_files import RunFiles
 
 ONE_BY_ONE = "one_frame_a_pass"
@@ -106,13 +106,11 @@ class Predictor:
                 ) from error
             return
 
-        def one_by_one(files: RunFiles, _timings_s: dict[str, float]) -> None:
+        with writing_run(model, frames, place, options, progress=self.progress) as files:
             for index in range(len(frames)):
                 write_depth_of_one(model, frames, index, files)
                 if self.progress is not None:
                     self.progress("frames", index + 1, len(frames))
-
-        write_run_by(one_by_one, model, frames, place, options, progress=self.progress)
 
 
 def _fit_of(sequence: RecordedSequence, index: int) -> Fit:

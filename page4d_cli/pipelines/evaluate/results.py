@@ -12,7 +12,7 @@ from page4d_cli.core.strict_json import Json, read_json
 from page4d_cli.eval.depth import DepthMetrics, average_metrics
 from page4d_cli.eval.protocol import Measure
 from page4d_cli.io.run.manifest import WeightsRecord
-from page4d_cli.io.whole.writing import replacing
+from page4d_cli.io.whole.transaction import replacing
 
 RESULTS = "results.json"
 SIM3 = "sim3"

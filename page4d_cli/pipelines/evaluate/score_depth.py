@@ -20,7 +20,7 @@ from page4d_cli.eval.depth_pixels import DepthPair, is_valid
 from page4d_cli.eval.protocol import Measure, ScoredDepth
 from page4d_cli.io.formats.png import write_png
 from page4d_cli.io.run.directory import Run
-from page4d_cli.io.whole.writing import writing
+from page4d_cli.io.whole.transaction import replacing
 from page4d_cli.pipelines.evaluate.match import Matching
 from page4d_cli.pipelines.evaluate.options import EvaluationOptions
 from page4d_cli.pipelines.evaluate.results import Scores, SequenceResult
@@ -143,7 +143,7 @@ class DepthScoring:
         Of mono `<stem>depth.npy`, of video `frame_0000.npy` with a picture, all on one scale.
 
         Args:
-            folder: that exists.
+            folder: made if it is not there.
 
         Raises:
             WriteError: the disk is full, or the like.
@@ -152,10 +152,11 @@ class DepthScoring:
         mono = self.options.measure is Measure.MONO
         for row, index in pairs:
             name = f"{self.sequence.frames[index].stem}depth" if mono else f"frame_{index:04d}"
-            with writing(folder / f"{name}.npy"):
-                np.save(folder / f"{name}.npy", self.prediction(row))
+            with replacing(folder / f"{name}.npy") as staged:
+                np.save(staged, self.prediction(row))
         if mono:
             return
         scale = depth_scale(*robust_range(self.prediction(row) for row, _ in pairs))
         for row, index in pairs:
-            write_png(folder / f"frame_{index:04d}.png", scale.paint(self.prediction(row)))
+            with replacing(folder / f"frame_{index:04d}.png") as staged:
+                write_png(staged, scale.paint(self.prediction(row)))

@@ -12,7 +12,7 @@ from page4d_cli.eval.pose import PoseScore, Trajectory, score_poses
 from page4d_cli.eval.protocol import Protocol
 from page4d_cli.io.formats.trajectory import write_tum
 from page4d_cli.io.run.directory import Run
-from page4d_cli.io.whole.writing import writing
+from page4d_cli.io.whole.transaction import replacing
 from page4d_cli.pipelines.evaluate.match import Matching
 from page4d_cli.pipelines.evaluate.results import write_text
 from page4d_cli.pipelines.evaluate.score_trajectory import save_trajectory_plot
@@ -51,7 +51,7 @@ def write_pose_files(
     pixels of the source; `<sequence>_eval_metric.txt` and `<sequence>_traj_error.png` lie beside.
 
     Args:
-        folder: the sequence's, that exists.
+        folder: the sequence's, made if it is not there.
         run: that predicted.
         sequence: whose ground truth.
         matching: of their frames.
@@ -61,15 +61,16 @@ def write_pose_files(
         WriteError: the disk is full, or the like.
     """
     stamps_s = sequence.timestamps_s[list(matching.of_sequence)]
-    write_tum(folder / "pred_traj.txt", stamps_s, predicted_poses(run, matching))
+    with replacing(folder / "pred_traj.txt") as staged:
+        write_tum(staged, stamps_s, predicted_poses(run, matching))
     k = run.intrinsics_source()[list(matching.of_run)]
     rows = (
         ("pred_focal.txt", "fx, pixels of the source", k[:, 0, 0]),
         ("pred_intrinsics.txt", "K row by row, pixels of the source", k.reshape(-1, 9)),
     )
     for file, header, values in rows:
-        with writing(folder / file):
-            np.savetxt(folder / file, values, fmt="%.9g", header=header)
+        with replacing(folder / file) as staged:
+            np.savetxt(staged, values, fmt="%.9g", header=header)
     metrics = "".join(f"{key}: {value:.9g}\n" for key, value in score.metrics.as_dict().items())
     text = f"sequence: {sequence.name}\nframes: {len(score)}\n{metrics}scale: {score.scale:.9g}\n"
     write_text(folder.with_name(f"{sequence.name}_eval_metric.txt"), text)

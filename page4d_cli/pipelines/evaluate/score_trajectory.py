@@ -7,7 +7,7 @@ from page4d_cli.draw.path_errors import draw_path_errors
 from page4d_cli.eval.pose import PoseScore, Trajectory, score_poses
 from page4d_cli.io.formats.png import write_png
 from page4d_cli.io.formats.trajectory import read_tum
-from page4d_cli.io.whole.writing import replacing
+from page4d_cli.io.whole.transaction import replacing
 
 
 def score_tum_files(estimate: Path, ground_truth: Path, *, plot: Path | None = None) -> PoseScore:

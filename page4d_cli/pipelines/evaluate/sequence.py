@@ -15,7 +15,6 @@ from page4d_cli.core.strict_json import to_text
 from page4d_cli.data.sets.recorded import RecordedSequence
 from page4d_cli.eval.protocol import Measure
 from page4d_cli.io.run.directory import Run
-from page4d_cli.io.whole.writing import writing
 from page4d_cli.pipelines.evaluate.choose import Choice, ChosenSequence
 from page4d_cli.pipelines.evaluate.find_run import find_run
 from page4d_cli.pipelines.evaluate.fingerprint import fingerprint
@@ -95,7 +94,7 @@ class SequenceScorer:
         from page4d_cli.pipelines.evaluate import score_pose  # evo: seconds to import
 
         score = score_pose.score_run_poses(run, sequence, matching, self.options.protocol)
-        score_pose.write_pose_files(self._folder(sequence), run, sequence, matching, score)
+        score_pose.write_pose_files(self.out / sequence.name, run, sequence, matching, score)
         return SequenceResult(
             name=sequence.name,
             frames=len(score),
@@ -106,7 +105,7 @@ class SequenceScorer:
     def _depth(self, run: Run, sequence: RecordedSequence, matching: Matching) -> SequenceResult:
         scoring = DepthScoring(run, sequence, matching, self.options, self.progress)
         result = scoring.score()
-        folder = self._folder(sequence)
+        folder = self.out / sequence.name
         scoring.write_predictions(folder)
         if self.options.measure is Measure.MONO:
             write_text(folder / "metric.json", to_text(result.scores))
@@ -114,10 +113,3 @@ class SequenceScorer:
             for align, metrics in result.scores.items():
                 write_text(folder / f"result_{align}.json", to_text(metrics))
         return result
-
-    def _folder(self, sequence: RecordedSequence) -> Path:
-        """Where the files of a sequence belong."""
-        folder = self.out / sequence.name
-        with writing(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-        return folder

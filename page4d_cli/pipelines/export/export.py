@@ -9,8 +9,8 @@ from page4d_cli.core.progress import Progress
 from page4d_cli.core.strict_json import Json, encode
 from page4d_cli.io.formats.rerun import require_rerun
 from page4d_cli.io.run.directory import Run, open_run
-from page4d_cli.io.whole.export_folder import EXPORT_JSON, export_folder
 from page4d_cli.pipelines.cloud.of_run import CloudOptions
+from page4d_cli.pipelines.export.folder import EXPORT_JSON, export_folder
 from page4d_cli.pipelines.export.formats import WRITERS, Job
 from page4d_cli.pipelines.motion.motion import part_masks
 from page4d_cli.pipelines.stored_run.clip import RunClip, read_clip

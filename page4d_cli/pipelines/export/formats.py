@@ -26,11 +26,11 @@ from page4d_cli.io.formats.png import scale_for, write_depth_png
 from page4d_cli.io.formats.rerun import LoggedFrame, write_rrd
 from page4d_cli.io.formats.trajectory import write_kitti, write_tum
 from page4d_cli.io.formats.video import playback_rate, write_video
-from page4d_cli.io.whole.export_folder import ExportFolder
 from page4d_cli.io.whole.writing import writing
 from page4d_cli.pipelines.cloud.choose import MAX_POINTS, Cloud, thin_cloud
 from page4d_cli.pipelines.cloud.of_run import CloudOptions, cloud_of_clip
 from page4d_cli.pipelines.export.colmap_model import colmap_model
+from page4d_cli.pipelines.export.folder import ExportFolder
 from page4d_cli.pipelines.export.images import IMAGES, ImageFiles, image_files
 from page4d_cli.pipelines.stored_run.clip import RunClip
 

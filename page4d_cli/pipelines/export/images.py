@@ -9,8 +9,8 @@ from pathlib import Path
 from PIL import Image
 
 from page4d_cli.core.errors import FramesError
-from page4d_cli.io.whole.export_folder import ExportFolder
 from page4d_cli.io.whole.writing import writing
+from page4d_cli.pipelines.export.folder import ExportFolder
 from page4d_cli.pipelines.stored_run.clip import RunClip
 from page4d_cli.pipelines.stored_run.pictures import is_from_video, source_paths, source_pictures
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from page4d_cli.core.enums import Reduction
 from page4d_cli.core.progress import Observer, Progress
-from page4d_cli.core.strict_json import encode_fields
+from page4d_cli.core.strict_json import to_text
 from page4d_cli.core.types import Frames
 from page4d_cli.data.clip.choice import FrameChoice
 from page4d_cli.data.clip.inputs import find_scenes
-from page4d_cli.io.whole.staged_folder import check_folder, staged_folder, write_summary
+from page4d_cli.io.whole.transaction import Transaction, check_place
 from page4d_cli.model.choice import LazyModel, ModelChoice
 from page4d_cli.model.runtime import choose_runtime, describe_device
 from page4d_cli.model.weights import LoadedModel
@@ -69,7 +69,7 @@ def visualize_features(
     size = require_networks(choices, options).image_size
     jobs = jobs_of(find_scenes(inputs, stdin), out, SUMMARY)
     for job in jobs:
-        check_folder(job.place, overwrite=options.overwrite)
+        check_place(job.place, SUMMARY, overwrite=options.overwrite)
     networks = [LazyModel(choice, observer) for choice in choices]
 
     def work(job: Job) -> FeatureResult:
@@ -90,7 +90,8 @@ def _write_scene(
     """Write a scene's folder, whole or not at all."""
     begin = time.perf_counter()
     pool = ThreadPoolExecutor(min(_MAX_ENCODERS, os.cpu_count() or 1))
-    with staged_folder(place, SUMMARY, overwrite=options.overwrite) as folder, pool:
+    with Transaction(place, SUMMARY, overwrite=options.overwrite) as transaction, pool:
+        folder = transaction.folder
         drawn: list[FeatureFiles] = []
         about: list[NetworkRecord] = []
         for network, part in zip(networks, (folder, folder / COMPARE_FOLDER), strict=False):
@@ -110,8 +111,9 @@ def _write_scene(
         if len(drawn) > 1:
             write_sheets(folder, "comparison", drawn, frames, options, pool)
         summary = _summary(frames, options, about, time.perf_counter() - begin)
-        files_written = write_summary(folder / SUMMARY, encode_fields(summary))
-    return replace(summary, files=tuple(files_written))
+        summary = replace(summary, files=transaction.files)
+        transaction.commit(to_text(summary))
+    return summary
 
 
 def _about(model: LoadedModel, options: FeatureOptions) -> NetworkRecord:

@@ -6,8 +6,8 @@ from pathlib import Path
 from page4d_cli.core.enums import Resolution, Save
 from page4d_cli.core.errors import OutputError, RunError
 from page4d_cli.core.strict_json import Json
-from page4d_cli.io.run.directory import MANIFEST, is_complete, read_manifest
-from page4d_cli.io.run.manifest import Manifest
+from page4d_cli.io.run.directory import is_complete
+from page4d_cli.io.run.manifest import MANIFEST, Manifest, read_manifest
 from page4d_cli.pipelines.infer.run import RunOptions
 
 
@@ -24,7 +24,7 @@ def kept_run(place: Path, options: RunOptions) -> Manifest | None:
     Raises:
         OutputError: a run stands there that was asked for differently, or cannot be read.
     """
-    if not (place / MANIFEST).exists():
+    if not (place / MANIFEST).is_file():
         return None
     try:
         manifest = read_manifest(place)

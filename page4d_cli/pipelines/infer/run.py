@@ -2,7 +2,7 @@
 
 import platform
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,8 +17,15 @@ from page4d_cli.core.enums import Head, Resolution, Save
 from page4d_cli.core.progress import Progress
 from page4d_cli.core.strict_json import Json
 from page4d_cli.core.types import Frames
-from page4d_cli.io.run.directory import RunWriter
-from page4d_cli.io.run.manifest import FrameRecord, Manifest, WeightsRecord
+from page4d_cli.io.run.manifest import (
+    MANIFEST,
+    FrameRecord,
+    Manifest,
+    WeightsRecord,
+    read_manifest,
+)
+from page4d_cli.io.run.writer import commit_run
+from page4d_cli.io.whole.transaction import Transaction
 from page4d_cli.model.network import Encoding
 from page4d_cli.model.runtime import describe_device, peak_memory_bytes, reset_peak_memory
 from page4d_cli.model.weights import LoadedModel
@@ -57,7 +64,7 @@ def write_run(
     out: Path,
     options: RunOptions,
     *,
-    timings_s: dict[str, float] | None = None,
+    timings_s: Mapping[str, float] | None = None,
     progress: Progress | None = None,
 ) -> Manifest:
     """Run the network on a clip and write the run directory, whole or not at all.
@@ -79,51 +86,51 @@ def write_run(
         WriteError: the disk is full, or the like.
     """
     heads = frozenset[Head]().union(*(HEADS_FOR[save] for save in options.save))
-
-    def predict(files: RunFiles, timings_s: dict[str, float]) -> None:
-        with ThreadPoolExecutor(max_workers=1) as disk:
-            with _timed(timings_s, "aggregator"):
-                encoding = encode_clip(model, frames, heads=heads, progress=progress)
-            with _timed(timings_s, "heads"):
-                _run_heads(model, encoding, heads, files, disk, progress)
-
-    return write_run_by(
-        predict, model, frames, out, options, timings_s=timings_s, progress=progress
-    )
+    with (
+        writing_run(model, frames, out, options, timings_s=timings_s, progress=progress) as files,
+        ThreadPoolExecutor(max_workers=1) as disk,
+    ):
+        with _timed(files.timings_s, "aggregator"):
+            encoding = encode_clip(model, frames, heads=heads, progress=progress)
+        with _timed(files.timings_s, "heads"):
+            _run_heads(model, encoding, heads, files, disk, progress)
+    return read_manifest(out)
 
 
-def write_run_by(
-    predict: Callable[[RunFiles, dict[str, float]], None],
+@contextmanager
+def writing_run(
     model: LoadedModel,
     frames: Frames,
     out: Path,
     options: RunOptions,
     *,
-    timings_s: dict[str, float] | None = None,
+    timings_s: Mapping[str, float] | None = None,
     progress: Progress | None = None,
-) -> Manifest:
-    """Write a run directory of what `predict` gives to it; otherwise as `write_run`.
+) -> Iterator[RunFiles]:
+    """Write a run directory of what the body hands over; otherwise as `write_run`.
 
     Args:
-        predict: hands cameras and maps of all frames to the files, and notes what took how long.
         model: that predicts.
         frames: the whole clip.
         out: the directory.
         options: what to write.
         timings_s: what was measured before, taken over into the manifest.
         progress: told about the files that are written at the end.
+
+    Yields:
+        What takes the cameras and maps of all frames, and notes what took how long.
     """
-    timings_s = dict(timings_s or {})
     reset_peak_memory(model.runtime.device)
-    with RunWriter(out, overwrite=options.overwrite) as writer:
+    with Transaction(out, MANIFEST, overwrite=options.overwrite) as folder:
         checksum = Thread(target=lambda: model.info.sha256, daemon=True)
         checksum.start()  # it reads gigabytes; Ctrl-C need not wait for it
-        files = RunFiles(frames, writer, options.save, options.resolution)
-        predict(files, timings_s)
-        with _timed(timings_s, "derived files"):
+        files = RunFiles(frames, folder, options.save, options.resolution)
+        files.timings_s.update(timings_s or {})
+        yield files
+        with _timed(files.timings_s, "derived files"):
             files.write_derived(progress)
         checksum.join()
-        return writer.commit(_manifest(model, frames, options, files, timings_s))
+        commit_run(folder, _manifest(model, frames, options, files))
 
 
 def _run_heads(
@@ -159,7 +166,6 @@ def _manifest(
     frames: Frames,
     options: RunOptions,
     files: RunFiles,
-    timings_s: dict[str, float],
 ) -> Manifest:
     """What there is to say once all files are written."""
     info, runtime = model.info, model.runtime
@@ -187,6 +193,6 @@ def _manifest(
         problems=tuple(files.problems),
         non_finite=files.non_finite,
         cloud=files.cloud,
-        timings_s=timings_s,
+        timings_s=files.timings_s,
         peak_memory_bytes=peak_memory_bytes(runtime.device),
     )

@@ -18,7 +18,7 @@ from page4d_cli.io.formats.png import scale_for, write_depth_png, write_png
 from page4d_cli.io.formats.trajectory import write_intrinsics, write_tum
 from page4d_cli.io.formats.video import playback_rate, write_video
 from page4d_cli.io.run import directory as names
-from page4d_cli.io.run.directory import RunWriter
+from page4d_cli.io.whole.transaction import Transaction
 from page4d_cli.io.whole.writing import writing
 from page4d_cli.pipelines.cloud.choose import (
     CONFIDENCE_PERCENTILE,
@@ -49,7 +49,7 @@ class RunFiles:
     """
 
     frames: Frames
-    writer: RunWriter
+    folder: Transaction
     save: frozenset[Save]
     resolution: Resolution
 
@@ -57,6 +57,7 @@ class RunFiles:
     non_finite: dict[str, int] = field(default_factory=dict)
     cloud: dict[str, float] | None = None
     depth_png_scale: float | None = None
+    timings_s: dict[str, float] = field(default_factory=dict)
 
     _cameras: tuple[Float32Array, Float32Array] | None = None
     _depth: list[Float32Array] = field(default_factory=list)
@@ -70,7 +71,7 @@ class RunFiles:
             (Save.PREVIEW, names.TRAJECTORY_PICTURE),
         ):
             if save in self.save:
-                self.writer.path(name)
+                self.folder.path(name)
 
     def write_cameras(self, extrinsics: Float32Array, intrinsics: Float32Array) -> None:
         """Take T_camera_world (S, 3, 4) and K (S, 3, 3); text files get the finite ones only."""
@@ -85,17 +86,17 @@ class RunFiles:
             return
         stamps = self.frames.timestamps_s
         T_world_camera = invert_rigid(extrinsics[pose_ok].astype(np.float64))
-        write_tum(self.writer.path(names.TRAJECTORY), stamps[pose_ok], T_world_camera)
+        write_tum(self.folder.path(names.TRAJECTORY), stamps[pose_ok], T_world_camera)
         in_source = intrinsics_in_source(self.frames.infos, intrinsics).astype(np.float32)
-        write_intrinsics(self.writer.path(names.INTRINSICS), stamps[focal_ok], in_source[focal_ok])
+        write_intrinsics(self.folder.path(names.INTRINSICS), stamps[focal_ok], in_source[focal_ok])
         of_maps = np.array(in_source if self.resolution is Resolution.SOURCE else intrinsics)
         of_maps[~focal_ok] = np.nan
-        path = self.writer.path(names.CAMERAS)
+        path = self.folder.path(names.CAMERAS)
         with writing(path):
             np.savez(path, extrinsics=extrinsics, intrinsics=of_maps)
         if Save.PREVIEW in self.save and pose_ok.any():
             numbers = [self.frames.infos[index].index for index in np.flatnonzero(pose_ok)]
-            picture = self.writer.path(names.TRAJECTORY_PICTURE)
+            picture = self.folder.path(names.TRAJECTORY_PICTURE)
             write_png(picture, draw_camera_path(T_world_camera, numbers))
 
     def write_chunk(self, chunk: DenseChunk) -> None:
@@ -106,7 +107,7 @@ class RunFiles:
                 self._count(name, self.frames.infos[index].transform.crop(map_))
                 if save not in self.save:
                     continue
-                path = self.writer.path(file(self.frames.infos[index].stem))
+                path = self.folder.path(file(self.frames.infos[index].stem))
                 with writing(path):
                     np.save(path, self._at_resolution(index, map_))
         if chunk.head is Head.DEPTH and self.save & {Save.PREVIEW, Save.CLOUD, Save.DEPTH_PNG}:
@@ -137,7 +138,7 @@ class RunFiles:
             return
         self.depth_png_scale = scale_for(deepest)
         for index, depth in enumerate(self._depth):
-            path = self.writer.path(names.depth_png_file(self.frames.infos[index].stem))
+            path = self.folder.path(names.depth_png_file(self.frames.infos[index].stem))
             write_depth_png(path, self._at_resolution(index, depth), self.depth_png_scale)
 
     def _write_cloud(self) -> None:
@@ -145,7 +146,7 @@ class RunFiles:
         cloud = choose_cloud(self.frames, self._depth, self._confidence, *self._cameras)
         if not len(cloud.points):
             self.problems.append("no pixel has a usable depth and camera; cloud.ply is empty")
-        write_ply(self.writer.path(names.CLOUD), cloud.points, cloud.colors)
+        write_ply(self.folder.path(names.CLOUD), cloud.points, cloud.colors)
         self.cloud = {
             "points": len(cloud.points),
             "candidates": cloud.candidates,
@@ -158,7 +159,7 @@ class RunFiles:
         shown = self._confidence if Save.CONFIDENCE in self.save else ()
         drawn = clip_preview(clip.images, self._depth, clip.infos, clip.timestamp_source, shown)
         rate = playback_rate(clip.infos, clip.timestamp_source)
-        write_video(self.writer.path(names.PREVIEW), drawn, rate)
+        write_video(self.folder.path(names.PREVIEW), drawn, rate)
 
     def _at_resolution(self, index: int, map_: Float32Array) -> Float32Array:
         if self.resolution is Resolution.NETWORK:

@@ -9,8 +9,8 @@ from page4d_cli.core.progress import Observer, Progress
 from page4d_cli.core.strict_json import Json
 from page4d_cli.data.clip.choice import FrameChoice
 from page4d_cli.data.clip.inputs import Scene, find_scenes
-from page4d_cli.io.run.directory import MANIFEST, check_place
-from page4d_cli.io.run.manifest import Manifest
+from page4d_cli.io.run.manifest import MANIFEST, Manifest
+from page4d_cli.io.run.writer import check_run_place
 from page4d_cli.model.choice import LazyModel, ModelChoice
 from page4d_cli.model.named_weights import WEIGHTS
 from page4d_cli.model.runtime import choose_runtime
@@ -86,10 +86,10 @@ def _plan(
     for job in jobs_of(scenes, out, MANIFEST):
         asked = replace(options, settings=_settings(job.scene, model, frames))
         kept = kept_run(job.place, asked) if resume else None
-        if resume and kept is None and (job.place / MANIFEST).exists():
+        if resume and kept is None and (job.place / MANIFEST).is_file():
             asked = replace(asked, overwrite=True)  # the same run, which has lost files
         if kept is None:
-            check_place(job.place, overwrite=asked.overwrite)
+            check_run_place(job.place, overwrite=asked.overwrite)
         jobs.append(_RunJob(job.scene, job.place, asked, kept))
     return jobs
 

@@ -76,10 +76,10 @@ def write_motion(run: Run, *, progress: Progress | None = None) -> MotionSummary
     """
     motion = ComputedMotion(run)
     shares = {}
-    with adding(run, "motion", CONVENTIONS) as folder:
+    with adding(run, "motion", CONVENTIONS) as transaction:
         for index, frame in enumerate(run.manifest.frames):
             score = motion.score(index)
-            write_motion_png(folder / f"{frame.stem}.png", score)
+            write_motion_png(transaction.path(motion_file(frame.stem)), score)
             shares[frame.stem] = float(keep_mask(score, MotionPart.MOVING).mean())
             if progress is not None:
                 progress("motion", index + 1, len(run.manifest.frames))

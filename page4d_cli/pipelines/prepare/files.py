@@ -40,6 +40,11 @@ class PreparedFiles:
     """What stands in the place, the associations last."""
     link: Link
 
+    @property
+    def index(self) -> str:
+        """The list that is there last."""
+        return self.names[-1]
+
 
 def lay_out(place: Path, plan: Plan, options: PrepareOptions) -> PreparedFiles:
     """Say what is to be written.
@@ -86,19 +91,23 @@ def status_of(layout: PreparedFiles) -> Status | None:
         return Status.PREPARED
     if any(_read(place / name) != text for name, text in layout.texts.items()):
         return None
-    folders = layout.names[:2]
-    there = {f"{name}/{entry}" for name in folders for entry in _entries(place / name)}
-    if there - layout.files.keys():
+    if set(there(layout)) - layout.files.keys():
         return None
     whole = all(_size(place / target) == _size(raw) for target, raw in layout.files.items())
     return Status.UNCHANGED if whole else Status.REPAIRED
 
 
+def there(layout: PreparedFiles) -> list[str]:
+    """Relative paths of what is in the folders of pictures and maps now."""
+    folders = layout.names[:2]
+    return [f"{name}/{entry}" for name in folders for entry in _entries(layout.place / name)]
+
+
 def refusal(layout: PreparedFiles) -> str:
     """Why what is at the place is left alone; where `status_of` is None."""
-    there = [name for name in layout.names if os.path.lexists(layout.place / name)]
-    settings = layout.texts[layout.names[-1]].splitlines()[0]
-    before = _read(layout.place / layout.names[-1])
+    names = [name for name in layout.names if os.path.lexists(layout.place / name)]
+    settings = layout.texts[layout.index].splitlines()[0]
+    before = _read(layout.place / layout.index)
     if before is None:
         reason = "not made by page4d, or with files missing"
     elif not before.startswith("# page4d prepare-"):
@@ -108,13 +117,13 @@ def refusal(layout: PreparedFiles) -> str:
     else:
         reason = "made from other lists, or changed since"
     return (
-        f"{layout.place} has {', '.join(there)} already, {reason}; --overwrite replaces "
+        f"{layout.place} has {', '.join(names)} already, {reason}; --overwrite replaces "
         "them, or choose another --out"
     )
 
 
 def write_files(staging: Path, layout: PreparedFiles, step: Callable[[], None]) -> None:
-    """Write everything to an empty folder on the file system of the place.
+    """Write everything but the index to an empty folder on the file system of the place.
 
     Args:
         staging: the folder.
@@ -132,9 +141,9 @@ def write_files(staging: Path, layout: PreparedFiles, step: Callable[[], None]) 
         with writing(layout.place / target):
             _bring(raw, staging / target, layout)
         step()
-    for name, text in layout.texts.items():
+    for name in layout.names[2:-1]:
         with writing(layout.place / name):
-            (staging / name).write_text(text, encoding="utf-8")
+            (staging / name).write_text(layout.texts[name], encoding="utf-8")
 
 
 def _bring(raw: Path, target: Path, layout: PreparedFiles) -> None:

@@ -4,8 +4,7 @@ Each sequence is written whole or not at all; a second run changes nothing. File
 `pipelines/prepare/files.py`, the choice of frames in `pipelines/prepare/plan.py`.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from pathlib import Path
 
 from natsort import natsorted
@@ -13,12 +12,13 @@ from natsort import natsorted
 from page4d_cli.core.errors import DatasetError, InputError, OutputError
 from page4d_cli.core.progress import Progress
 from page4d_cli.data.sets.rgbd import LISTS
-from page4d_cli.io.whole.install import finish_installation, install, staged
+from page4d_cli.io.whole.transaction import Transaction, mend
 from page4d_cli.pipelines.prepare.files import (
     PreparedFiles,
     lay_out,
     refusal,
     status_of,
+    there,
     write_files,
 )
 from page4d_cli.pipelines.prepare.plan import PrepareOptions, plan_sequence
@@ -113,7 +113,7 @@ def _prepare(
 ) -> Prepared:
     plan = plan_sequence(folder, options)
     layout = lay_out(place, plan, options)
-    finish_installation(place)
+    mend(place)
     status = _status(layout, overwrite=options.overwrite)
     if status is not Status.UNCHANGED:
         _write(layout, folder.name, progress)
@@ -126,8 +126,6 @@ def _status(layout: PreparedFiles, *, overwrite: bool) -> Status:
     Raises:
         OutputError: something else is there.
     """
-    if layout.place.exists() and not layout.place.is_dir():
-        raise OutputError(f"{layout.place} is a file; choose another --out")
     status = status_of(layout)
     if overwrite and status is not Status.PREPARED:
         return Status.REPLACED
@@ -145,25 +143,8 @@ def _write(layout: PreparedFiles, name: str, progress: Progress | None) -> None:
         if progress is not None:
             progress(f"files of {name}", done, len(layout.files))
 
-    with _directory(layout.place.parent), staged(layout.place) as staging:
-        write_files(staging, layout, step)
-        install(staging, layout.place, layout.names)
-
-
-@contextmanager
-def _directory(out: Path) -> Iterator[None]:
-    """Make a directory with its parents; what is still empty after a failure goes again."""
-    missing = [path for path in (out, *out.parents) if not path.exists()]
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"cannot write to {out}: {error.strerror}; choose another --out"
-        ) from error
-    try:
-        yield
-    except BaseException:
-        for path in missing:
-            with suppress(OSError):
-                path.rmdir()
-        raise
+    with Transaction(
+        layout.place, layout.index, overwrite=True, shared=True, files_of=lambda _: there(layout)
+    ) as transaction:
+        write_files(transaction.folder, layout, step)
+        transaction.commit(layout.texts[layout.index])

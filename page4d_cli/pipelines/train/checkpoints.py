@@ -22,6 +22,7 @@ import torch
 from page4d_cli.core.enums import Variant
 from page4d_cli.core.errors import InputError
 from page4d_cli.core.strict_json import Json, read_json, to_text
+from page4d_cli.io.whole.transaction import Transaction
 from page4d_cli.io.whole.writing import writing
 from page4d_cli.model.checkpoint import read_checkpoint, save_checkpoint
 from page4d_cli.model.network import Page4D
@@ -62,26 +63,19 @@ def save(
     mask_strength: float,
     keep_last: int,
 ) -> Path:
-    """Write the checkpoint of a step beside its place, move it there, and drop the oldest ones.
+    """Write the checkpoint of a step, and drop the oldest ones.
 
     Raises:
         WriteError: the disk is full, or the like; earlier checkpoints stay whole.
     """
     directory = run / DIRECTORY
     target = directory / f"step_{state.step:08d}"
-    partial = directory / f".{target.name}.partial"
-    try:
-        with writing(partial):
-            shutil.rmtree(partial, ignore_errors=True)
-            partial.mkdir(parents=True)
+    with Transaction(target, STATE, overwrite=True, shared=True, files_of=_files_of) as folder:
+        with writing(target):
             variant = variant_at(mask_strength)
-            save_checkpoint(partial / MODEL, model.state_dict(), model.config, variant)
-            torch.save(optimizer_state, partial / OPTIMIZER)
-            (partial / STATE).write_text(to_text(state), encoding="utf-8")
-            shutil.rmtree(target, ignore_errors=True)
-            partial.replace(target)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+            save_checkpoint(folder.path(MODEL), model.state_dict(), model.config, variant)
+            torch.save(optimizer_state, folder.path(OPTIMIZER))
+        folder.commit(to_text(state))
     for old in _steps(run)[:-keep_last]:
         shutil.rmtree(old, ignore_errors=True)
     return target
@@ -151,6 +145,12 @@ def _begin(checkpoint: Path) -> str:
 
 def _steps(run: Path) -> list[Path]:
     found = [
-        p for p in (run / DIRECTORY).glob("step_*") if p.name.removeprefix("step_").isdecimal()
+        p
+        for p in (run / DIRECTORY).glob("step_*")
+        if p.name.removeprefix("step_").isdecimal() and (p / STATE).is_file()
     ]
     return sorted(found)
+
+
+def _files_of(_state: Path) -> tuple[str, ...]:
+    return MODEL, OPTIMIZER

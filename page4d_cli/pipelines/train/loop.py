@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader
 
 from page4d_cli.core.errors import Page4DError
 from page4d_cli.io.whole.lock import locked
+from page4d_cli.io.whole.transaction import replacing
 from page4d_cli.model.checkpoint import save_checkpoint
 from page4d_cli.model.runtime import peak_memory_bytes
 from page4d_cli.pipelines.train.batches import Loaded, TrainingBatches, validation_batches
@@ -188,7 +189,8 @@ class _Loop:
         if isfinite(objective) and (best is None or objective < best):
             self.state.best_objective = objective
             weights = self.trainee.network.state_dict()
-            save_checkpoint(self.out / BEST, weights, self.config.model, variant_at(strength))
+            with replacing(self.out / BEST) as staged:
+                save_checkpoint(staged, weights, self.config.model, variant_at(strength))
 
     def _save(self) -> None:
         if self.records is not None:

@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 from types import TracebackType
 
-from page4d_cli.io.whole.writing import replacing, writing
+from page4d_cli.io.whole.transaction import replacing
+from page4d_cli.io.whole.writing import writing
 
 LOG = "log.jsonl"
 TENSORBOARD = "tensorboard"

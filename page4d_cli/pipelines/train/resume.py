@@ -6,7 +6,7 @@ from pathlib import Path
 from page4d_cli.core.errors import InputError, OutputError
 from page4d_cli.core.strict_json import Json, read_json, to_text
 from page4d_cli.io.whole.lock import LOCK
-from page4d_cli.io.whole.writing import replacing
+from page4d_cli.io.whole.transaction import replacing
 from page4d_cli.pipelines.train import checkpoints
 from page4d_cli.pipelines.train.checkpoints import TrainState
 from page4d_cli.pipelines.train.config import config_from_json, config_to_json, differences

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from page4d_cli.core.enums import Precision, Variant
 from page4d_cli.core.errors import OutputError, WeightsError
+from page4d_cli.io.whole.transaction import replacing
 from page4d_cli.model.checkpoint import read_checkpoint, save_checkpoint
 from page4d_cli.model.checksum import sha256_of
 from page4d_cli.model.compatibility import examine, resolve_variant, skeleton
@@ -122,7 +123,8 @@ def convert(
     if precision is not Precision.AUTO:
         dtypes = tensor_dtypes(skeleton(fit.config), DTYPES[precision])
         tensors = {name: tensor.to(dtypes[name]) for name, tensor in tensors.items()}
-    save_checkpoint(destination, tensors, fit.config, variant)
+    with replacing(destination) as staged:
+        save_checkpoint(staged, tensors, fit.config, variant)
     return Conversion(
         str(path), str(destination), destination.stat().st_size, variant, len(fit.ignored)
     )

@@ -6,7 +6,6 @@ from page4d_cli.core.enums import Save
 from page4d_cli.core.errors import RunError
 from page4d_cli.io.run.directory import (
     CAMERAS,
-    RunWriter,
     confidence_file,
     depth_file,
     depth_png_file,
@@ -15,6 +14,9 @@ from page4d_cli.io.run.directory import (
     points_confidence_file,
     points_file,
 )
+from page4d_cli.io.run.manifest import MANIFEST
+from page4d_cli.io.run.writer import commit_run
+from page4d_cli.io.whole.transaction import Transaction
 
 RNG = np.random.default_rng(0)
 DEPTH = RNG.uniform(1, 9, (2, 4, 5)).astype(np.float32)
@@ -25,13 +27,13 @@ INTRINSICS = RNG.normal(size=(2, 3, 3)).astype(np.float32)
 
 @pytest.fixture
 def out(tmp_path):
-    with RunWriter(tmp_path / "preds") as writer:
+    with Transaction(tmp_path / "preds", MANIFEST) as run:
         for index, stem in enumerate(("000000", "000001")):
-            np.save(writer.path(depth_file(stem)), DEPTH[index])
-            np.save(writer.path(confidence_file(stem)), DEPTH[index] + 1)
-            np.save(writer.path(points_file(stem)), POINTS[index])
-        np.savez(writer.path(CAMERAS), extrinsics=EXTRINSICS, intrinsics=INTRINSICS)
-        writer.commit(manifest(saved=tuple(Save), network_size=(4, 5)))
+            np.save(run.path(depth_file(stem)), DEPTH[index])
+            np.save(run.path(confidence_file(stem)), DEPTH[index] + 1)
+            np.save(run.path(points_file(stem)), POINTS[index])
+        np.savez(run.path(CAMERAS), extrinsics=EXTRINSICS, intrinsics=INTRINSICS)
+        commit_run(run, manifest(saved=tuple(Save), network_size=(4, 5)))
     return tmp_path / "preds"
 
 
@@ -106,9 +108,9 @@ def test_cameras_of_another_clip(out):
 
 
 def test_what_was_not_saved_is_asked_for(tmp_path):
-    with RunWriter(tmp_path / "preds") as writer:
-        np.savez(writer.path(CAMERAS), extrinsics=EXTRINSICS, intrinsics=INTRINSICS)
-        writer.commit(manifest(saved=(Save.CAMERAS,)))
+    with Transaction(tmp_path / "preds", MANIFEST) as run:
+        np.savez(run.path(CAMERAS), extrinsics=EXTRINSICS, intrinsics=INTRINSICS)
+        commit_run(run, manifest(saved=(Save.CAMERAS,)))
     words = r"npy is missing; `page4d infer --save depth` writes it \(this run has cameras\)"
     with pytest.raises(RunError, match=words):
         open_run(tmp_path / "preds").depth(0)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from page4d_cli.core.errors import WriteError
-from page4d_cli.io.whole.writing import replacing, writing
+from page4d_cli.io.whole.writing import writing
 
 
 def test_a_full_disk_is_one_line_that_says_what_to_do(tmp_path):
@@ -32,16 +32,3 @@ def test_a_missing_directory_is_no_full_disk(tmp_path):
 def test_bugs_pass_through(tmp_path):
     with pytest.raises(KeyError), writing(tmp_path / "depth.npy"):
         raise KeyError("bug")
-
-
-def test_a_replacement_is_whole_or_not_there(tmp_path):
-    path = tmp_path / "a.txt"
-    path.write_text("before")
-    with pytest.raises(WriteError, match=r"a\.txt: No space left"), replacing(path) as staged:
-        staged.write_text("half")
-        raise OSError(28, "No space left on device")
-    assert path.read_text() == "before"
-    with replacing(path) as staged:
-        staged.write_text("after")
-        assert path.read_text() == "before"
-    assert path.read_text() == "after" and list(tmp_path.iterdir()) == [path]

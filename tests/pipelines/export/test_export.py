@@ -261,7 +261,7 @@ def with_motion(scene, folder, moving):
     run = open_run(shutil.copytree(scene.run.directory, folder / "run"))
     with adding(run, "motion", {}) as files:
         for frame, mask in zip(run.manifest.frames, moving, strict=True):
-            write_motion_png(files / f"{frame.stem}.png", mask.astype(np.float32))
+            write_motion_png(files.path(f"motion/{frame.stem}.png"), mask.astype(np.float32))
     return open_run(run.directory)
 
 

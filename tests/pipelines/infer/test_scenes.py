@@ -63,7 +63,7 @@ def test_a_single_scene_that_fails_raises(picture_folder, tmp_path):
 def test_places_are_looked_at_before_any_work(picture_folder, tmp_path):
     (tmp_path / "out/b").mkdir(parents=True)
     (tmp_path / "out/b/mine.txt").write_text("keep")
-    with pytest.raises(OutputError, match="b is not empty"):
+    with pytest.raises(OutputError, match="b is there already and not empty"):
         run([picture_folder("a"), picture_folder("b")], tmp_path / "out")
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["b"]
 

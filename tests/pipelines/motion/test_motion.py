@@ -66,11 +66,15 @@ def test_a_failure_leaves_the_run_as_it_was(scene, monkeypatch):
     assert not any(path.name.startswith(".motion") for path in scene.run.directory.iterdir())
 
 
-def test_a_foreign_folder_is_not_replaced(scene):
+def test_foreign_files_are_not_replaced(scene):
     (scene.run.directory / "motion").mkdir()
-    (scene.run.directory / "motion" / "notes.txt").write_text("mine")
-    with pytest.raises(OutputError, match=r"notes\.txt is not of this run and in the way"):
+    for name in ("notes.txt", "000001.png"):
+        (scene.run.directory / "motion" / name).write_text("mine")
+    with pytest.raises(OutputError, match=r"000001\.png is there already and not page4d's"):
         write_motion(scene.run)
+    (scene.run.directory / "motion" / "000001.png").unlink()
+    write_motion(scene.run)
+    assert (scene.run.directory / "motion" / "notes.txt").read_text() == "mine"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")

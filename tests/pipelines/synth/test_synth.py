@@ -94,7 +94,7 @@ def test_tum_folders_have_three_clocks_and_true_values(tmp_path):
 def test_what_is_there_is_kept(tmp_path):
     write_scenes(tmp_path, SynthOptions(**SMALL, seed=1))
     before = contents(tmp_path)
-    with pytest.raises(OutputError, match=r"scene_000001 is there already.*--overwrite.*--seed"):
+    with pytest.raises(OutputError, match=r"scene_000001 is there already.*--overwrite"):
         write_scenes(tmp_path, SynthOptions(**SMALL, scenes=2))
     assert contents(tmp_path) == before  # nor was scene 0 begun
 
@@ -123,7 +123,8 @@ def test_a_list_of_files_cannot_reach_outside(tmp_path):
     (folder,) = write_scenes(tmp_path, SynthOptions(**SMALL))
     (tmp_path / "precious.txt").write_text("precious")
     (folder / "scene.json").write_text('{"files": ["../precious.txt"]}')
-    write_scenes(tmp_path, SynthOptions(**SMALL, overwrite=True))
+    with pytest.raises(OutputError, match="does not say which files are page4d's"):
+        write_scenes(tmp_path, SynthOptions(**SMALL, overwrite=True))
     assert (tmp_path / "precious.txt").read_text() == "precious"
 
 

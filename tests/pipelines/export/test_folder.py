@@ -3,7 +3,7 @@ import json
 import pytest
 
 from page4d_cli.core.errors import OutputError
-from page4d_cli.io.whole.export_folder import EXPORT_JSON, export_folder
+from page4d_cli.pipelines.export.folder import EXPORT_JSON, export_folder
 
 
 def write(out, files, *, overwrite=False, places=()):
