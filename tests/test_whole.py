@@ -1,4 +1,4 @@
-"""Every command that writes: its files are there whole or not at all, whatever happens meanwhile."""
+"""Every command that writes: files are there whole or not at all, whatever happens meanwhile."""
 
 import errno
 import os
