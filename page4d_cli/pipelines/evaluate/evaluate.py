@@ -128,7 +128,7 @@ def _require_place(out: Path) -> None:
     """Refuse a place that holds something else than an evaluation."""
     if out.exists() and not out.is_dir():
         raise OutputError(f"{out} is a file; choose another --out")
-    if out.is_dir() and any(out.iterdir()) and not (out / STATE / SETTINGS).is_file():
+    if out.is_dir() and any(out.iterdir()) and not (out / STATE).is_dir():
         raise OutputError(f"{out} is not empty and holds no evaluation; choose another --out")
 
 
