@@ -56,7 +56,7 @@ def _hold(folder: Path, place: Path) -> int:
     path = folder / LOCK
     taken = OutputError(
         f"another page4d is writing {place}; wait for it, or choose another --out (if there is "
-        f"none, delete {folder if folder.name.startswith('.') else path})"
+        f"none, delete {path})"
     )
     if folder in _held_here:
         raise taken

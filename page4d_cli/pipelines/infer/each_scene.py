@@ -49,7 +49,7 @@ def jobs_of(scenes: Sequence[Scene], out: Path, index_file: str) -> list[Job]:
     """
     if len(scenes) == 1:
         return [Job(scenes[0], out)]
-    if (out / index_file).exists():
+    if (out / index_file).is_file():
         raise OutputError(
             f"{out} holds what was made of one scene, and {len(scenes)} were given; "
             "choose another --out, below which each gets a directory"

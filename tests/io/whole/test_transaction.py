@@ -471,7 +471,7 @@ def test_an_order_that_came_with_a_foreign_folder_does_no_harm(tmp_path, order):
 
 def test_two_at_once_do_not_mix(tmp_path):
     out = tmp_path / "out"
-    words = r"another page4d is writing .*out; wait for it, .* delete .*\.out\.partial\)"
+    words = r"another page4d is writing .*out; wait for it, .* delete .*\.out\.partial/\.lock\)"
     with Transaction(out, INDEX) as folder:
         with pytest.raises(OutputError, match=words):
             write(out, NEW)
