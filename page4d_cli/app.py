@@ -5,7 +5,6 @@ import sys
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 from page4d_cli._version import __version__
 from page4d_cli.commands import (
@@ -27,18 +26,13 @@ from page4d_cli.commands import (
     weights,
 )
 from page4d_cli.commands.console import fail, say
+from page4d_cli.commands.plain import PlainApp, PlainGroup
 from page4d_cli.core.errors import Page4DError
 from page4d_cli.core.interrupts import INTERRUPTED
 
 
-class ErrorBoundary(TyperGroup):
-    """Turns errors into one line and an exit status; bugs keep their traceback.
-
-    Its own help is plain text: importing rich's would double what `page4d --help` costs.
-    """
-
-    def __init__(self, *args: Any, **extra: Any) -> None:  # noqa: ANN401 - Typer's own signature
-        super().__init__(*args, **{**extra, "rich_markup_mode": None})
+class ErrorBoundary(PlainGroup):
+    """Turns errors into one line and an exit status; bugs keep their traceback."""
 
     def main(self, *args: Any, **extra: Any) -> Any:  # noqa: ANN401 - Typer's own signature
         """Run the command line; wrong usage gets one line, too, instead of a box."""
@@ -78,13 +72,11 @@ def _show_usage_error(error: Any) -> None:  # noqa: ANN401 - see above
         say(f"example: {examples[0]}")
 
 
-app = typer.Typer(
+app = PlainApp(
     name="page4d",
     cls=ErrorBoundary,
-    no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
-    rich_markup_mode=None,
-    add_completion=False,
+    add_completion=False,  # its options would make Typer import Pydantic for every help
     pretty_exceptions_enable=False,
 )
 

@@ -57,7 +57,8 @@ def check_data(
     fails; the sequence and the frame are named. What cannot be judged, such as frames that see
     nothing in common with others, is named, too, and is no failure.
 
-    Examples:
+    For example:
+
       page4d check-data synthetic --root scenes/ --out checked/
 
       page4d check-data tum --root raw/ --on-bad skip --json | jq .passed

@@ -30,7 +30,8 @@ def compare(
     The exit status is 1 if a number of the second is worse by more than the tolerance, or if a
     sequence has lost its scores.
 
-    Example:
+    For example:
+
       page4d compare before/results.json after/results.json --tolerance 0.02
     """
     from page4d_cli.pipelines.evaluate.compare import compare as run

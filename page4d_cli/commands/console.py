@@ -1,6 +1,5 @@
 """How the commands speak: results to stdout, talk to stderr, one line for an error."""
 
-import json
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -33,6 +32,8 @@ def warn(message: str) -> None:
 
 def print_json(result: Mapping[str, Any]) -> None:
     """Print one JSON object, the only thing on stdout."""
+    import json
+
     indent = 2 if sys.stdout.isatty() else None
     typer.echo(json.dumps(result, indent=indent, allow_nan=False))
 

@@ -6,15 +6,15 @@ import typer
 
 from page4d_cli.commands import options
 from page4d_cli.commands.console import Steps, print_json, say
+from page4d_cli.commands.plain import PlainApp
 from page4d_cli.commands.tables import print_table
 
 if TYPE_CHECKING:
     from page4d_cli.pipelines.check_data.inventory import Inventory
 
-app = typer.Typer(
-    no_args_is_help=True,
+app = PlainApp(
     help="List the data sets that can be read, and look at what of them is there.\n\n"
-    "Example:\n\n  page4d data check sintel",
+    "For example:\n\n  page4d data check sintel",
 )
 
 
@@ -24,7 +24,8 @@ def list_command(as_json: options.Json = False) -> None:
 
     They are looked for by name in the folder that PAGE4D_DATA names, else in data/.
 
-    Example:
+    For example:
+
       page4d data list --json | jq '.datasets[] | select(.dataset == "sintel") | .layouts'
     """
     from page4d_cli.pipelines.check_data.inventory import list_datasets
@@ -64,7 +65,8 @@ def check(
     Quick: looks at lists, cameras and whether files are there, reads two frames a sequence.
     `page4d check-data` reads them all. Exit status 1 if something is missing or broken.
 
-    Examples:
+    For example:
+
       page4d data check sintel --root data/sintel
 
       page4d data check tum --json | jq -r '.missing[]'

@@ -23,7 +23,8 @@ def doctor(
 
     Exit status 1 if the network does not compute right here.
 
-    Example:
+    For example:
+
       page4d doctor --device cpu --dtype fp32
     """
     from page4d_cli.pipelines.doctor import diagnose

@@ -34,7 +34,8 @@ def eval_depth(
     are written. Sequences that fail are listed, and the exit status is 1. Several processes share
     the sequences: start with accelerate launch -m page4d_cli eval-depth … or torchrun.
 
-    Examples:
+    For example:
+
       page4d eval-depth --dataset bonn --task video --align scale --align scale-shift
 
       page4d eval-depth --dataset sintel --task mono --preds preds/ --json | jq .averages

@@ -38,7 +38,8 @@ def eval_pose(
     listed, and the exit status is 1. Several processes share the sequences: start with
     accelerate launch -m page4d_cli eval-pose … or torchrun.
 
-    Examples:
+    For example:
+
       page4d eval-pose --dataset tum
 
       page4d eval-pose --dataset sintel --preds preds/ --published

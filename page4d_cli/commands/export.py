@@ -93,7 +93,8 @@ def export(
 
       rrd         run.rrd for the Rerun viewer; pip install 'page4d[rerun]'
 
-    Examples:
+    For example:
+
       page4d export preds/ --format ply,glb --out exported/ --voxel 0.01 --outliers 2
 
       page4d export preds/ --format colmap --frames 0:30:2 --out splat/ --json | jq .files

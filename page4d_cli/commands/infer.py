@@ -66,7 +66,8 @@ def infer(
     Prints the directories it wrote, one a line. Cameras are OpenCV cameras; the world is the first
     camera; units are relative.
 
-    Examples:
+    For example:
+
       page4d infer frames/ --out preds/
 
       page4d infer clip.mp4 --fps 5 --out preds/

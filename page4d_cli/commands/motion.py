@@ -18,7 +18,8 @@ def motion(
     into the others by the cameras, must not float in front of what they show. It is not the
     network's own mask. What was never seen from elsewhere scores 0.
 
-    Example:
+    For example:
+
       page4d motion preds/
     """
     from page4d_cli.io.run.directory import open_run

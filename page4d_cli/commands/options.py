@@ -197,7 +197,6 @@ def _parse_dataset(name: str) -> Dataset:
 
 _DATASET: dict[str, Any] = {
     "parser": parsed_by(_parse_dataset),
-    "autocompletion": lambda: [each.value for each in Dataset],
     "help": "A name of `page4d data list`.",
     "show_default": False,
 }

@@ -34,7 +34,8 @@ def prepare_bonn(
     map within 40 ms is left out and counted. Writes rgb_110/, depth_110/, groundtruth_110.txt and
     associations_110.txt. A second run changes nothing.
 
-    Examples:
+    For example:
+
       page4d prepare-bonn raw/rgbd_bonn_balloon2
 
       page4d prepare-bonn raw/ --out data/bonn-by-index --pairing index --json | jq .sequences

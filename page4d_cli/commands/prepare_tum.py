@@ -27,7 +27,8 @@ def prepare_tum(
     them is left out and counted. Then every third is taken, 90 in all. Writes rgb_90/, depth_90/,
     groundtruth_90.txt and associations_90.txt. A second run changes nothing.
 
-    Examples:
+    For example:
+
       page4d prepare-tum raw/rgbd_dataset_freiburg3_walking_xyz
 
       page4d prepare-tum raw/ --out data/tum --link symlink

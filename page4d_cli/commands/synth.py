@@ -62,7 +62,8 @@ def synth(
 
     Prints the folders it wrote, one a line. The same seed gives the same scene.
 
-    Examples:
+    For example:
+
       page4d synth --out scenes/ --scenes 10 --frames 24 --size 224x168
 
       page4d synth --out raw/ --frames 300 --size 640x480 --layout tum

@@ -88,7 +88,8 @@ def train(
     Prints the run's directory: checkpoints that --weights takes, TensorBoard curves, and log.jsonl
     with every value. Several processes: start with torchrun -m page4d_cli train.
 
-    Examples:
+    For example:
+
       page4d train smoke --out runs/smoke
 
       page4d train --list

@@ -2,7 +2,6 @@
 
 import os
 import sys
-import webbrowser
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -62,7 +61,8 @@ def view(
     moving parts change, and sliders for confidence, motion and point size. Confidence is a rank: 30
     leaves out the 30 % of the points that the network is least sure of.
 
-    Examples:
+    For example:
+
       page4d view preds/
 
       page4d view preds/ --html clip.html --max-points 500000
@@ -119,6 +119,8 @@ def _serve(
         sys.stdout.flush()
         say(f"{_contents(scene)}; Ctrl-C ends", quiet=quiet)
         if open_browser and _has_display():
+            import webbrowser
+
             webbrowser.open(server.url)
         server.run()
 

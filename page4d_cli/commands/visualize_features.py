@@ -142,7 +142,8 @@ def visualize_features(
     Prints the folders it wrote, one a line. Each picture has its own colour scale, from its
     smallest to its largest value; pca has one for the clip.
 
-    Examples:
+    For example:
+
       page4d visualize-features frames/ --out features/
 
       page4d visualize-features clip.mp4 --fps 2 --layers 4,11,17,23 --reduce pca --sheet --out f/

@@ -8,15 +8,15 @@ import typer
 
 from page4d_cli.commands import options
 from page4d_cli.commands.console import print_json, say, warn
+from page4d_cli.commands.plain import PlainApp
 from page4d_cli.commands.tables import print_table, readable_bytes
 from page4d_cli.core.enums import Precision
 
 if TYPE_CHECKING:
     from page4d_cli.pipelines.weights.files import CheckReport
 
-app = typer.Typer(
-    no_args_is_help=True,
-    help="List, download, check and convert checkpoints.\n\nExample:\n\n  page4d weights list",
+app = PlainApp(
+    help="List, download, check and convert checkpoints.\n\nFor example:\n\n  page4d weights list",
 )
 
 NameOrPath = Annotated[
@@ -33,7 +33,8 @@ NameOrPath = Annotated[
 def list_command(as_json: options.Json = False) -> None:
     """Show the weights that have a name, and which of them are in the Hub's cache.
 
-    Example:
+    For example:
+
       page4d weights list
     """
     from page4d_cli.pipelines.weights.named import list_weights
@@ -65,7 +66,8 @@ def download(
 ) -> None:
     """Bring weights into the Hugging Face Hub's cache and print where they are.
 
-    Example:
+    For example:
+
       page4d weights download page4d
     """
     from page4d_cli.pipelines.weights.named import download as run
@@ -85,7 +87,8 @@ def check(
 ) -> None:
     """Tell what a checkpoint holds and whether it loads; exit status 2 if it does not.
 
-    Example:
+    For example:
+
       page4d weights check checkpoint.pt --variant nomask
     """
     from page4d_cli.pipelines.weights.files import check as run
@@ -119,7 +122,8 @@ def convert(
 ) -> None:
     """Write a checkpoint as .safetensors that state their network and variant.
 
-    Example:
+    For example:
+
       page4d weights convert checkpoint_nomask.pt page4d.safetensors --dtype bf16
     """
     from page4d_cli.pipelines.weights.files import convert as run

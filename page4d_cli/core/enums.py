@@ -10,11 +10,11 @@ class Fit(str, Enum):
     """How a picture is brought to the network's size (`data/clip/preprocess.py`)."""
 
     CROP = "crop"
-    """Width 518; rows above 518 are cut off at top and bottom. The original's first mode."""
+    """Width to the network's size, rows beyond it cut at both ends. The original's first mode."""
     PAD = "pad"
-    """Longer side 518, padded with white to a 518×518 square. The original's second mode."""
+    """Longer side to that size, padded with white to a square. The original's second mode."""
     KEEP = "keep"
-    """Longer side 518, aspect kept, nothing cut and nothing padded."""
+    """Longer side to that size, aspect kept, nothing cut and nothing padded."""
 
 
 class Precision(str, Enum):

@@ -192,7 +192,7 @@ def test_convert_refuses_what_does_not_load_and_writes_nothing(tmp_path: Path) -
 def test_every_help_carries_an_example(command: str) -> None:
     result = page4d("weights", command, "-h")
     assert result.exit_code == 0
-    assert f"page4d weights {command}" in result.stdout.split("Example")[1]
+    assert f"page4d weights {command}" in result.stdout.split("For example")[1]
 
 
 def test_the_group_alone_shows_its_commands() -> None:

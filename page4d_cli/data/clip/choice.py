@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from page4d_cli.core.enums import Fit
 from page4d_cli.core.errors import InputError
-from page4d_cli.core.strict_json import Json, encode_fields
 
 if TYPE_CHECKING:
+    from page4d_cli.core.strict_json import Json
     from page4d_cli.core.types import Frames
 
 
@@ -66,6 +66,8 @@ class FrameChoice:
         """Indices taken out of `count` frames, `fps` left aside."""
         return range(self.start, count, self.stride)[: self.max_frames]
 
-    def as_settings(self) -> dict[str, Json]:
+    def as_settings(self) -> dict[str, "Json"]:
         """For the manifest."""
+        from page4d_cli.core.strict_json import encode_fields
+
         return encode_fields(self)
