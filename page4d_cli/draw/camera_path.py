@@ -8,7 +8,7 @@ import numpy as np
 from page4d_cli.core.geometry import FloatArray
 from page4d_cli.core.types import Float64Array, UInt8Array
 from page4d_cli.draw.colormaps import TIME
-from page4d_cli.draw.figure import pixels_of, two_panels
+from page4d_cli.draw.figure import pixels_of, show_from, two_panels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -104,20 +104,8 @@ def _draw(
     dots = panel.scatter(along, across, c=frame_numbers, cmap=TIME, s=14, zorder=3)
     start = f"start, frame {frame_numbers[0]}"
     panel.plot(along[0], across[0], "o", color="tab:red", fillstyle="none", ms=11, label=start)
-    _frame(panel, title, right, up, np.concatenate([positions, positions + arrows]))
-    return dots
-
-
-def _frame(panel: "Axes", title: str, right: int, up: int, points: Float64Array) -> None:
-    """Name the axes and give them limits of one length, which all views share."""
-    low, high = points.min(0), points.max(0)
-    half = 0.55 * float((high - low).max())
-    middle = (low + high) / 2
+    show_from(panel, np.concatenate([positions, positions + arrows]), right, up)
     panel.set(title=title, xlabel=_AXIS_NAMES[right], ylabel=_AXIS_NAMES[up])
-    panel.set_xlim(middle[right] - half, middle[right] + half)
-    panel.set_ylim(middle[up] - half, middle[up] + half)
     if up == _Y:
         panel.invert_yaxis()
-    panel.set_aspect("equal")
-    panel.locator_params(nbins=6)
-    panel.grid(alpha=0.3)
+    return dots

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from page4d_cli.core.types import UInt8Array
+from page4d_cli.core.types import Float64Array, UInt8Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,6 +20,25 @@ def two_panels(title: str, inches: tuple[float, float]) -> "tuple[Figure, list[A
     figure = Figure(inches, dpi=_DOTS_PER_INCH, layout="constrained")
     figure.suptitle(title)
     return figure, list(figure.subplots(1, 2))
+
+
+def show_from(panel: "Axes", points: Float64Array, right: int, up: int) -> None:
+    """Give a panel limits of one length, which all views of the points share, and a grid.
+
+    Args:
+        panel: what is drawn on.
+        points: (N, 3), all that is to be seen.
+        right: axis of the points that goes to the right.
+        up: axis that goes up the page.
+    """
+    low, high = points.min(0), points.max(0)
+    half = max(0.55 * float((high - low).max()), np.finfo(np.float64).tiny)
+    middle = (low + high) / 2
+    panel.set_xlim(middle[right] - half, middle[right] + half)
+    panel.set_ylim(middle[up] - half, middle[up] + half)
+    panel.set_aspect("equal")
+    panel.locator_params(nbins=6)
+    panel.grid(alpha=0.3)
 
 
 def pixels_of(figure: "Figure") -> UInt8Array:

@@ -6,7 +6,7 @@ import numpy as np
 
 from page4d_cli.core.types import Float64Array, UInt8Array
 from page4d_cli.draw.colormaps import ERROR
-from page4d_cli.draw.figure import pixels_of, two_panels
+from page4d_cli.draw.figure import pixels_of, show_from, two_panels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,6 +46,7 @@ def draw_path_errors(
     views = (("from above", (0, 1), "across"), ("from the side", (0, 2), "up"))
     for panel, (name, columns, vertical) in zip(panels, views, strict=True):
         lines = _draw(panel, true_view[:, columns], estimated_view[:, columns], errors)
+        show_from(panel, np.concatenate([true_view, estimated_view]), *columns)
         panel.set(title=name, xlabel=f"along ({unit})", ylabel=f"{vertical} ({unit})")
     figure.colorbar(lines, ax=panels, label=f"position error ({unit})", shrink=0.8)
     panels[0].legend(loc="best")
@@ -85,7 +86,4 @@ def _draw(
     lines.set_clim(0, max(float(errors.max()), 1e-9 * extent))
     panel.add_collection(lines)
     panel.plot([], [], color=colormaps[ERROR](0.5), label="estimate, aligned")
-    panel.set_aspect("equal", adjustable="datalim")
-    panel.autoscale_view()
-    panel.grid(alpha=0.3)
     return lines

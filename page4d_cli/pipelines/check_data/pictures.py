@@ -17,13 +17,14 @@ from page4d_cli.io.formats.video import write_video
 from page4d_cli.io.whole.writing import writing
 
 _RATE = 10.0
+_FEW = 8
 
 
 def write_pictures(folder: Path, sequence: RecordedSequence, frames: tuple[int, ...]) -> None:
     """Write point clouds, a depth map and, where the data set has them, tracks.
 
-    Files: `{first,middle,last}_{world,camera}.ply`, `first_depth.png`, `tracks_first_last.png`,
-    `tracks.mp4`.
+    Files: `{first,middle,last}_{world,camera}.ply`, `first_depth.png`, `tracks.mp4`, and
+    `tracks_first_last.png`, whose second frame is the last one that shows points of the first.
 
     Args:
         folder: made; its parent exists.
@@ -44,11 +45,12 @@ def write_pictures(folder: Path, sequence: RecordedSequence, frames: tuple[int, 
         depth = valid_depth(sequence.read_depth(frames[0]))
         write_png(folder / "first_depth.png", depth_scale(*robust_range([depth])).paint(depth))
     if sequence.tracks is not None:
+        first, last = frames[0], _last_shared(sequence.tracks, frames)
         matches = draw_matches(
-            sequence.read_image(frames[0]),
-            sequence.read_image(frames[-1]),
-            _visible(sequence.tracks, frames[0]),
-            _visible(sequence.tracks, frames[-1]),
+            sequence.read_image(first),
+            sequence.read_image(last),
+            _visible(sequence.tracks, first),
+            _visible(sequence.tracks, last),
             sequence.tracks.moving,
         )
         write_png(folder / "tracks_first_last.png", matches)
@@ -71,6 +73,14 @@ def _write_clouds(folder: Path, name: str, sequence: RecordedSequence, index: in
         about = f"frame {index}, points in the {frame} frame; units of the data set"
         path = folder / f"{name}_{frame}.ply"
         write_ply(path, points[drawn].astype(np.float32), image[drawn], about)
+
+
+def _last_shared(tracks: PointTracks, frames: tuple[int, ...]) -> int:
+    """The last of the frames that shows a few points of the first."""
+    first = tracks.visible[frames[0]]
+    few = min(_FEW, int(first.sum()))
+    shared = [index for index in frames if (tracks.visible[index] & first).sum() >= few]
+    return shared[-1]
 
 
 def _dotted(
