@@ -153,7 +153,7 @@ def test_a_port_in_use_is_one_line(made, free_port):
 def assert_click_looks_through_a_camera(page, made, folder):
     """The frame becomes that camera's; the points lie where its picture has their colours."""
     cameras = view_scene(open_run(made), ViewOptions()).cameras
-    page.mouse.click(390, 410)  # the cameras stand together there
+    page.mouse.click(365, 435)  # the cameras stand together there
     page.get_by_text("(3 of 3)").wait_for(state="hidden")
     page.wait_for_timeout(1500)
     through = screenshot(page, folder / "through.png")
@@ -177,6 +177,16 @@ def frustum_share(shot):
     return float((np.abs(shot[160:, :520] - (255, 158, 66)).max(-1) < 45).mean())
 
 
+def faded_in(page, path):
+    """What the page shows once the current camera has its colour: the scene comes out of black."""
+    for _ in range(60):
+        page.wait_for_timeout(500)
+        shot = screenshot(page, path)
+        if frustum_share(shot) > 2e-5:
+            return shot
+    raise AssertionError("the page never shows its current camera")
+
+
 def test_the_served_page_in_a_browser(made, tmp_path, free_port):
     """It shows the points, follows its slider, and Ctrl-C ends it."""
     pytest.importorskip("viser")
@@ -193,10 +203,8 @@ def test_the_served_page_in_a_browser(made, tmp_path, free_port):
         with browser_page(url) as page:
             frame = page.get_by_role("slider").first
             frame.wait_for()
-            page.wait_for_timeout(2000)
             scene = (slice(160, 700), slice(0, 520))  # left of the controls, below the notice
-            first = screenshot(page, tmp_path / "first.png")
-            assert frustum_share(first) > 2e-5
+            first = faded_in(page, tmp_path / "first.png")
             assert len(np.unique(first[scene].reshape(-1, 3), axis=0)) > 1000
             page.locator("input[type=text]:not([role])").nth(0).fill("2")
             page.get_by_text("(3 of 3)").wait_for()

@@ -160,14 +160,15 @@ class ViewServer:
             f"/cameras/{index}",
             fov=field_of_view,
             aspect=width / height,
-            scale=self._scene.camera_size,
-            thickness=1.5,
+            thickness=2.0,
             thickness_units="screen",
             image=camera.image,
             format="jpeg",
             wxyz=quat_wxyz,
             position=T_world_camera[:, 3],
         )
+        # viser's own scale is of the volume, so that narrow cameras would be long
+        frustum.scale = self._scene.camera_size / frustum.compute_canonical_frustum_size()[2]
 
         def look_through(event: "viser.SceneNodePointerEvent[viser.CameraFrustumHandle]") -> None:
             with event.client.atomic():
