@@ -11,7 +11,9 @@ from page4d_cli.commands.tables import readable_bytes
 from page4d_cli.core.enums import Precision
 
 if TYPE_CHECKING:
-    from page4d_cli.pipelines.doctor import Diagnosis, ImportProbe, SelfTestLaw
+    from page4d_cli.pipelines.doctor.diagnose import Diagnosis, ImportProbe
+    from page4d_cli.pipelines.doctor.placement import Placement
+    from page4d_cli.pipelines.doctor.self_test import SelfTestLaw
 
 
 def doctor(
@@ -27,12 +29,14 @@ def doctor(
 
       page4d doctor --device cpu --dtype fp32
     """
-    from page4d_cli.pipelines.doctor import diagnose
+    from page4d_cli.pipelines.doctor.diagnose import diagnose
 
     diagnosis = diagnose(device, dtype)
     if as_json:
         laws = [{**asdict(law), "holds": law.holds} for law in diagnosis.laws]
-        print_json({**asdict(diagnosis), "laws": laws, "is_healthy": diagnosis.is_healthy})
+        placements = [{**asdict(one), "holds": one.holds} for one in diagnosis.placements]
+        checked = {"laws": laws, "placements": placements, "is_healthy": diagnosis.is_healthy}
+        print_json({**asdict(diagnosis), **checked})
     else:
         _print(diagnosis)
     if not diagnosis.is_healthy:
@@ -65,6 +69,7 @@ def _print(diagnosis: "Diagnosis") -> None:
     )
     _section("imports", [_import_line(probe) for probe in diagnosis.imports])
     _section("self-test", [_law_line(law) for law in diagnosis.laws])
+    _section("placement", [_placement_line(one) for one in diagnosis.placements])
 
 
 def _section(title: str, lines: list[str]) -> None:
@@ -82,3 +87,11 @@ def _law_line(law: "SelfTestLaw") -> str:
     deviation = "not finite" if law.deviation is None else f"{law.deviation:.1e}"
     verdict = "ok" if law.holds else "FAILED"
     return f"{verdict:<7}{law.statement}: deviation {deviation} of at most {law.tolerance:.0e}"
+
+
+def _placement_line(one: "Placement") -> str:
+    tried = f"{one.precision.value} on {one.device}, tried without one"
+    if one.holds:
+        return f"ok     {tried}: all {one.operations} operations on the device, in their formats"
+    more = f" and {len(one.problems) - 1} more" if len(one.problems) > 1 else ""
+    return f"PROBLEM {tried}: {one.problems[0]}{more}"

@@ -13,6 +13,8 @@ import math
 
 from torch import Tensor, nn
 
+from page4d_cli.model.layers.primitives import full_precision
+
 LOGIT_SCALE = 64.0
 """Factor of the bias at full strength. A constant of the method, not the head width."""
 
@@ -43,5 +45,6 @@ class SpatialMaskHead(nn.Module):
         maps = patch_tokens.detach().float().transpose(1, 2).unflatten(2, grid)
         centred = maps - maps.mean(dim=(2, 3), keepdim=True)
         features = centred / maps.std(dim=(2, 3), keepdim=True).clamp(min=1e-6)
-        logits = self.head0(features)[:, 0] + features.mean(dim=1)
+        with full_precision(features):  # in training as at inference
+            logits = self.head0(features)[:, 0] + features.mean(dim=1)
         return (logits.sigmoid() - 0.5).flatten(1)

@@ -10,8 +10,9 @@ from typer.testing import CliRunner, Result
 from page4d_cli.app import app
 from page4d_cli.core.enums import Precision
 from page4d_cli.model.runtime import choose_runtime
-from page4d_cli.pipelines import doctor
-from page4d_cli.pipelines.doctor import SelfTestLaw, probe_import, self_test
+from page4d_cli.pipelines.doctor import diagnose as doctor
+from page4d_cli.pipelines.doctor.diagnose import probe_import
+from page4d_cli.pipelines.doctor.self_test import SelfTestLaw, self_test
 
 PRECISIONS = [Precision.FP32, Precision.BF16]
 
@@ -78,9 +79,18 @@ def test_doctor_reports_the_machine() -> None:
     assert report["disks"][0]["free_bytes"] > 0
     assert report["imports"] == [{"module": "json", "error": None, "advice": None}]
     assert report["is_healthy"]
+    places = {(one["device"], one["precision"]): one for one in report["placements"]}
+    assert places.keys() == {("cuda", "bf16"), ("cuda", "fp16"), ("mps", "fp32")}
+    assert all(one["holds"] and one["products"] > 100 for one in places.values())
 
 
-@pytest.mark.usefixtures("quick")
+@pytest.fixture
+def one_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One fake device is enough."""
+    monkeypatch.setattr(doctor, "PLACES", (("cuda", Precision.BF16),))
+
+
+@pytest.mark.usefixtures("quick", "one_place")
 def test_doctor_speaks_to_people() -> None:
     result = page4d("doctor", "--device", "cpu")
     assert result.exit_code == 0
@@ -90,11 +100,12 @@ def test_doctor_speaks_to_people() -> None:
         "random: ready",
         "json: works",
         "ok     frame by frame",
+        "placement  ok     bf16 on cuda",
     ):
         assert text in result.stdout
 
 
-@pytest.mark.usefixtures("quick")
+@pytest.mark.usefixtures("quick", "one_place")
 def test_a_failed_self_test_exits_1(monkeypatch: pytest.MonkeyPatch) -> None:
     broken = (SelfTestLaw("one is one", 0.5, 0.1), SelfTestLaw("zero is zero", None, 0.1))
     monkeypatch.setattr(doctor, "self_test", lambda _runtime: broken)

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from support import ORACLE, oracle_config
 from train_support import encode, oracle_case, replace
 
-from page4d_cli.model.heads.uv_position import _sine_cosine
+from page4d_cli.model.heads.uv_position import sine_cosine
 from page4d_cli.model.layers.rotary import rotary_table
 from page4d_cli.model.network import Page4D
 from page4d_cli.train.losses.objective import compute_losses
@@ -79,10 +79,10 @@ def _norms_compute_in_double_precision():
     """Norms and tables ask for fp32 by name; the kept tables are forgotten before and after."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch.Tensor, "float", torch.Tensor.double)
-        _sine_cosine.cache_clear()
+        sine_cosine.cache_clear()
         rotary_table.cache_clear()
         yield
-    _sine_cosine.cache_clear()
+    sine_cosine.cache_clear()
     rotary_table.cache_clear()
 
 

@@ -20,8 +20,8 @@ def add_position(maps: Tensor, image_size: tuple[int, int]) -> Tensor:
     channels, rows, columns = maps.shape[-3:]
     aspect = image_size[1] / image_size[0]
     diagonal = math.hypot(aspect, 1.0)
-    u = _sine_cosine(aspect / diagonal, columns, channels // 4, maps.device)
-    v = _sine_cosine(1.0 / diagonal, rows, channels // 4, maps.device)
+    u = sine_cosine(aspect / diagonal, columns, channels // 4, maps.device)
+    v = sine_cosine(1.0 / diagonal, rows, channels // 4, maps.device)
     half = channels // 2
     maps[..., :half, :, :] += u[:, None, :]
     maps[..., half:, :, :] += v[:, :, None]
@@ -29,7 +29,7 @@ def add_position(maps: Tensor, image_size: tuple[int, int]) -> Tensor:
 
 
 @lru_cache(maxsize=64)
-def _sine_cosine(extent: float, count: int, frequencies: int, device: torch.device) -> Tensor:
+def sine_cosine(extent: float, count: int, frequencies: int, device: torch.device) -> Tensor:
     """(2·frequencies, count) weighted sines and cosines of `count` positions within ±extent.
 
     Kept per shape: computing them needs float64, which not every device has, and sending them to

@@ -65,8 +65,9 @@ class AbsolutePoseHead(TrainingHead):
 
     def forward(self, camera_tokens: Tensor) -> Tensor:
         """Poses (B, S, 12) from camera tokens (B, S, 2C)."""
-        poses: Tensor = self.linear(camera_tokens)
-        return poses.float()
+        with torch.autocast(camera_tokens.device.type, enabled=False):  # as the other heads
+            poses: Tensor = self.linear(camera_tokens.float())
+        return poses
 
 
 def absolute_pose_loss(poses: Tensor, extrinsics: Tensor) -> Tensor:

@@ -1,18 +1,10 @@
-"""What this machine has, what page4d would use of it, and whether the network computes right."""
+"""Run a small network on the device and compare it with itself: what holds for any weights."""
 
-import importlib.metadata
-import platform
-import shutil
-import subprocess
-import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from page4d_cli._version import __version__
 from page4d_cli.core.enums import Precision, Variant
 from page4d_cli.model.config import (
     CameraHeadConfig,
@@ -21,39 +13,11 @@ from page4d_cli.model.config import (
     PatchEmbedConfig,
     SpatialMaskConfig,
 )
-from page4d_cli.model.hub import cache_directory
 from page4d_cli.model.layers.primitives import LayerScale
 from page4d_cli.model.network import Page4D
 from page4d_cli.model.random_weights import random_model
-from page4d_cli.model.runtime import (
-    Runtime,
-    available_devices,
-    choose_runtime,
-    describe_device,
-    free_memory_bytes,
-)
+from page4d_cli.model.runtime import Runtime
 from page4d_cli.model.weights import WeightsInfo, assemble
-from page4d_cli.pipelines.weights.named import NamedWeights, list_weights
-
-PACKAGES = (
-    "torch",
-    "torchvision",
-    "numpy",
-    "pillow",
-    "av",
-    "imageio",
-    "huggingface_hub",
-    "safetensors",
-    "typer",
-    "rich",
-    "open3d",
-    "evo",
-)
-PROBED_MODULES = ("open3d", "evo")
-"""Packages with a habit of failing at import."""
-PROBE_TIMEOUT_S = 120
-SYSTEM_LIBRARIES = "apt-get install libegl1 libgl1 libusb-1.0-0"
-"""What open3d needs beyond a bare Debian."""
 
 SELF_TEST_CONFIG = ModelConfig(
     image_size=56,
@@ -71,32 +35,6 @@ TOLERANCE = {Precision.FP32: 1e-4, Precision.FP16: 1e-2, Precision.BF16: 5e-2}
 
 
 @dataclass(frozen=True)
-class Device:
-    """A device that could be used."""
-
-    name: str
-    description: str
-    free_bytes: int | None
-
-
-@dataclass(frozen=True)
-class Disk:
-    """Free space below a directory."""
-
-    directory: str
-    free_bytes: int
-
-
-@dataclass(frozen=True)
-class ImportProbe:
-    """Whether a module can be imported."""
-
-    module: str
-    error: str | None
-    advice: str | None
-
-
-@dataclass(frozen=True)
 class SelfTestLaw:
     """Something that must hold on every platform, and by how much it does not."""
 
@@ -109,79 +47,6 @@ class SelfTestLaw:
     def holds(self) -> bool:
         """Whether the deviation is within rounding."""
         return self.deviation is not None and self.deviation <= self.tolerance
-
-
-@dataclass(frozen=True)
-class Diagnosis:
-    """Everything that `doctor` finds out."""
-
-    versions: dict[str, str | None]
-    """None for a package that is not installed."""
-    platform: str
-    devices: tuple[Device, ...]
-    device: str
-    precision: Precision
-    reason: str
-    disks: tuple[Disk, ...]
-    weights: tuple[NamedWeights, ...]
-    imports: tuple[ImportProbe, ...]
-    laws: tuple[SelfTestLaw, ...]
-
-    @property
-    def is_healthy(self) -> bool:
-        """Whether the network computes right here."""
-        return all(law.holds for law in self.laws)
-
-
-def diagnose(device: str = "auto", precision: Precision = Precision.AUTO) -> Diagnosis:
-    """Look at this machine and run the self-test.
-
-    Args:
-        device: auto, cpu, mps, cuda, or cuda:N.
-        precision: number format of the aggregator's matrix products.
-
-    Raises:
-        DeviceError: this machine lacks the device or the precision.
-    """
-    runtime = choose_runtime(device, precision)
-    return Diagnosis(
-        versions={"page4d": __version__, "python": platform.python_version(), **dict(_versions())},
-        platform=platform.platform(),
-        devices=tuple(
-            Device(str(one), describe_device(one), free_memory_bytes(one))
-            for one in available_devices()
-        ),
-        device=str(runtime.device),
-        precision=runtime.precision,
-        reason=runtime.reason,
-        disks=tuple(_disk(place) for place in (Path.cwd(), cache_directory())),
-        weights=list_weights(),
-        imports=tuple(probe_import(module) for module in PROBED_MODULES),
-        laws=self_test(runtime),
-    )
-
-
-def probe_import(module: str) -> ImportProbe:
-    """Import a module in a process of its own, which may crash or print as it likes."""
-    try:
-        result = subprocess.run(
-            [sys.executable, "-c", f"import {module}"],
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=PROBE_TIMEOUT_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return ImportProbe(module, f"takes longer than {PROBE_TIMEOUT_S} s to import", None)
-    if result.returncode == 0:
-        return ImportProbe(module, None, None)
-    lines = result.stderr.strip().splitlines()
-    error = lines[-1] if lines else f"ended with status {result.returncode}"
-    if ".so" in error:
-        return ImportProbe(module, error, SYSTEM_LIBRARIES)
-    missing = error.startswith("ModuleNotFoundError")
-    return ImportProbe(module, error, f"pip install {module}" if missing else None)
 
 
 def self_test(runtime: Runtime) -> tuple[SelfTestLaw, ...]:
@@ -253,17 +118,3 @@ def _deviation(given: list[Tensor], expected: list[Tensor]) -> float | None:
         ((one - other).abs().max() / (other.max() - other.min())).item()
         for one, other in zip(given, expected, strict=True)
     )
-
-
-def _versions() -> Iterator[tuple[str, str | None]]:
-    for package in PACKAGES:
-        try:
-            yield package, importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            yield package, None
-
-
-def _disk(directory: Path) -> Disk:
-    """Free space where a directory is or would be made."""
-    existing = next(place for place in (directory, *directory.parents) if place.exists())
-    return Disk(str(directory), shutil.disk_usage(existing).free)

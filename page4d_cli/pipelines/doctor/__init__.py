@@ -1,0 +1,1 @@
+"""`page4d doctor`: what this machine has, and whether the network computes right."""
