@@ -7,7 +7,6 @@ python docs/generate_configuration.py
 A test fails while the page and the dataclasses differ.
 """
 
-import ast
 import inspect
 import re
 import types
@@ -15,9 +14,9 @@ from collections.abc import Iterator
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from enum import Enum
 from pathlib import Path
-from textwrap import dedent
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
+from page4d_cli.core.docstrings import member_docs
 from page4d_cli.pipelines.train.config import FREE, TrainConfig
 
 PAGE = Path(__file__).with_name("configuration.md")
@@ -92,15 +91,11 @@ def _section_text(section: Section) -> str:
 
 
 def _texts_below(kind: type) -> dict[str, str]:
-    """The text below each field of a dataclass or member of an enum; that of bases, too."""
+    """The text below each field of a dataclass, its bases' too."""
     texts: dict[str, str] = {}
-    for each in reversed([base for base in kind.__mro__ if base.__module__.startswith("page4d")]):
-        body = ast.parse(dedent(inspect.getsource(each))).body[0]
-        assert isinstance(body, ast.ClassDef)
-        for named, below in zip(body.body, body.body[1:], strict=False):
-            if isinstance(named, ast.AnnAssign | ast.Assign) and isinstance(below, ast.Expr):
-                target = named.target if isinstance(named, ast.AnnAssign) else named.targets[0]
-                texts[ast.unparse(target)] = ast.literal_eval(below.value)
+    for each in reversed(kind.__mro__):
+        if each.__module__.startswith("page4d_cli."):
+            texts |= member_docs(each)
     return texts
 
 
@@ -108,7 +103,7 @@ def _choices(expected: Any) -> list[str]:  # noqa: ANN401 - a type
     """What the members of a closed choice mean, as far as they say so."""
     if not (isinstance(expected, type) and issubclass(expected, Enum)):
         return []
-    texts = _texts_below(expected)
+    texts = member_docs(expected)
     return [f"`{each.value}`: {texts[each.name]}" for each in expected if each.name in texts]
 
 

@@ -14,7 +14,7 @@ from page4d_cli.core.wording import count_noun
 if TYPE_CHECKING:
     from page4d_cli.pipelines.export.export import Exported
 
-_CLOUD = "Points (ply, glb, colmap, nerfstudio, rrd)"
+_CLOUD = "Points, of formats that hold them"
 
 
 def export(
@@ -26,7 +26,7 @@ def export(
             "-f",
             parser=options.members("--format", ExportFormat),
             metavar="A,B,…",
-            help=f"What to write: {', '.join(each.value for each in ExportFormat)}.",
+            help="What to write. " + options.in_words(ExportFormat),
         ),
     ],
     out: Annotated[Path, options.out("A folder; other formats in it stay.")],
@@ -71,27 +71,7 @@ def export(
     """Write a run in formats that other programs read; needs neither the network nor a GPU.
 
     Prints the files it wrote, one a line. Units are relative, the world is the run's first camera.
-    Cameras look along z, with x right and y down (OpenCV), unless the table says otherwise.
-
-      ply         cloud.ply, coloured points
-
-      glb         scene.glb, points and camera frustums; y up, z to the viewer (glTF)
-
-      colmap      colmap/sparse/0, text and binary, world to camera; points with the pixels of the
-                  source pictures that show them, by depth and cameras; pixel centres at .5
-
-      nerfstudio  nerfstudio/transforms.json, depth, points.ply; camera to world, camera axes with
-                  y up and z backwards (OpenGL), no other transform applied
-
-      tum, kitti  trajectory_tum.txt, trajectory_kitti.txt, camera to world
-
-      npz         run.npz, cameras (world to camera), depth and confidence in one file
-
-      depth-png   depth/NAME.png, 16 bit, and depth/scale.json
-
-      video       depth.mp4, colour and depth side by side
-
-      rrd         run.rrd for the Rerun viewer; pip install 'page4d[rerun]'
+    Cameras look along z, with x right and y down (OpenCV), unless the format says otherwise.
 
     For example:
 

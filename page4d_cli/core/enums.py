@@ -87,32 +87,36 @@ class Reduction(str, Enum):
 
 
 class ExportFormat(str, Enum):
-    """What `export` makes of a run (`pipelines/export/formats.py`).
+    """What `export` makes of a run (`pipelines/export/formats.py`); its help is made of this.
 
     Unless a member says otherwise: OpenCV axes (x right, y down, z forward), the world is the first
     camera of the run, and units are relative.
     """
 
     PLY = "ply"
-    """cloud.ply: coloured points."""
+    """Coloured points, in cloud.ply."""
     GLB = "glb"
-    """scene.glb: points and camera frustums; glTF axes, x right, y up, z to the viewer."""
+    """Points and camera frustums, in scene.glb; axes of glTF, y up and z to the viewer."""
     COLMAP = "colmap"
-    """colmap/sparse/0: text and binary model; world to camera, pixel centres at .5."""
+    """A model, text and binary, in colmap/sparse/0; world to camera, pixel centres at .5; points
+    with the pixels of the source pictures that show them, by depth and cameras."""
     NERFSTUDIO = "nerfstudio"
-    """nerfstudio/transforms.json: camera to world; camera axes OpenGL, world as in the run."""
+    """nerfstudio/transforms.json, depth in thousandths, points.ply; camera to world, camera axes of
+    OpenGL with y up and z backwards, the world as in the run."""
     TUM = "tum"
-    """trajectory_tum.txt: camera to world, `t tx ty tz qx qy qz qw`."""
+    """Camera path, in trajectory_tum.txt; camera to world, `t tx ty tz qx qy qz qw`."""
     KITTI = "kitti"
-    """trajectory_kitti.txt: camera to world, 12 numbers of the 3×4 matrix a row, no time stamps."""
+    """Camera path, in trajectory_kitti.txt; camera to world, 12 numbers of the 3×4 matrix a row, no
+    time stamps."""
     NPZ = "npz"
-    """run.npz: cameras (world to camera), depth, confidence, names and times in one file."""
+    """Cameras (world to camera), depth, confidence, names and times, in run.npz."""
     DEPTH_PNG = "depth-png"
-    """depth/<stem>.png: 16 bit, with depth/scale.json."""
+    """Depth, 16 bit, in depth/NAME.png, its scale in depth/scale.json."""
     VIDEO = "video"
-    """depth.mp4: colour and depth side by side."""
+    """Colour and depth side by side, in depth.mp4."""
     RRD = "rrd"
-    """run.rrd: cameras, pictures, depth and points over time, for the Rerun viewer."""
+    """Cameras, pictures, depth and points over time, in run.rrd for the Rerun viewer, which needs
+    pip install 'page4d[rerun]'."""
 
 
 class MotionPart(str, Enum):
