@@ -63,7 +63,15 @@ def load_frames(
         FramesError: Nothing is there, a frame cannot be read, or none is left.
         InputError: An option is out of its range.
     """
-    return FrameChoice(Fit(fit), stride, fps, start, max_frames, skip_bad).load(source, size)
+    choice = FrameChoice(
+        fit=Fit(fit),
+        stride=stride,
+        fps=fps,
+        start=start,
+        max_frames=max_frames,
+        skip_bad=skip_bad,
+    )
+    return choice.load(source, size)
 
 
 def read_clip(source: str | Path | Sequence[str | Path], choice: FrameChoice, size: int) -> Frames:
