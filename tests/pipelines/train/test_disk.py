@@ -232,4 +232,4 @@ def test_resuming_on_other_sequences_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"other sequences \(synthetic/scene_000001\)"):
         train(configuration, tmp_path / "run", resume=True)
     state, *_ = train(configuration, tmp_path / "run", resume=True, allow_changes=True)
-    assert state.sequences == ["synthetic/scene_000000"]
+    assert state.sequences == ("synthetic/scene_000000",)
