@@ -112,7 +112,7 @@ def _tell(result: "RunResult", manifest: "Manifest", *, quiet: bool) -> None:
     did = "kept" if result.kept else f"done in {sum(manifest.timings_s.values()):.1f} s"
     height, width = manifest.network_size
     size = f"{count_noun(len(manifest.frames), 'frame')} of {width}×{height}"
-    cloud = "" if manifest.cloud is None else f", {manifest.cloud['points']:.0f} points"
+    cloud = "" if manifest.cloud is None else f", {manifest.cloud.points} points"
     say(f"{result.name}: {did}, {size}{cloud}", quiet=quiet)
 
 
