@@ -193,7 +193,7 @@ def test_depths_of_nothing_make_no_png(model, frames, tmp_path):
     [
         (
             "aggregator.frame_blocks.0.attn.qkv.weight",
-            "no value of the extrinsics, intrin",
+            "no value of the extrinsics is finite",
         ),
         ("depth_head.norm.weight", "no value of the depth, depth confidence is finite"),
     ],
