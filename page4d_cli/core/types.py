@@ -15,6 +15,7 @@ from page4d_cli.core.geometry import FloatArray
 
 Float32Array = NDArray[np.float32]
 Float64Array = NDArray[np.float64]
+Int64Array = NDArray[np.int64]
 UInt8Array = NDArray[np.uint8]
 MOST_PIXELS = 2**28
 """Of a picture: more than any library reads, and what 1 GiB holds at four bytes each."""
