@@ -156,7 +156,6 @@ def _print_report(report: "CheckReport") -> None:
         ("missing", report.missing),
         ("unexpected", report.unexpected),
         ("mismatched", report.mismatched),
-        ("not finite", report.non_finite),
     ):
         for name in names:
             typer.echo(f"{title:<12}{name}")
