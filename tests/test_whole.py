@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from box_windows import save_window, spans, walk, window_of
 from PIL import Image
 from raw_rgbd import steady, write_raw
 from synthetic_run import write_synthetic_run
@@ -82,6 +83,7 @@ COMMANDS = {
         lambda _, out: ["train", "smoke", *SMOKE, "--out", out / "run", "--device", "cpu"],
         ("--resume",),
     ),
+    "rejoin": Writer(lambda given, out: ["rejoin", given / "long", "--out", out / "joined"]),
     "convert": Writer(
         lambda _, out: ["weights", "convert", "tiny", out / "tiny.safetensors"],
     ),
@@ -100,6 +102,8 @@ def given(tmp_path_factory):
         Image.fromarray(pixels).save(folder / "clip" / f"{index}.png")
     write_synthetic_run(folder, frames=2, size=(28, 21))
     write_scenes(folder / "scenes", SynthOptions(frames=3, size=(48, 32), fps=2))
+    for number, indices in enumerate(spans(10, 6, 3)):
+        save_window(folder / f"long/windows/{number}.npz", window_of(walk(10), indices))
     write_raw(folder / "raw/walk", steady(9), steady(9), steady(30, 100))
     return folder
 

@@ -56,6 +56,7 @@ def infer(
             rich_help_panel=_OUTPUT,
         ),
     ] = False,
+    windows: options.WindowFlags = options.ONE_PASS,
     frames: options.FramesFlags = options.DEFAULT_FRAMES,
     model: options.ModelFlags = options.DEFAULT_MODEL,
     as_json: options.Json = False,
@@ -74,6 +75,8 @@ def infer(
 
       page4d infer clips/*.mp4 --out preds/ --resume
 
+      page4d infer long.mp4 --window 60 --out preds/
+
       find . -name '*.jpg' | page4d infer - --out preds/ --json | jq .frames
     """
     if overwrite and resume:
@@ -89,7 +92,7 @@ def infer(
             stdin=sys.stdin,
             model=model,
             frames=frames,
-            options=RunOptions(save, resolution, overwrite, tuple(sys.argv)),
+            options=RunOptions(save, resolution, windows, overwrite, tuple(sys.argv)),
             resume=resume,
             observer=observer,
         ),
@@ -112,7 +115,7 @@ def _tell(result: "RunResult", manifest: "Manifest", *, quiet: bool) -> None:
     did = "kept" if result.kept else f"done in {sum(manifest.timings_s.values()):.1f} s"
     height, width = manifest.network_size
     size = f"{count_noun(len(manifest.frames), 'frame')} of {width}×{height}"
-    cloud = "" if manifest.cloud is None else f", {manifest.cloud['points']:.0f} points"
+    cloud = "" if manifest.cloud is None else f", {manifest.cloud.points} points"
     say(f"{result.name}: {did}, {size}{cloud}", quiet=quiet)
 
 

@@ -16,6 +16,7 @@ from page4d_cli.core.docstrings import member_docs
 from page4d_cli.core.enums import Dataset, Fit, MotionPart, Precision, Variant
 from page4d_cli.core.errors import InputError
 from page4d_cli.data.clip.choice import FrameChoice
+from page4d_cli.join.choice import WindowChoice
 from page4d_cli.model.choice import ModelChoice
 
 MemberT = TypeVar("MemberT", bound=Enum)
@@ -136,7 +137,7 @@ _DTYPE = typer.Option(
 )
 DType = Annotated[Precision, _DTYPE]
 
-DEFAULT_FRAMES, DEFAULT_MODEL = FrameChoice(), ModelChoice()
+DEFAULT_FRAMES, DEFAULT_MODEL, ONE_PASS = FrameChoice(), ModelChoice(), WindowChoice()
 FramesFlags = Annotated[
     FrameChoice,
     Flags(
@@ -151,6 +152,22 @@ FramesFlags = Annotated[
         skip_bad=typer.Option(
             "--skip-bad",
             help="Leave out unreadable frames and list them.",
+            rich_help_panel=_FRAMES,
+        ),
+    ),
+]
+WindowFlags = Annotated[
+    WindowChoice,
+    Flags(
+        WindowChoice,
+        window=typer.Option(
+            metavar="N",
+            help="Show the network N frames at a time and join them; by default all at once.",
+            rich_help_panel=_FRAMES,
+        ),
+        overlap=typer.Option(
+            metavar="M",
+            help="Frames that neighbouring windows share; by default 30 % of a window.",
             rich_help_panel=_FRAMES,
         ),
     ),

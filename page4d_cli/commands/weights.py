@@ -156,6 +156,7 @@ def _print_report(report: "CheckReport") -> None:
         ("missing", report.missing),
         ("unexpected", report.unexpected),
         ("mismatched", report.mismatched),
+        ("not finite", report.non_finite),
     ):
         for name in names:
             typer.echo(f"{title:<12}{name}")

@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.floating[Any]]
+LEAST_FOCAL_LENGTH = 1e-3
+"""Pixels; below it the field of view is a half turn, and points at any depth are nowhere."""
 
 
 def as_homogeneous(transform: FloatArray) -> FloatArray:
@@ -161,8 +163,9 @@ def project(
 
 
 def has_usable_focal_length(intrinsics: FloatArray) -> bool:
-    """Whether K (3, 3) is a camera: a field of view of 0 or beyond π gives none."""
-    return bool(np.isfinite(intrinsics).all() and (np.diagonal(intrinsics) > 0).all())
+    """Whether K (3, 3) is a camera: a field of view of 0, of π or beyond gives none."""
+    usable = np.diagonal(intrinsics) > LEAST_FOCAL_LENGTH
+    return bool(np.isfinite(intrinsics).all() and usable.all())
 
 
 def corner_rays(intrinsics: FloatArray, boxes: NDArray[np.generic]) -> FloatArray:

@@ -37,6 +37,8 @@ def _interpolate(map_: Float32Array, at: Float64Array, content: tuple[int, int])
     lower = np.floor(clamped).astype(np.intp)
     upper = np.minimum(lower + 1, content[1] - 1)
     weight = (clamped - lower).astype(np.float32).reshape(-1, *[1] * (map_.ndim - 1))
+    near = map_[lower]
+    with np.errstate(invalid="ignore"):  # values that are not finite are left in place
+        between = (1 - weight) * near + weight * map_[upper]
     # Where the weight is 0 the neighbour must not matter, even if it is not finite.
-    neighbour = np.where(weight > 0, map_[upper], map_[lower])
-    return np.asarray((1 - weight) * map_[lower] + weight * neighbour, np.float32)
+    return np.asarray(np.where(weight > 0, between, near), np.float32)

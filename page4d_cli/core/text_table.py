@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from page4d_cli.core.arrays import LARGEST
 from page4d_cli.core.errors import InputError
 from page4d_cli.core.geometry import matrix_from_quat_xyzw
 from page4d_cli.core.types import Float64Array
@@ -30,8 +31,12 @@ def read_rows(path: Path, columns: str, error: type[InputError]) -> list[tuple[s
             of columns.
     """
     try:
+        if path.exists() and not path.is_file():
+            raise error(f"{path} is no file; expected {columns}, one a line")
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as fault:
+        if "\0" in text:
+            raise ValueError
+    except (OSError, ValueError) as fault:
         reason = getattr(fault, "strerror", None) or "it is not a text file"
         raise error(f"cannot read {path}: {reason}; expected {columns}, one a line") from fault
     rows = []
@@ -49,7 +54,7 @@ def read_rows(path: Path, columns: str, error: type[InputError]) -> list[tuple[s
 
 
 def parse_number(where: str, name: str, word: str, error: type[InputError]) -> float:
-    """Read a finite number.
+    """Read a number that can be computed with: finite, and its square, too.
 
     Args:
         where: file and line, for the message.
@@ -64,8 +69,8 @@ def parse_number(where: str, name: str, word: str, error: type[InputError]) -> f
         value = float(word)
     except ValueError:
         value = math.nan
-    if not math.isfinite(value):
-        raise error(f"{where}: {name} is {word!r}; expected a finite number")
+    if not abs(value) <= LARGEST:
+        raise error(f"{where}: {name} is {word[:40]!r}; expected a finite number up to {LARGEST:g}")
     return value
 
 

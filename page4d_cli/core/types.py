@@ -15,7 +15,11 @@ from page4d_cli.core.geometry import FloatArray
 
 Float32Array = NDArray[np.float32]
 Float64Array = NDArray[np.float64]
+Int64Array = NDArray[np.int64]
 UInt8Array = NDArray[np.uint8]
+MOST_PIXELS = 2**28
+"""Of a picture: more than any library reads, and what 1 GiB holds at four bytes each."""
+_MOST_SCALE = 1e5
 _Scalar = TypeVar("_Scalar", bound=np.generic)
 
 
@@ -42,6 +46,26 @@ class PixelTransform:
     """(x, y) shift in network pixels: padding is positive, cropping negative."""
     content: tuple[int, int, int, int]
     """(left, top, right, bottom), half open: the network's pixels that show the source."""
+
+    def __post_init__(self) -> None:
+        for name, (width, height) in (("source_size", self.source_size), ("size", self.size)):
+            if min(width, height) < 1 or width * height > MOST_PIXELS:
+                raise ValueError(f"{name} is {width}×{height}, expected a picture's")
+        if not all(1 / _MOST_SCALE <= scale <= _MOST_SCALE for scale in self.scale):
+            raise ValueError(f"scale is {self.scale}, expected up to {_MOST_SCALE:g} either way")
+        if not all(abs(offset) <= MOST_PIXELS for offset in self.offset):
+            raise ValueError(f"offset is {self.offset}, expected pixels of a picture")
+        left, top, right, bottom = self.content
+        if not (0 <= left < right <= self.size[0] and 0 <= top < bottom <= self.size[1]):
+            raise ValueError(f"content is {self.content}, expected a box within {self.size}")
+
+    @property
+    def resized(self) -> tuple[int, int]:
+        """(width, height) of the whole source picture in network pixels."""
+        width, height = (
+            round(side * scale) for side, scale in zip(self.source_size, self.scale, strict=True)
+        )
+        return width, height
 
     def crop(self, map_: NDArray[_Scalar]) -> NDArray[_Scalar]:
         """Cut the padding off a map or picture (H, W, ...) of the network's size; a view."""

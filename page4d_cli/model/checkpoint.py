@@ -1,5 +1,6 @@
 """Checkpoint files: reading them memory-mapped and without running their code, and writing them."""
 
+import json
 import os
 import pickle
 import re
@@ -95,13 +96,27 @@ def save_checkpoint(
         if number is None:
             raise OSError(str(error)) from error
         raise OSError(int(number[1]), os.strerror(int(number[1]))) from error
+    _sort_metadata(path)
     path.chmod(mode)  # safetensors would let nobody else read the file
+
+
+def _sort_metadata(path: Path) -> None:
+    """Order the texts of a header by key; safetensors orders them anew in each process."""
+    with path.open("r+b") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(length))
+        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+        text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+        file.seek(8)
+        file.write(text.ljust(length))
 
 
 def _head(path: Path) -> bytes:
     """The first bytes of a file that can be read."""
     if path.is_dir():
         raise WeightsError(f"{path} is a directory; name the .safetensors or .pt file in it")
+    if path.exists() and not path.is_file():
+        raise WeightsError(f"{path} is no file; name a .safetensors or .pt file")
     try:
         with path.open("rb") as file:
             head = file.read(16)

@@ -5,6 +5,17 @@ from dataclasses import dataclass, field
 from page4d_cli.core.errors import WeightsError
 from page4d_cli.core.strict_json import MistypedError, decode, parse, to_line
 
+_WIDTH, _DEPTH, _HEADS, _SIDE = 1 << 14, 256, 256, 1 << 13
+"""Far beyond any network of this kind, and small enough for its skeleton to be made at once."""
+
+
+def _require_within(sizes: object, **most: int) -> None:
+    """Refuse sizes that are not from 1 to these, before anybody computes with them."""
+    for name, limit in most.items():
+        value = getattr(sizes, name)
+        if not 1 <= value <= limit:
+            raise ValueError(f"{name} is {value}, expected 1 to {limit}")
+
 
 @dataclass(frozen=True)
 class PatchEmbedConfig:
@@ -19,6 +30,11 @@ class PatchEmbedConfig:
     num_register_tokens: int = 4
     """Tokens of the patch embedder beside its patches, left behind at its end."""
 
+    def __post_init__(self) -> None:
+        _require_within(self, width=_WIDTH, depth=_DEPTH, num_heads=_HEADS, num_register_tokens=256)
+        if self.width % self.num_heads:
+            raise ValueError(f"width {self.width} cannot be shared by {self.num_heads} heads")
+
 
 @dataclass(frozen=True)
 class CameraHeadConfig:
@@ -31,6 +47,9 @@ class CameraHeadConfig:
     num_iterations: int = 4
     """Rounds, each of which refines the pose encoding of the one before."""
 
+    def __post_init__(self) -> None:
+        _require_within(self, trunk_depth=_DEPTH, num_heads=_HEADS, num_iterations=_DEPTH)
+
 
 @dataclass(frozen=True)
 class DPTConfig:
@@ -42,6 +61,15 @@ class DPTConfig:
     """Channels that the four layers are projected to, finest map first."""
     layers: tuple[int, int, int, int] = (4, 11, 17, 23)
     """The aggregator's layers that it reads, finest map first."""
+
+    def __post_init__(self) -> None:
+        _require_within(self, features=_WIDTH)
+        if not all(4 <= channels <= _WIDTH and channels % 4 == 0 for channels in self.out_channels):
+            raise ValueError(
+                f"out_channels is {self.out_channels}, expected multiples of 4 up to {_WIDTH}"
+            )
+        if self.features % 4:
+            raise ValueError(f"features is {self.features}, expected a multiple of 4")
 
 
 @dataclass(frozen=True)
@@ -56,6 +84,9 @@ class SpatialMaskConfig:
     """The last of the global blocks whose attention is biased; it is included."""
     hidden: int = 256
     """Channels of the head's hidden layer."""
+
+    def __post_init__(self) -> None:
+        _require_within(self, hidden=_WIDTH)
 
 
 @dataclass(frozen=True)
@@ -83,6 +114,12 @@ class ModelConfig:
     """None for VGGT, which has no such head."""
 
     def __post_init__(self) -> None:
+        _require_within(self, image_size=_SIDE, patch_size=min(_SIDE, self.image_size))
+        _require_within(self, width=_WIDTH, depth=_DEPTH, num_heads=_HEADS, num_register_tokens=256)
+        if not 0 < self.mlp_ratio <= 64:
+            raise ValueError(f"mlp_ratio is {self.mlp_ratio}, expected up to 64")
+        if 2 * self.width % self.camera_head.num_heads:
+            raise ValueError(f"{2 * self.width} channels cannot be shared by {self.camera_head}")
         layers = list(self.dpt_head.layers)
         mask = self.spatial_mask
         if self.width % self.num_heads or (self.width // self.num_heads) % 4:
@@ -91,7 +128,7 @@ class ModelConfig:
             raise ValueError(f"patch embedder {self.patch_embed.width} wide, network {self.width}")
         if layers != sorted(set(layers)) or not 0 <= layers[0] <= layers[-1] < self.depth:
             raise ValueError(f"DPT layers {layers} must rise within 0…{self.depth - 1}")
-        if mask and not mask.source_layer < mask.first_layer <= mask.last_layer < self.depth:
+        if mask and not (0 <= mask.source_layer < mask.first_layer <= mask.last_layer < self.depth):
             raise ValueError(f"{mask} does not fit {self.depth} layers")
 
     def to_json(self) -> str:

@@ -77,7 +77,7 @@ def test_a_map_of_another_size(run, tmp_path):
     np.save(run / "depth" / "000001.npy", np.ones((7, 9), np.float32))
     result = page4d(run, "-f", "depth-png", "-o", tmp_path / "out")
     assert result.exit_code == 2
-    assert "000001.npy has shape (7, 9), expected (42, 56)" in result.stderr
+    assert "of shape (7, 9), expected floats of shape (42, 56)" in result.stderr
 
 
 @pytest.mark.parametrize("each", ["ply", "glb", "colmap", "nerfstudio", "depth-png", "rrd"])

@@ -119,6 +119,18 @@ def test_check_lists_everything_that_differs_and_exits_2(tmp_path: Path) -> None
     assert report["missing"] == gone
 
 
+def test_check_finds_values_that_are_not_finite(tmp_path: Path) -> None:
+    path = tmp_path / "small.safetensors"
+    state = random_model(RANDOM_CONFIG, 3).state_dict()
+    state["depth_head.norm.weight"][0] = torch.nan
+    save_checkpoint(path, state, RANDOM_CONFIG, Variant.MASK)
+    result = page4d("weights", "check", path)
+    assert result.exit_code == 2 and "depth_head.norm.weight" in result.stdout
+    assert "1 tensor with values that are not finite" in result.stdout + result.stderr
+    report = json.loads(page4d("weights", "check", path, "--json").stdout)
+    assert report["non_finite"] == ["depth_head.norm.weight"]
+
+
 def test_check_of_an_unnamed_checkpoint_asks_for_its_variant(tmp_path: Path) -> None:
     torch.save(released(), tmp_path / "mine.pt")
     result = page4d("weights", "check", tmp_path / "mine.pt")

@@ -58,3 +58,10 @@ def test_channels_are_independent():
     whole = to_source_pixels(map_, t)
     for channel in range(3):
         np.testing.assert_array_equal(whole[..., channel], to_source_pixels(map_[..., channel], t))
+
+
+def test_infinity_stays_where_it_is_and_beside():
+    t = transform((20, 15), (20, 15))
+    map_ = np.ones((15, 20), np.float32)
+    map_[4, 7] = np.inf
+    np.testing.assert_array_equal(to_source_pixels(map_, t), map_)

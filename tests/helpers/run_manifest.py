@@ -4,12 +4,12 @@ from dataclasses import replace
 
 from page4d_cli.core.enums import Resolution, Save, TimestampSource, Variant
 from page4d_cli.core.types import FrameInfo, PixelTransform
-from page4d_cli.io.run.manifest import FrameRecord, Manifest, WeightsRecord
+from page4d_cli.io.run.manifest import CloudRecord, FrameRecord, Manifest, WeightsRecord
 
 
 def frame_info(stem="000000", index=0):
     transform = PixelTransform(
-        (640, 480), (518, 392), (0.809375, 0.81), (0, -1.5), (0, 0, 518, 390)
+        (640, 480), (518, 392), (0.809375, 0.8125), (0.0, 1.0), (0, 1, 518, 391)
     )
     return FrameInfo(stem, f"frames/{stem} é.png", index, 1305031102.175304 + index, transform)
 
@@ -32,7 +32,7 @@ def manifest(**changes):
         saved=(Save.CAMERAS, Save.DEPTH),
         problems=("frame 000001: infinite focal length",),
         non_finite={"depth": 3},
-        cloud={"points": 10, "of": 20, "confidence_percentile": 50.0},
+        cloud=CloudRecord(10, 20, 50.0, 1.5),
         timings_s={"total": 1.25},
         peak_memory_bytes={"host": 10**9, "device": None},
     )

@@ -2,12 +2,15 @@
 
 import os
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from released_weights import SHAPES, released
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -16,6 +19,7 @@ from page4d_cli.core.errors import WeightsError
 from page4d_cli.model import weights
 from page4d_cli.model.checkpoint import read_checkpoint, save_checkpoint
 from page4d_cli.model.checksum import sha256_of
+from page4d_cli.model.config import ModelConfig
 from page4d_cli.model.network import Page4D
 from page4d_cli.model.random_weights import RANDOM_CONFIG, random_model
 from page4d_cli.model.runtime import choose_runtime
@@ -177,6 +181,33 @@ def test_a_saved_file_is_as_readable_as_any_other(small: Path) -> None:
     assert small.stat().st_mode == other.stat().st_mode
 
 
+SAVE = """
+import sys
+import torch
+from pathlib import Path
+from page4d_cli.core.enums import Variant
+from page4d_cli.model.checkpoint import save_checkpoint
+from page4d_cli.model.random_weights import RANDOM_CONFIG
+state = {"b": torch.ones(3), "a": torch.zeros(2, 2)}
+save_checkpoint(Path(sys.argv[1]), state, RANDOM_CONFIG, Variant.MASK)
+"""
+
+
+def test_every_process_saves_the_same_bytes(tmp_path: Path) -> None:
+    paths = [tmp_path / f"{seed}.safetensors" for seed in range(3)]
+    for seed, path in enumerate(paths):
+        environment = {**os.environ, "PYTHONHASHSEED": str(seed)}
+        subprocess.run([sys.executable, "-c", SAVE, path], env=environment, check=True)
+    assert len({path.read_bytes() for path in paths}) == 1
+    with safe_open(paths[0], framework="pt") as file:
+        assert torch.equal(file.get_tensor("b"), torch.ones(3))
+        header = file.metadata()
+    assert sorted(header) == ["format", "page4d.config", "page4d.variant"]
+    text = paths[0].read_bytes()
+    places = [text.index(f'"{key}"'.encode()) for key in sorted(header)]
+    assert places == sorted(places)
+
+
 def test_tensors_that_share_memory_are_saved_alone(tmp_path: Path) -> None:
     state = random_model(RANDOM_CONFIG, 3).state_dict()
     wide = torch.rand(2, *state["aggregator.camera_token"].shape)
@@ -276,6 +307,18 @@ def test_a_file_without_a_state_dict_says_what_it_holds(tmp_path: Path, content:
         ({"page4d.variant": "half"}, "unknown variant 'half'"),
         ({"page4d.config": "{}"}, "description of its network"),
         ({"page4d.config": "not json"}, "description of its network"),
+        (
+            {"page4d.config": ModelConfig().to_json().replace('"num_heads": 16', '"num_heads": 0')},
+            "description of its network cannot be used .*num_heads is 0, expected 1 to 256",
+        ),
+        (
+            {"page4d.config": ModelConfig().to_json().replace('"depth": 24', '"depth": 100000000')},
+            "depth is 100000000, expected 1 to 256",
+        ),
+        (
+            {"page4d.config": ModelConfig().to_json().replace("518", "145000000")},
+            "image_size is 145000000, expected 1 to",
+        ),
     ],
 )
 def test_metadata_that_cannot_be_used(

@@ -73,9 +73,7 @@ def apply_transform(picture: Image.Image, transform: PixelTransform) -> UInt8Arr
     Returns:
         (H, W, 3), white in the padding.
     """
-    sides = zip(transform.source_size, transform.scale, strict=True)
-    width, height = (round(side * scale) for side, scale in sides)
-    resized = np.asarray(picture.resize((width, height), Image.Resampling.BICUBIC))
+    resized = np.asarray(picture.resize(transform.resized, Image.Resampling.BICUBIC))
     left, top, right, bottom = transform.content
     x, y = (round(shift) for shift in transform.offset)
     fitted = np.full((transform.size[1], transform.size[0], 3), WHITE, np.uint8)

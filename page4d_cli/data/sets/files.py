@@ -1,5 +1,6 @@
 """What data sets without lists have in common: pictures in order, and files named after them."""
 
+import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -8,10 +9,12 @@ import numpy as np
 from natsort import natsorted
 from numpy.typing import NDArray
 
+from page4d_cli.core.arrays import LARGEST, ArrayKind, ArraySpec, read_npy
 from page4d_cli.core.errors import DatasetError
 from page4d_cli.core.text_table import read_rows
 from page4d_cli.core.types import Float64Array
 
+DEPTH = ArraySpec(ArrayKind.NUMBER, ("H", "W"), takes_channel=True)
 UNTIMED = "no time stamps: frames are counted as seconds"
 
 
@@ -68,37 +71,13 @@ def absent(what: str, folder: Path) -> str:
     return f"no {what}: {folder} does not exist"
 
 
-def read_npy(path: Path, expected: str) -> NDArray[Any]:
-    """Read an array.
-
-    Args:
-        path: `.npy` file.
-        expected: what it should be, for the message.
-
-    Raises:
-        DatasetError: it is absent or damaged.
-    """
-    try:
-        return np.asarray(np.load(path, allow_pickle=False))
-    except (OSError, ValueError, EOFError) as error:
-        reason = getattr(error, "strerror", None) or f"it is damaged ({error})"
-        raise DatasetError(f"cannot read {path}: {reason}; expected {expected}") from error
-
-
 def read_npy_depth(path: Path) -> NDArray[Any]:
     """Read a map (H, W) or (H, W, 1).
 
     Raises:
-        DatasetError: it is absent, damaged or of another shape.
+        DatasetError: it is absent, damaged, or of another shape or type.
     """
-    depth = read_npy(path, "depth (H, W) or (H, W, 1)")
-    if depth.ndim == 3 and depth.shape[2] == 1:
-        depth = depth[..., 0]
-    if depth.ndim != 2 or depth.dtype.kind not in "fiu":
-        raise DatasetError(
-            f"{path} holds {depth.dtype} of shape {depth.shape}; expected depth (H, W) or (H, W, 1)"
-        )
-    return depth
+    return read_npy(path, DEPTH, DatasetError, "unpack the data set again")
 
 
 def read_numbers(path: Path, rows: int, columns: int) -> Float64Array:
@@ -119,9 +98,12 @@ def read_numbers(path: Path, rows: int, columns: int) -> Float64Array:
     table = []
     for where, words in read_rows(path, names, DatasetError):
         try:
-            table.append([float(word) for word in words])
+            row = [float(word) for word in words]
         except ValueError as error:
             raise DatasetError(f"{where}: {error}; expected numbers") from error
+        if any(LARGEST < abs(value) < math.inf for value in row):
+            raise DatasetError(f"{where}: expected numbers up to {LARGEST:g}, inf or nan")
+        table.append(row)
     if len(table) != rows:
         raise DatasetError(f"{path} has {len(table)} rows; expected {rows}")
     return np.array(table)

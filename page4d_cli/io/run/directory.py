@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 
+from page4d_cli.core.arrays import ArrayKind, ArraySpec, read_npy, read_npz
 from page4d_cli.core.enums import Resolution, Save
 from page4d_cli.core.errors import RunError
 from page4d_cli.core.types import Float32Array, Float64Array, FrameInfo, intrinsics_in_source
@@ -24,8 +24,7 @@ PREVIEW = "preview.mp4"
 TRAJECTORY_PICTURE = "trajectory.png"
 """The path of the cameras, from above and from the side; of runs that save a preview."""
 CLOUD = "cloud.ply"
-_UNREADABLE = (OSError, ValueError, EOFError, BadZipFile, TypeError, AttributeError)
-"""The last two for a lone array in the place of an archive."""
+_ADVICE = "run `page4d infer` again"
 
 
 def depth_file(stem: str) -> str:
@@ -103,17 +102,15 @@ class Run:
 
     def points(self, index: int) -> Float32Array:
         """(H, W, 3) points of frame `index` in the world, from the point head."""
-        return _load(self._file(points_file(self._stem(index)), Save.POINTS))
+        return self._map(points_file, Save.POINTS, index, 3)
 
-    def _map(self, file: Callable[[str], str], save: Save, index: int) -> Float32Array:
+    def _map(
+        self, file: Callable[[str], str], save: Save, index: int, *channels: int
+    ) -> Float32Array:
+        width, height = self.infos[index].transform.size
+        spec = ArraySpec(ArrayKind.FLOAT, (height, width, *channels))
         path = self._file(file(self._stem(index)), save)
-        map_, (width, height) = _load(path), self.infos[index].transform.size
-        if map_.shape != (height, width):
-            raise RunError(
-                f"{path} has shape {map_.shape}, expected {(height, width)}; run `page4d infer` "
-                "again"
-            )
-        return map_
+        return read_npy(path, spec, RunError, _ADVICE, mapped=True).astype(np.float32, copy=False)
 
     def _stem(self, index: int) -> str:
         return self.manifest.frames[index].stem
@@ -133,12 +130,9 @@ class Run:
         return path
 
     def _cameras(self, name: str, shape: tuple[int, int]) -> Float32Array:
+        spec = ArraySpec(ArrayKind.FLOAT, (len(self.manifest.frames), *shape))
         path = self._file(CAMERAS, Save.CAMERAS)
-        array = _load(path, name)
-        expected = (len(self.manifest.frames), *shape)
-        if array.shape != expected:
-            raise RunError(f"{path}: {name} has shape {array.shape}, expected {expected}")
-        return array
+        return read_npz(path, {name: spec}, RunError, _ADVICE)[name].astype(np.float32, copy=False)
 
 
 def open_run(out: str | Path) -> Run:
@@ -157,24 +151,3 @@ def is_complete(out: Path) -> bool:
     except RunError:
         return False
     return all((out / file).is_file() for file in manifest.files)
-
-
-def _load(path: Path, member: str | None = None) -> Float32Array:
-    """An array of a .npy file, memory-mapped, or a member of a .npz file."""
-    array: Float32Array
-    try:
-        if member is None:
-            array = np.lib.format.open_memmap(path, mode="r")
-        else:
-            with path.open("rb") as file, np.load(file) as archive:
-                array = archive[member]
-    except KeyError as error:
-        raise _damaged(path, f"it has no {member}") from error
-    except _UNREADABLE as error:
-        reason = getattr(error, "strerror", None)
-        raise _damaged(path, reason or "it is cut short, or no file of NumPy's") from error
-    return array
-
-
-def _damaged(path: Path, reason: str) -> RunError:
-    return RunError(f"{path} is damaged: {reason}; run `page4d infer` again")

@@ -1,12 +1,15 @@
 """`manifest.json`, schema 1: what a run directory holds and how it came about."""
 
+from collections import Counter
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Literal
 
 from page4d_cli._version import __version__
+from page4d_cli.core.arrays import LARGEST
 from page4d_cli.core.enums import Resolution, Save, TimestampSource, Variant
 from page4d_cli.core.errors import RunError
+from page4d_cli.core.paths import require_plain, require_relative
 from page4d_cli.core.strict_json import Json, read_json
 from page4d_cli.core.types import FrameInfo, PixelTransform
 
@@ -19,6 +22,8 @@ __all__ = [
     "read_manifest",
 ]
 
+_MOST_SECONDS = 1e12
+"""Of a time stamp: those of nanoseconds since 1970, taken for seconds, are far beyond."""
 MANIFEST = "manifest.json"
 
 CONVENTIONS = {
@@ -57,6 +62,19 @@ class WeightsRecord:
 
 
 @dataclass(frozen=True)
+class CloudRecord:
+    """What `cloud.ply` holds."""
+
+    points: int
+    candidates: int
+    """Pixels with a usable depth and camera."""
+    confidence_percentile: float
+    """Pixels that are less sure than so many percent of the candidates were left out."""
+    confidence_threshold: float
+    """The least confidence that was kept."""
+
+
+@dataclass(frozen=True)
 class FrameRecord:
     """`core.types.FrameInfo` as the manifest holds it; the network's size stands there once."""
 
@@ -68,6 +86,12 @@ class FrameRecord:
     scale: tuple[float, float]
     offset: tuple[float, float]
     content: tuple[int, int, int, int]
+
+    def __post_init__(self) -> None:
+        require_plain(self.stem)
+        require_plain(f"{self.stem}.npy")
+        if not abs(self.timestamp_s) <= _MOST_SECONDS:
+            raise ValueError(f"timestamp_s is {self.timestamp_s:g}, expected seconds")
 
     @classmethod
     def from_info(cls, info: FrameInfo) -> "FrameRecord":
@@ -132,7 +156,7 @@ class Manifest:
     """What a reader must know, such as "frame 000012: infinite focal length"."""
     non_finite: dict[str, int] = field(default_factory=dict)
     """Values that are not finite, by output."""
-    cloud: dict[str, float] | None = None
+    cloud: CloudRecord | None = None
     """Points kept, of how many, and the percentile of the confidence threshold."""
     timings_s: dict[str, float] = field(default_factory=dict)
     peak_memory_bytes: dict[str, int | None] = field(default_factory=dict)
@@ -141,9 +165,33 @@ class Manifest:
     """Paths of the other files of the run, relative to the manifest, sorted."""
 
     def __post_init__(self) -> None:
+        if not self.frames:
+            raise ValueError("frames is empty")
+        for index, frame in enumerate(self.frames):
+            try:
+                _require_within_source(frame.to_info(self.network_size).transform)
+            except ValueError as error:
+                raise ValueError(f"frames[{index}]: {error}") from error
+        stem, count = Counter(frame.stem for frame in self.frames).most_common(1)[0]
+        if count > 1:
+            raise ValueError(f"frames: {count} of them have the stem {stem!r}")
         for file in self.files:
-            if PurePosixPath(file).is_absolute() or ".." in PurePosixPath(file).parts:
-                raise ValueError(f"files lists {file!r}, which is outside of the run")
+            require_relative(file)
+        scale = self.depth_png_scale
+        if scale is not None and not 1 / LARGEST <= scale <= LARGEST:
+            raise ValueError(f"depth_png_scale is {scale:g}, expected values per unit of depth")
+
+
+def _require_within_source(transform: PixelTransform) -> None:
+    """Refuse a box of content that shows more than there is of the source."""
+    left, top, right, bottom = transform.content
+    width, height = transform.resized
+    x, y = (round(shift) for shift in transform.offset)
+    if not (x <= left and right <= x + width and y <= top and bottom <= y + height):
+        raise ValueError(
+            f"content is {transform.content}, beyond the source, which is {width}×{height} there "
+            f"from ({x}, {y})"
+        )
 
 
 def read_manifest(out: Path) -> Manifest:

@@ -14,23 +14,46 @@ time leaves nothing but the hidden folder, which the next one removes.
 """
 
 import hashlib
-import json
 import os
 import shutil
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
 from page4d_cli.core.errors import OutputError
 from page4d_cli.core.interrupts import interrupts_deferred, undone_after
 from page4d_cli.core.paths import below, require_relative
+from page4d_cli.core.strict_json import read_json, to_text
 from page4d_cli.io.whole.lock import LOCK, locked
 from page4d_cli.io.whole.writing import placing, writing
 
 _NEW, _ORDER = "new", "order.json"
+NO_LIST = "it does not say which files are page4d's; move it away, or choose another --out"
 _LONGEST = 245
 """Bytes of a name to which more can be added."""
+
+
+@dataclass(frozen=True)
+class FileList:
+    """The part of an index that says which files are page4d's, none of them outside its folder."""
+
+    files: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        for file in self.files:
+            require_relative(file)
+
+
+@dataclass(frozen=True)
+class _Order:
+    """Moves that a kill may interrupt."""
+
+    index: str
+    move: tuple[str, ...]
+    remove: tuple[str, ...]
+    takes_index_away: bool
 
 
 def listed(index: Path) -> tuple[str, ...]:
@@ -39,16 +62,9 @@ def listed(index: Path) -> tuple[str, ...]:
     Raises:
         OutputError: it does not say which, or names some outside of its folder.
     """
-    try:
-        files = json.loads(index.read_text(encoding="utf-8"))["files"]
-        return tuple(require_relative(file) for file in files)
-    except FileNotFoundError:
+    if not os.path.lexists(index):
         return ()
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise OutputError(
-            f"{index} does not say which files are page4d's ({error}); move it away, or choose "
-            "another --out"
-        ) from error
+    return read_json(FileList, index, OutputError, NO_LIST, foreign=True).files
 
 
 class Transaction:
@@ -196,14 +212,14 @@ class Transaction:
         if not self._place.exists():
             self.folder.replace(self._place)
             return
-        order = {
-            "index": self._index,
-            "move": list(files),
-            "remove": sorted(stale),
-            "takes_index_away": not {*files, *stale}.isdisjoint(before),
-        }
+        order = _Order(
+            index=self._index,
+            move=tuple(files),
+            remove=tuple(sorted(stale)),
+            takes_index_away=not {*files, *stale}.isdisjoint(before),
+        )
         draft = self._staging / f"{_ORDER}.draft"
-        draft.write_text(json.dumps(order), encoding="utf-8")
+        draft.write_text(to_text(order), encoding="utf-8")
         draft.replace(self._staging / _ORDER)
         _carry_out(self._staging, self._place)
 
@@ -291,18 +307,17 @@ def _staging_held(staging: Path, place: Path) -> Iterator[None]:
 def _carry_out(staging: Path, place: Path) -> None:
     """Can be stopped anywhere and begun again."""
     new = staging / _NEW
+    order = read_json(_Order, staging / _ORDER, OutputError, f"delete {staging}")
     try:
-        order = json.loads((staging / _ORDER).read_text(encoding="utf-8"))
-        index = below(place, order["index"])
-        moves = [(new / file, below(place, file)) for file in order["move"]]
-        stale = [below(place, file) for file in order["remove"]]
-        takes_index_away = bool(order["takes_index_away"])
-    except (ValueError, LookupError, TypeError) as error:
+        index = below(place, order.index)
+        moves = [(new / file, below(place, file)) for file in order.move]
+        stale = [below(place, file) for file in order.remove]
+    except ValueError as error:
         raise OutputError(f"{staging} is damaged ({error}); delete it") from error
     if not (new / index.name).exists():
         return  # all is done
     place.mkdir(exist_ok=True)
-    if takes_index_away:
+    if order.takes_index_away:
         index.unlink(missing_ok=True)
     for source, target in moves:
         if os.path.lexists(source):

@@ -9,7 +9,7 @@ in the format that was chosen, and everything else in fp32.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -238,13 +238,11 @@ def _attend(query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None 
     """By the device's own kernel, which PyTorch does not find where the device is not there."""
     if query.device.type == "mps":
         mps = torch.ops.aten._scaled_dot_product_attention_math_for_mps
-        attended: Tensor = mps(query, key, value, attn_mask)[0]
-        return attended
+        return cast(Tensor, mps(query, key, value, attn_mask)[0])
     if attn_mask is not None:
         attn_mask = attn_mask.expand(*query.shape[:-1], key.shape[-2])
     efficient = torch.ops.aten._scaled_dot_product_efficient_attention
-    attended = efficient(query, key, value, attn_mask, torch.is_grad_enabled())[0]
-    return attended
+    return cast(Tensor, efficient(query, key, value, attn_mask, torch.is_grad_enabled())[0])
 
 
 def _is_mps(argument: object) -> bool:

@@ -4,26 +4,46 @@
 removes anybody else's.
 """
 
-import json
+import os
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 from page4d_cli.core.errors import OutputError
-from page4d_cli.core.paths import require_relative
-from page4d_cli.core.strict_json import Json, to_text
-from page4d_cli.io.whole.transaction import Transaction
+from page4d_cli.core.strict_json import Json, decode, read_json, to_text
+from page4d_cli.io.whole.transaction import NO_LIST, FileList, Transaction
 
 EXPORT_JSON = "export.json"
-_SCHEMA = 1
-_NOTHING: dict[str, Any] = {"files": ()}
+
+
+@dataclass(frozen=True)
+class ExportRecord:
+    """The exports of a folder as its `export.json` holds them."""
+
+    schema: Literal[1] = 1
+    formats: dict[str, dict[str, Json]] = field(default_factory=dict)
+    """Files of each format, and what its writer says of them."""
+
+    def __post_init__(self) -> None:
+        for group in self.formats:
+            self.files(group)
+
+    def files(self, group: str) -> tuple[str, ...]:
+        """Files of a format, relative to the folder; none of one that is not there.
+
+        Raises:
+            MistypedError: it does not say which, or names some outside of its folder.
+        """
+        said = self.formats.get(group, {"files": []})
+        return decode(FileList, said, f"formats.{group}", foreign=True).files
 
 
 class ExportFolder:
     """Where the files of an export are put before they are moved. Made by `export_folder`."""
 
-    def __init__(self, transaction: Transaction, before: Mapping[str, Mapping[str, Any]]) -> None:
+    def __init__(self, transaction: Transaction, before: ExportRecord) -> None:
         self._transaction = transaction
         self._before = before
         self._files: dict[str, list[str]] = {}
@@ -65,13 +85,11 @@ class ExportFolder:
             WriteError: a file cannot be moved.
         """
         mine = {
-            group: {"files": files, **details.get(group, {})} for group, files in self.files.items()
+            group: {**details.get(group, {}), "files": files} for group, files in self.files.items()
         }
-        text = to_text(
-            {"schema": _SCHEMA, "formats": dict(sorted({**self._before, **mine}.items()))}
-        )
-        replaced = [file for group in mine for file in self._before.get(group, _NOTHING)["files"]]
-        self._transaction.commit(text, replaced=replaced)
+        record = ExportRecord(formats=dict(sorted({**self._before.formats, **mine}.items())))
+        replaced = [file for group in mine for file in self._before.files(group)]
+        self._transaction.commit(to_text(record), replaced=replaced)
 
 
 @contextmanager
@@ -101,20 +119,12 @@ def export_folder(
 
 
 def _files_of(path: Path) -> list[str]:
-    return [file for one in _read(path).values() for file in one["files"]]
+    before = _read(path)
+    return [file for group in before.formats for file in before.files(group)]
 
 
-def _read(path: Path) -> dict[str, dict[str, Any]]:
-    """What earlier exports wrote, by format."""
-    try:
-        formats = json.loads(path.read_text(encoding="utf-8"))["formats"]
-        for one in formats.values():
-            for file in one["files"]:
-                require_relative(file)
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise OutputError(
-            f"{path} is no list of exports ({error}); move it away, or choose another --out"
-        ) from error
-    return dict(formats)
+def _read(path: Path) -> ExportRecord:
+    """What earlier exports wrote."""
+    if not os.path.lexists(path):
+        return ExportRecord()
+    return read_json(ExportRecord, path, OutputError, NO_LIST)

@@ -26,6 +26,7 @@ from page4d_cli.io.run.manifest import (
 )
 from page4d_cli.io.run.writer import commit_run
 from page4d_cli.io.whole.transaction import Transaction
+from page4d_cli.join.choice import WindowChoice
 from page4d_cli.model.network import Encoding
 from page4d_cli.model.runtime import describe_device, peak_memory_bytes, reset_peak_memory
 from page4d_cli.model.weights import LoadedModel
@@ -52,6 +53,8 @@ class RunOptions:
 
     save: frozenset[Save] = DEFAULT_SAVE
     resolution: Resolution = Resolution.NETWORK
+    windows: WindowChoice = field(default_factory=WindowChoice)
+    """How a long clip is cut."""
     overwrite: bool = False
     command: tuple[str, ...] = ()
     settings: dict[str, Json] = field(default_factory=dict)
@@ -90,9 +93,9 @@ def write_run(
         writing_run(model, frames, out, options, timings_s=timings_s, progress=progress) as files,
         ThreadPoolExecutor(max_workers=1) as disk,
     ):
-        with _timed(files.timings_s, "aggregator"):
+        with timed(files.timings_s, "aggregator"):
             encoding = encode_clip(model, frames, heads=heads, progress=progress)
-        with _timed(files.timings_s, "heads"):
+        with timed(files.timings_s, "heads"):
             _run_heads(model, encoding, heads, files, disk, progress)
     return read_manifest(out)
 
@@ -127,7 +130,7 @@ def writing_run(
         files = RunFiles(frames, folder, options.save, options.resolution)
         files.timings_s.update(timings_s or {})
         yield files
-        with _timed(files.timings_s, "derived files"):
+        with timed(files.timings_s, "derived files"):
             files.write_derived(progress)
         checksum.join()
         commit_run(folder, _manifest(model, frames, options, files))
@@ -155,7 +158,8 @@ def _run_heads(
 
 
 @contextmanager
-def _timed(timings_s: dict[str, float], name: str) -> Iterator[None]:
+def timed(timings_s: dict[str, float], name: str) -> Iterator[None]:
+    """Note how many seconds the body takes."""
     start = time.perf_counter()
     yield
     timings_s[name] = round(time.perf_counter() - start, 3)

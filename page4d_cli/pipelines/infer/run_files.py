@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from page4d_cli.core.enums import Head, Resolution, Save
+from page4d_cli.core.errors import WeightsError
 from page4d_cli.core.geometry import has_usable_focal_length, invert_rigid
 from page4d_cli.core.progress import Progress
 from page4d_cli.core.resample import to_source_pixels
@@ -18,6 +19,7 @@ from page4d_cli.io.formats.png import scale_for, write_depth_png, write_png
 from page4d_cli.io.formats.trajectory import write_intrinsics, write_tum
 from page4d_cli.io.formats.video import playback_rate, write_video
 from page4d_cli.io.run import directory as names
+from page4d_cli.io.run.manifest import CloudRecord
 from page4d_cli.io.whole.transaction import Transaction
 from page4d_cli.io.whole.writing import writing
 from page4d_cli.pipelines.cloud.choose import (
@@ -55,13 +57,15 @@ class RunFiles:
 
     problems: list[str] = field(default_factory=list)
     non_finite: dict[str, int] = field(default_factory=dict)
-    cloud: dict[str, float] | None = None
+    cloud: CloudRecord | None = None
     depth_png_scale: float | None = None
     timings_s: dict[str, float] = field(default_factory=dict)
 
     _cameras: tuple[Float32Array, Float32Array] | None = None
     _depth: list[Float32Array] = field(default_factory=list)
     _confidence: list[Float32Array] = field(default_factory=list)
+    _spoken: set[str] = field(default_factory=set)
+    """Kinds of output with a finite value."""
 
     def __post_init__(self) -> None:
         """Find out now, not after hours of work, if something is in the way of a file."""
@@ -74,10 +78,15 @@ class RunFiles:
                 self.folder.path(name)
 
     def write_cameras(self, extrinsics: Float32Array, intrinsics: Float32Array) -> None:
-        """Take T_camera_world (S, 3, 4) and K (S, 3, 3); text files get the finite ones only."""
+        """Take T_camera_world (S, 3, 4) and K (S, 3, 3); text files get the finite ones only.
+
+        Raises:
+            WeightsError: none of the values is finite.
+        """
         self._cameras = extrinsics, intrinsics
         self._count("extrinsics", extrinsics)
         self._count("intrinsics", intrinsics)
+        self._require_values()
         pose_ok = np.array([bool(np.isfinite(pose).all()) for pose in extrinsics])
         focal_ok = np.array([has_usable_focal_length(k) for k in intrinsics])
         self._report(~pose_ok, "the pose is not finite")
@@ -115,7 +124,12 @@ class RunFiles:
             self._confidence.extend(chunk.confidence)
 
     def write_derived(self, progress: Progress | None) -> None:
-        """Write what needs the depth of the whole clip."""
+        """Write what needs the depth of the whole clip.
+
+        Raises:
+            WeightsError: the network gave no finite value of a kind.
+        """
+        self._require_values()
         steps = {
             Save.DEPTH_PNG: self._write_depth_pngs,
             Save.CLOUD: self._write_cloud,
@@ -147,12 +161,12 @@ class RunFiles:
         if not len(cloud.points):
             self.problems.append("no pixel has a usable depth and camera; cloud.ply is empty")
         write_ply(self.folder.path(names.CLOUD), cloud.points, cloud.colors)
-        self.cloud = {
-            "points": len(cloud.points),
-            "candidates": cloud.candidates,
-            "confidence_percentile": CONFIDENCE_PERCENTILE,
-            "confidence_threshold": cloud.confidence_threshold,
-        }
+        self.cloud = CloudRecord(
+            points=len(cloud.points),
+            candidates=cloud.candidates,
+            confidence_percentile=CONFIDENCE_PERCENTILE,
+            confidence_threshold=cloud.confidence_threshold,
+        )
 
     def _write_preview(self) -> None:
         clip = self.frames
@@ -166,10 +180,21 @@ class RunFiles:
             return map_
         return to_source_pixels(map_, self.frames.infos[index].transform)
 
+    def _require_values(self) -> None:
+        """Refuse a network of which no value of a kind is finite, as of damaged weights."""
+        silent = [name for name in self.non_finite if name not in self._spoken]
+        if silent:
+            raise WeightsError(
+                f"no value of the {', '.join(silent)} is finite, so nothing was written; "
+                "`page4d weights check` tells whether the weights are, --dtype fp32 has the range"
+            )
+
     def _count(self, name: str, values: Float32Array) -> None:
         bad = int(values.size - np.isfinite(values).sum())
         if bad:
             self.non_finite[name] = self.non_finite.get(name, 0) + bad
+        if bad < values.size:
+            self._spoken.add(name)
 
     def _report(self, bad: NDArray[np.bool_], what: str) -> None:
         stems = [self.frames.infos[index].stem for index in np.flatnonzero(bad)]

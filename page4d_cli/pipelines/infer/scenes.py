@@ -11,6 +11,7 @@ from page4d_cli.data.clip.choice import FrameChoice
 from page4d_cli.data.clip.inputs import Scene, find_scenes
 from page4d_cli.io.run.manifest import MANIFEST, Manifest
 from page4d_cli.io.run.writer import check_run_place
+from page4d_cli.join.choice import WindowChoice
 from page4d_cli.model.choice import LazyModel, ModelChoice
 from page4d_cli.model.named_weights import WEIGHTS
 from page4d_cli.model.runtime import choose_runtime
@@ -18,6 +19,7 @@ from page4d_cli.model.weights import image_size_of
 from page4d_cli.pipelines.infer.each_scene import Job, SceneResult, each_scene, jobs_of
 from page4d_cli.pipelines.infer.resume import kept_run
 from page4d_cli.pipelines.infer.run import RunOptions, write_run
+from page4d_cli.pipelines.infer.windows import write_run_in_windows
 
 DEFAULT_MODEL, DEFAULT_FRAMES, DEFAULT_OPTIONS = ModelChoice(), FrameChoice(), RunOptions()
 
@@ -71,6 +73,7 @@ class _RunJob(Job):
 
     options: RunOptions
     kept: Manifest | None
+    resume: bool
 
 
 def _plan(
@@ -84,17 +87,19 @@ def _plan(
     """Look at every scene's place."""
     jobs = []
     for job in jobs_of(scenes, out, MANIFEST):
-        asked = replace(options, settings=_settings(job.scene, model, frames))
+        asked = replace(options, settings=_settings(job.scene, model, frames, options.windows))
         kept = kept_run(job.place, asked) if resume else None
         if resume and kept is None and (job.place / MANIFEST).is_file():
             asked = replace(asked, overwrite=True)  # the same run, which has lost files
         if kept is None:
             check_run_place(job.place, overwrite=asked.overwrite)
-        jobs.append(_RunJob(job.scene, job.place, asked, kept))
+        jobs.append(_RunJob(job.scene, job.place, asked, kept, resume))
     return jobs
 
 
-def _settings(scene: Scene, model: ModelChoice, frames: FrameChoice) -> dict[str, Json]:
+def _settings(
+    scene: Scene, model: ModelChoice, frames: FrameChoice, windows: WindowChoice
+) -> dict[str, Json]:
     """What makes a run the same run, however its paths were typed."""
     one = isinstance(scene.source, str)
     sources = (scene.source,) if isinstance(scene.source, str) else scene.source
@@ -105,6 +110,7 @@ def _settings(scene: Scene, model: ModelChoice, frames: FrameChoice) -> dict[str
         "weights": model.weights if is_name else str(Path(model.weights).resolve()),
         "variant": None if model.variant is None else model.variant.value,
         **frames.as_settings(),
+        **windows.as_settings(),
     }
 
 
@@ -120,12 +126,21 @@ def _run(
     start = time.perf_counter()
     frames = choice.load(job.scene.source, size)
     timings_s = {"frames": round(time.perf_counter() - start, 3)}
-    manifest = write_run(
-        network.get(timings_s),
-        frames,
-        job.place,
-        job.options,
-        timings_s=timings_s,
-        progress=progress,
-    )
+    spans = job.options.windows.spans(len(frames))
+    loaded = network.get(timings_s)
+    if len(spans) == 1:
+        manifest = write_run(
+            loaded, frames, job.place, job.options, timings_s=timings_s, progress=progress
+        )
+    else:
+        manifest = write_run_in_windows(
+            loaded,
+            frames,
+            spans,
+            job.place,
+            job.options,
+            timings_s=timings_s,
+            progress=progress,
+            resume=job.resume,
+        )
     return SceneResult(job.scene.name, job.place, manifest)

@@ -17,6 +17,7 @@ from page4d_cli.model.runtime import peak_memory_bytes
 from page4d_cli.pipelines.train.batches import Loaded, TrainingBatches, validation_batches
 from page4d_cli.pipelines.train.checkpoints import TrainState, variant_at
 from page4d_cli.pipelines.train.config import TrainConfig
+from page4d_cli.pipelines.train.initial_weights import InitialWeights
 from page4d_cli.pipelines.train.mixture import Mixture, open_mixture
 from page4d_cli.pipelines.train.records import Records
 from page4d_cli.pipelines.train.request import StepReport, TrainObserver, TrainRequest
@@ -65,13 +66,16 @@ def _train(request: TrainRequest, observer: TrainObserver, accelerator: Accelera
     config, is_main = request.config, accelerator.is_main_process
     tell = observer.on_warning if is_main else SILENT.on_warning
     checkpoint, state = find_state(request, accelerator.num_processes, tell)
+    initial = None
+    if config.init_from is not None and checkpoint is None:
+        initial = InitialWeights.find(config.init_from, config.model)
     mixture = open_mixture(config.data, config.on_bad)
     for source in mixture.datasets:
         observer.on_note(str(source))
         for reason in source.skipped:
             tell(f"left out: {reason}")
     require_same_data(request, state, mixture.sequences)
-    trainee = make_trainee(config, accelerator, checkpoint, observer)
+    trainee = make_trainee(config, accelerator, checkpoint, initial, observer)
     accelerator.wait_for_everyone()  # all have looked at the place
     if is_main:
         write_config(request.out, state)

@@ -12,7 +12,7 @@ from page4d_cli.model.random_weights import random_model
 from page4d_cli.model.runtime import choose_runtime
 from page4d_cli.pipelines.train import checkpoints
 from page4d_cli.pipelines.train.config import TrainConfig
-from page4d_cli.pipelines.train.initial_weights import load_initial_weights
+from page4d_cli.pipelines.train.initial_weights import InitialWeights
 from page4d_cli.pipelines.train.learner import Learner
 from page4d_cli.pipelines.train.request import TrainObserver, TrainRequest
 from page4d_cli.train.parameters import (
@@ -101,17 +101,21 @@ def make_trainee(
     config: TrainConfig,
     accelerator: Accelerator,
     checkpoint: Path | None,
+    initial: InitialWeights | None,
     observer: TrainObserver,
 ) -> Trainee:
     """Network, optimiser and all that belongs to them, as at the checkpoint if there is one.
+
+    Without a checkpoint the network starts from the initial weights, or from random ones.
 
     Raises:
         InputError: weights or checkpoint do not fit, or a pattern of the configuration does not.
         WeightsError: weights cannot be read.
     """
     network = random_model(config.model, config.seed, layer_scale=config.layer_scale)
-    if config.init_from is not None and checkpoint is None:
-        observer.on_note(load_initial_weights(network, config.init_from))
+    if initial is not None:
+        initial.give_to(network)
+        observer.on_note(initial.notice)
     network.aggregator.checkpoint_activations = config.checkpoint_activations
     learner = Learner(network.train(), config.loss.losses, config.seed)
     parts = learner.named_parts

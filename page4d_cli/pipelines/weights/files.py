@@ -4,8 +4,11 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from torch import Tensor
+
 from page4d_cli.core.enums import Precision, Variant
 from page4d_cli.core.errors import OutputError, WeightsError
+from page4d_cli.core.wording import count_noun
 from page4d_cli.io.whole.transaction import replacing
 from page4d_cli.model.checkpoint import read_checkpoint, save_checkpoint
 from page4d_cli.model.checksum import sha256_of
@@ -34,8 +37,10 @@ class CheckReport:
     unexpected: tuple[str, ...]
     mismatched: tuple[str, ...]
     ignored: tuple[str, ...]
+    non_finite: tuple[str, ...]
+    """Tensors with values that are NaN or infinite, from which nothing can be computed."""
     problems: tuple[str, ...]
-    """Why it does not load, one line each; empty if it does."""
+    """Why it cannot be used, one line each; empty if it can."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,11 @@ def check(name_or_path: str | Path, variant: Variant | None = None) -> CheckRepo
     except WeightsError as error:
         variant = None
         problems = problems or [str(error)]
-    kept = [tensor for name, tensor in checkpoint.tensors.items() if name not in fit.ignored]
+    tensors = {n: tensor for n, tensor in checkpoint.tensors.items() if n not in fit.ignored}
+    non_finite = tuple(name for name, tensor in tensors.items() if not _is_finite(tensor))
+    if non_finite:
+        problems.append(f"{count_noun(len(non_finite), 'tensor')} with values that are not finite")
+    kept = tensors.values()
     return CheckReport(
         path=str(path),
         sha256=sha256_of(path),
@@ -84,6 +93,7 @@ def check(name_or_path: str | Path, variant: Variant | None = None) -> CheckRepo
         unexpected=fit.unexpected,
         mismatched=fit.mismatched,
         ignored=fit.ignored,
+        non_finite=non_finite,
         problems=tuple(problems),
     )
 
@@ -128,6 +138,10 @@ def convert(
     return Conversion(
         str(path), str(destination), destination.stat().st_size, variant, len(fit.ignored)
     )
+
+
+def _is_finite(tensor: Tensor) -> bool:
+    return not tensor.is_floating_point() or bool(tensor.float().isfinite().all())
 
 
 def _require_free(destination: Path, *, overwrite: bool) -> None:

@@ -68,10 +68,10 @@ def test_bad_depth_is_named(tmp_path):
     folder = write_dycheck(tmp_path, exact_truth())
     path = folder / "depth/1x/0_00000.npy"
     save_array(path, np.zeros((24, 32, 3), np.float32))
-    with pytest.raises(DatasetError, match=r"0_00000\.npy holds float32 of shape \(24, 32, 3\)"):
+    with pytest.raises(DatasetError, match=r"0_00000\.npy: holds float32 of shape \(24, 32, 3\)"):
         read(tmp_path)
     path.write_bytes(b"nonsense")
-    with pytest.raises(DatasetError, match=r"0_00000\.npy: it is damaged"):
+    with pytest.raises(DatasetError, match=r"0_00000\.npy is damaged"):
         read(tmp_path)
     path.unlink()
     with pytest.raises(DatasetError, match=r"0_00000\.npy does not exist \(1 of 4"):

@@ -21,7 +21,7 @@ def read(data, directory):
 
 def test_read_of_write_is_identity(tmp_path):
     assert read(json_of(manifest()), tmp_path) == manifest()
-    bare = manifest(cloud=None, depth_png_scale=6553.5, frames=(), saved=())
+    bare = manifest(cloud=None, depth_png_scale=6553.5, saved=())
     assert read(json_of(bare), tmp_path) == bare
 
 
@@ -106,8 +106,8 @@ def test_missing_keys_are_named(tmp_path, keys, words):
         (3, ("versions", "numpy"), r"versions\.numpy is 3, expected a text"),
         ("x" * 99, ("frames",), "frames is 'xxx.*\\.\\.\\., expected a list"),
         (1, ("devise",), "devise is not a known key"),
-        (["../../home"], ("files",), "files lists '../../home', which is outside of the run"),
-        (["/etc/passwd"], ("files",), "outside of the run"),
+        (["../../home"], ("files",), "'../../home' is outside of its folder"),
+        (["/etc/passwd"], ("files",), "outside of its folder"),
     ],
 )
 def test_mistyped_keys_are_named(tmp_path, value, keys, words):

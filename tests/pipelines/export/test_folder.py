@@ -61,15 +61,17 @@ def test_a_failure_leaves_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("text", ["[]", "{", '{"formats": {"one": {}}}', '{"formats": 3}'])
+@pytest.mark.parametrize(
+    "text", ["[]", "{", '{"schema": 1, "formats": {"one": {}}}', '{"schema": 1, "formats": 3}']
+)
 def test_another_programs_list_is_not_touched(tmp_path, text):
     (tmp_path / EXPORT_JSON).write_text(text)
-    with pytest.raises(OutputError, match="is no list of exports"):
+    with pytest.raises(OutputError, match="does not say which files are page4d's"):
         write(tmp_path, {"one": ["1"]}, overwrite=True)
 
 
 def test_a_list_never_leads_outside(tmp_path):
-    listed = {"formats": {"one": {"files": ["../precious"]}}}
+    listed = {"schema": 1, "formats": {"one": {"files": ["../precious"]}}}
     (tmp_path / EXPORT_JSON).write_text(json.dumps(listed))
     with pytest.raises(OutputError, match="outside of its folder"):
         write(tmp_path, {"one": ["1"]}, overwrite=True)

@@ -7,7 +7,7 @@ import torch
 from ply_file import read_ply
 
 from page4d_cli.core.enums import Resolution, Save
-from page4d_cli.core.errors import OutputError
+from page4d_cli.core.errors import OutputError, WeightsError
 from page4d_cli.core.geometry import as_homogeneous
 from page4d_cli.core.resample import to_source_pixels
 from page4d_cli.data.clip.frames import load_frames
@@ -113,8 +113,8 @@ def test_the_preview_shows_what_is_saved(model, frames, tmp_path, save, panes, p
 def test_the_cloud_says_how_it_was_chosen(model, frames, tmp_path):
     manifest = write_run(model, frames, tmp_path / "run", EVERYTHING)
     points, _ = read_ply(tmp_path / "run/cloud.ply")
-    assert len(points) == manifest.cloud["points"] > 0
-    assert manifest.cloud["candidates"] == 2 * 140 * 518
+    assert len(points) == manifest.cloud.points > 0
+    assert manifest.cloud.candidates == 2 * 140 * 518
 
 
 def test_an_infinite_focal_length_is_reported_and_not_written(model, frames, tmp_path):
@@ -135,7 +135,7 @@ def test_a_field_of_view_beyond_a_half_turn_is_no_camera(model, frames, tmp_path
         model.camera_head.pose_branch.fc2.bias[7:] = 3.5 / 4  # four rounds: 3.5 radians
     manifest = write_run(model, frames, tmp_path / "run", EVERYTHING)
     assert any("the focal length is not positive" in line for line in manifest.problems)
-    assert manifest.cloud["points"] == 0
+    assert manifest.cloud.points == 0
 
 
 def test_padding_counts_for_nothing(model, picture_folder, tmp_path):
@@ -167,14 +167,43 @@ def test_a_pose_that_is_none_is_left_out(model, frames, tmp_path):
     assert "trajectory.png" not in manifest.files
 
 
-def test_depths_that_are_not_finite_are_counted(model, frames, tmp_path):
-    with torch.no_grad():
-        model.depth_head.scratch.output_conv2[2].bias[0] = 1000  # exp overflows
+def test_depths_that_are_not_finite_are_counted(model, frames, tmp_path, monkeypatch):
+    decode = model.decode
+
+    def overflow_in_the_first_frame(encoding, head, chosen):
+        values, confidence = decode(encoding, head, chosen)
+        return (values * torch.inf if chosen.start == 0 else values), confidence
+
+    monkeypatch.setattr(model, "decode", overflow_in_the_first_frame)
     manifest = write_run(model, frames, tmp_path / "run", EVERYTHING)
-    assert manifest.non_finite["depth"] == 2 * 140 * 518
-    assert "depth: 145040 values are not finite" in manifest.problems
-    assert any("no depth PNG was written" in line for line in manifest.problems)
+    assert manifest.non_finite["depth"] == 140 * 518
+    assert "depth: 72520 values are not finite" in manifest.problems
     assert (tmp_path / "run/preview.mp4").stat().st_size > 0
+
+
+def test_depths_of_nothing_make_no_png(model, frames, tmp_path):
+    with torch.no_grad():
+        model.depth_head.scratch.output_conv2[2].bias[0] = -1000  # exp gives 0
+    manifest = write_run(model, frames, tmp_path / "run", EVERYTHING)
+    assert any("no depth PNG was written" in line for line in manifest.problems)
+
+
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [
+        (
+            "aggregator.frame_blocks.0.attn.qkv.weight",
+            "no value of the extrinsics is finite",
+        ),
+        ("depth_head.norm.weight", "no value of the depth, depth confidence is finite"),
+    ],
+)
+def test_a_network_that_says_nothing_writes_nothing(model, frames, tmp_path, part, words):
+    with torch.no_grad():
+        model.get_parameter(part).fill_(torch.nan)
+    with pytest.raises(WeightsError, match=words):
+        write_run(model, frames, tmp_path / "run", EVERYTHING)
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("when", ["attention layers", "depth maps", "cloud"])

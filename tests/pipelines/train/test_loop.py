@@ -194,6 +194,15 @@ def test_init_from_is_strict(whole, tmp_path):
         )
 
 
+def test_init_from_is_looked_at_before_anything_is_built(tmp_path, monkeypatch):
+    from page4d_cli.pipelines.train import loop, setup
+
+    monkeypatch.setattr(setup, "random_model", None)
+    monkeypatch.setattr(loop, "open_mixture", None)
+    with pytest.raises(InputError, match="neither a name nor a file"):
+        train(tmp_path / "new", "init_from=nowhere.safetensors")
+
+
 def test_a_loss_that_is_not_finite_is_skipped_then_ends_the_run(tmp_path, monkeypatch):
     from page4d_cli.pipelines.train import batches
 

@@ -1,0 +1,103 @@
+"""Join windows that lie in files, with nothing but what they say: no network, no pictures."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from page4d_cli._version import __version__
+from page4d_cli.core.strict_json import Json, to_text
+from page4d_cli.core.types import Float64Array
+from page4d_cli.io.formats.trajectory import write_tum
+from page4d_cli.io.run.windows import LOOPS, WINDOWS, WindowFiles, read_loops
+from page4d_cli.io.whole.transaction import Transaction
+from page4d_cli.io.whole.writing import writing
+from page4d_cli.join.join import JoinedPath, join_windows
+from page4d_cli.join.scales import LogRatio
+
+INDEX = "join.json"
+TRAJECTORY, SCALES = "trajectory.txt", "scales.txt"
+
+
+@dataclass(frozen=True)
+class Rejoined:
+    """What was written."""
+
+    path: JoinedPath
+    about: dict[str, Json]
+    """What `join.json` says."""
+
+
+def rejoin(
+    folder: Path, out: Path, *, with_loops: bool = True, overwrite: bool = False
+) -> Rejoined:
+    """Join the windows of a folder, and write the path and the windows' factors.
+
+    Writes `trajectory.txt` in TUM format, with the frames' numbers as their times; `scales.txt`,
+    what the lengths of each window are multiplied by, one a line; and `join.json`, which says what
+    was found at every join and every loop.
+
+    Args:
+        folder: holds `windows/` and, maybe, `loops/` (`io/run/windows.py`).
+        out: the folder to write.
+        with_loops: whether loops are looked at.
+        overwrite: replace what an earlier call wrote.
+
+    Raises:
+        RunError: a window cannot be read.
+        OutputError: `out` cannot be used.
+        WriteError: the disk is full, or the like.
+    """
+    windows = WindowFiles(folder / WINDOWS)
+    loops = read_loops(folder / LOOPS) if with_loops else []
+    with Transaction(out, INDEX, overwrite=overwrite) as files:
+        path = join_windows(windows, loops)
+        times = (np.flatnonzero(path.is_seen) + path.first_frame).astype(np.float64)
+        write_tum(files.path(TRAJECTORY), times, path.T_world_camera[path.is_seen])
+        _write_scales(files.path(SCALES), path.log_scales)
+        about = in_words(path, [file.name for file in windows.paths])
+        files.commit(to_text({**about, "files": list(files.files)}))
+    return Rejoined(path, about)
+
+
+def in_words(path: JoinedPath, names: Sequence[str]) -> dict[str, Json]:
+    """What there is to say about a joined path.
+
+    Args:
+        path: the path.
+        names: of the windows' files.
+    """
+    return {
+        "page4d": __version__,
+        "frames": int(path.is_seen.sum()),
+        "windows": [
+            {"file": name, "factor": float(np.exp(scale))}
+            for name, scale in zip(names, path.log_scales, strict=True)
+        ],
+        "segments": list(path.segment_starts),
+        "joins": [
+            {
+                "windows": list(join.windows),
+                "ratio": float(np.exp(join.log_scale)),
+                "by_cameras": _ratio(join.by_cameras),
+                "by_depth": _ratio(join.by_depth),
+            }
+            for join in path.joins
+        ],
+        "loops": [
+            {"frames": list(loop.frames), "taken": loop.taken, "reason": loop.reason}
+            for loop in path.loops
+        ],
+    }
+
+
+def _ratio(ratio: LogRatio) -> Json:
+    if not np.isfinite(ratio.variance):
+        return None
+    return {"ratio": float(np.exp(ratio.value)), "deviation": float(np.sqrt(ratio.variance))}
+
+
+def _write_scales(path: Path, log_scales: Float64Array) -> None:
+    with writing(path):
+        path.write_text("".join(f"{np.exp(s):.9g}\n" for s in log_scales), encoding="utf-8")

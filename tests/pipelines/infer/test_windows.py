@@ -1,0 +1,154 @@
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from page4d_cli.core.enums import Save
+from page4d_cli.core.errors import InputError
+from page4d_cli.data.clip.frames import load_frames
+from page4d_cli.io.run.directory import is_complete, open_run
+from page4d_cli.join.choice import WindowChoice
+from page4d_cli.pipelines.infer import windows as module
+from page4d_cli.pipelines.infer.run import RunOptions, write_run
+from page4d_cli.pipelines.infer.windows import write_run_in_windows
+from page4d_cli.pipelines.rejoin.rejoin import rejoin
+
+SPANS = WindowChoice(4, 2).spans(9)
+SAVE = frozenset(Save) - {Save.POINTS}
+
+
+@pytest.fixture
+def long_clip(tmp_path):
+    (tmp_path / "long").mkdir()
+    rng = np.random.default_rng(0)
+    for index in range(9):
+        picture = Image.fromarray(rng.integers(0, 256, (5, 6, 3), np.uint8))
+        picture.resize((56, 42)).save(tmp_path / f"long/{index:06d}.png")
+    return load_frames(tmp_path / "long", size=56)
+
+
+def files_of(folder):
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name not in ("manifest.json", "preview.mp4")
+    }
+
+
+def test_a_long_clip_becomes_a_run_like_any_other(model, long_clip, tmp_path):
+    manifest = write_run_in_windows(
+        model, long_clip, SPANS, tmp_path / "run", RunOptions(save=SAVE)
+    )
+    run = open_run(tmp_path / "run")
+    assert is_complete(tmp_path / "run") and len(manifest.frames) == 9
+    assert np.isfinite(run.extrinsics()).all()
+    assert len(np.unique(run.intrinsics(), axis=0)) == 1  # one focal length
+    np.testing.assert_allclose(run.extrinsics()[0], np.eye(4)[:3], atol=1e-6)
+    names = [f"windows/{a:06d}-{b - 1:06d}.npz" for a, b in SPANS]
+    assert [file for file in manifest.files if file.startswith("windows/")] == sorted(names)
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+def test_the_windows_of_a_run_can_be_joined_again(model, long_clip, tmp_path):
+    write_run_in_windows(model, long_clip, SPANS, tmp_path / "run", RunOptions(save=SAVE))
+    rejoined = rejoin(tmp_path / "run", tmp_path / "again").path
+    np.testing.assert_allclose(
+        np.loadtxt(tmp_path / "run/trajectory.txt"),
+        np.loadtxt(tmp_path / "again/trajectory.txt"),
+        atol=1e-6,  # a run's cameras are float32
+    )
+    assert len(rejoined.pieces) == len(SPANS)
+
+
+def test_one_frame_of_depth_is_that_of_its_window_in_the_joined_unit(model, long_clip, tmp_path):
+    write_run_in_windows(model, long_clip, SPANS, tmp_path / "run", RunOptions(save=SAVE))
+    scale = np.exp(rejoin(tmp_path / "run", tmp_path / "again").path.log_scales[0])
+    first = write_run(
+        model, load_frames(tmp_path / "long", size=56, max_frames=4), tmp_path / "4", RunOptions()
+    )
+    assert len(first.frames) == 4
+    expected = scale * open_run(tmp_path / "4").depth(0)
+    np.testing.assert_allclose(open_run(tmp_path / "run").depth(0), expected, rtol=1e-3)
+
+
+@pytest.mark.parametrize("finished", [0, 1, 3])
+def test_an_interrupted_run_goes_on_and_ends_the_same_byte_for_byte(
+    model, long_clip, tmp_path, monkeypatch, finished
+):
+    options = RunOptions(save=SAVE)
+    write_run_in_windows(model, long_clip, SPANS, tmp_path / "whole", options)
+    predict, predicted = module._predict, []
+
+    def failing(*arguments):
+        if len(predicted) == finished:
+            raise KeyboardInterrupt
+        predicted.append(arguments[-1])
+        return predict(*arguments)
+
+    monkeypatch.setattr(module, "_predict", failing)
+    with pytest.raises(KeyboardInterrupt):
+        write_run_in_windows(model, long_clip, SPANS, tmp_path / "run", options)
+    assert not (tmp_path / "run").exists()
+    asked = []
+    monkeypatch.setattr(module, "_predict", lambda *a: asked.append(a[-1]) or predict(*a))
+    write_run_in_windows(model, long_clip, SPANS, tmp_path / "run", options, resume=True)
+    assert asked == SPANS[finished:]
+    assert files_of(tmp_path / "run") == files_of(tmp_path / "whole")
+
+
+def test_windows_of_other_pictures_or_damaged_ones_are_not_kept(
+    model, long_clip, tmp_path, monkeypatch
+):
+    predict, asked = module._predict, []
+
+    def until_the_last(*arguments):
+        if arguments[-1] == SPANS[-1]:
+            raise KeyboardInterrupt
+        return predict(*arguments)
+
+    def leave_windows():
+        monkeypatch.setattr(module, "_predict", until_the_last)
+        with pytest.raises(KeyboardInterrupt):
+            write_run_in_windows(model, long_clip, SPANS, tmp_path / "run", RunOptions())
+        monkeypatch.setattr(module, "_predict", lambda *a: asked.append(a[-1]) or predict(*a))
+        asked.clear()
+
+    leave_windows()
+    damaged = next((tmp_path / ".run.windows").glob("000002-*.npz"))
+    damaged.write_bytes(damaged.read_bytes()[:100])
+    write_run_in_windows(model, long_clip, SPANS, tmp_path / "run", RunOptions(), resume=True)
+    assert asked == [SPANS[1], SPANS[-1]]
+    leave_other = RunOptions(overwrite=True)
+    long_clip.images[0, 0, 0, 0] ^= 255
+    write_run_in_windows(model, long_clip, SPANS, tmp_path / "run", leave_other, resume=True)
+    assert asked[2:] == SPANS
+
+
+def test_points_are_of_one_pass(model, long_clip, tmp_path):
+    options = RunOptions(save=frozenset(Save))
+    with pytest.raises(InputError, match="--save points needs one pass"):
+        write_run_in_windows(model, long_clip, SPANS, tmp_path / "run", options)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.usefixtures("long_clip")
+def test_a_run_that_was_killed_goes_on_from_its_windows(tmp_path):
+    """The command line, and a kill that no program survives."""
+    words = [sys.executable, "-m", "page4d_cli", "infer", str(tmp_path / "long")]
+    words += ["--weights", "random", "--device", "cpu", "--window", "4", "--overlap", "2"]
+    killed = subprocess.Popen([*words, "--out", str(tmp_path / "run")], stderr=subprocess.PIPE)
+    hidden = tmp_path / ".run.windows"
+    while not list(hidden.glob("*.npz")):
+        assert killed.poll() is None, killed.stderr.read()
+        time.sleep(0.02)
+    killed.kill()
+    killed.communicate()
+    kept = {path.name for path in hidden.glob("*.npz")}
+    assert kept and not (tmp_path / "run").exists()
+    for out, more in (("run", ["--resume"]), ("whole", [])):
+        subprocess.run([*words, "--out", str(tmp_path / out), *more], check=True)
+    assert files_of(tmp_path / "run") == files_of(tmp_path / "whole")
+    assert not hidden.exists()

@@ -1,0 +1,94 @@
+import json
+
+import numpy as np
+import pytest
+from box_windows import as_first_world, save_window, spans, walk, window_of
+
+from page4d_cli.core.errors import OutputError, RunError
+from page4d_cli.io.formats.trajectory import read_tum
+from page4d_cli.pipelines.rejoin.rejoin import rejoin
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Windows of 20 frames under names that tell nothing, the units one and a half apart."""
+    path = walk(50)
+    for number, indices in enumerate(spans(50, 20, 10)):
+        name = f"{'cabde'[number]}.npz"
+        save_window(
+            tmp_path / "run/windows" / name, window_of(path, indices, 1.5**number, seed=number)
+        )
+    return tmp_path / "run"
+
+
+def test_windows_of_any_origin_become_one_path(folder, tmp_path):
+    rejoin(folder, tmp_path / "out")
+    times, poses = read_tum(tmp_path / "out/trajectory.txt")
+    np.testing.assert_array_equal(times, np.arange(50))
+    np.testing.assert_allclose(poses, as_first_world(walk(50)), atol=5e-3)
+    scales = np.loadtxt(tmp_path / "out/scales.txt")
+    np.testing.assert_allclose(scales, 1.5 ** -np.arange(4.0), rtol=5e-3)
+    about = json.loads((tmp_path / "out/join.json").read_text())
+    assert [window["file"] for window in about["windows"]] == ["c.npz", "a.npz", "b.npz", "d.npz"]
+    assert about["segments"] == [0] and len(about["joins"]) == 3
+    assert about["joins"][0]["ratio"] == pytest.approx(1.5, rel=5e-3)
+
+
+def test_a_window_that_is_missing_leaves_what_the_others_show(folder, tmp_path):
+    (folder / "windows/a.npz").unlink()
+    (folder / "windows/b.npz").unlink()
+    result = rejoin(folder, tmp_path / "out")
+    assert result.path.segment_starts == [0, 30]
+    times, _ = read_tum(tmp_path / "out/trajectory.txt")
+    assert times.tolist() == [*range(20), *range(30, 50)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"depth": None}, "depth is missing"),
+        ({"depth": np.ones((20, 12, 16), np.complex64)}, "complex64"),
+        ({"depth": np.ones((19, 12, 16), np.float16)}, "depth"),
+        ({"extrinsics": np.full((20, 3, 4), np.nan, np.float32)}, "extrinsics holds values"),
+        ({"extrinsics": np.ones((20, 3, 4), np.float32)}, "do not begin with rotations"),
+        ({"intrinsics": np.zeros((20, 3, 3), np.float32)}, "focal length is not positive"),
+        ({"indices": np.arange(20)[::-1]}, "do not increase by one"),
+        ({"indices": np.arange(20) - 5}, "not numbers of frames"),
+        ({"indices": np.arange(20) + 0.5}, "not numbers of frames"),
+        ({"depth": np.ones((20, 6, 8), np.float16)}, "of another size"),
+    ],
+)
+def test_a_window_that_cannot_be_used_is_named_and_nothing_is_written(
+    folder, tmp_path, changes, words
+):
+    save_window(folder / "windows/b.npz", window_of(walk(50), np.arange(20, 40)), **changes)
+    with pytest.raises(RunError, match=words) as error:
+        rejoin(folder, tmp_path / "out")
+    assert "b.npz" in str(error.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_half_a_file_and_no_files(folder, tmp_path):
+    whole = (folder / "windows/b.npz").read_bytes()
+    (folder / "windows/b.npz").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(RunError, match=r"b\.npz"):
+        rejoin(folder, tmp_path / "out")
+    with pytest.raises(RunError, match=r"holds no windows \(\*\.npz\)"):
+        rejoin(tmp_path, tmp_path / "out")
+
+
+def test_an_earlier_result_stays(folder, tmp_path):
+    rejoin(folder, tmp_path / "out")
+    with pytest.raises(OutputError, match="--overwrite"):
+        rejoin(folder, tmp_path / "out")
+    rejoin(folder, tmp_path / "out", overwrite=True)
+
+
+def test_loops_are_looked_at_unless_they_are_off(folder, tmp_path):
+    looks = window_of(walk(50), [*range(40, 48), *range(8)], 0.5)
+    save_window(folder / "loops/0000.npz", looks)
+    assert len(rejoin(folder, tmp_path / "a").path.loops) == 1
+    assert not rejoin(folder, tmp_path / "b", with_loops=False).path.loops
+    save_window(folder / "loops/0001.npz", window_of(walk(50), range(8)))
+    with pytest.raises(RunError, match="two runs of frames"):
+        rejoin(folder, tmp_path / "c")
