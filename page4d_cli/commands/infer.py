@@ -1,6 +1,7 @@
 """`page4d infer`: clips in, run directories out."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from page4d_cli.pipelines.infer.scenes import RunResult
 
 _OUTPUT = "Output"
-_DEFAULT_SAVE = frozenset(Save) - {Save.POINTS, Save.DEPTH_PNG}
+_DEFAULT_SAVE = tuple(save for save in Save if save not in (Save.POINTS, Save.DEPTH_PNG))
 
 
 @options.spread
@@ -30,7 +31,7 @@ def infer(
         options.out("The run directory; of several scenes, the folder of one each.", _OUTPUT),
     ],
     save: Annotated[
-        frozenset[Save],
+        Sequence[Save],
         typer.Option(
             parser=options.members("--save", Save),
             metavar="A,B,…",
@@ -92,7 +93,7 @@ def infer(
             stdin=sys.stdin,
             model=model,
             frames=frames,
-            options=RunOptions(save, resolution, windows, overwrite, tuple(sys.argv)),
+            options=RunOptions(frozenset(save), resolution, windows, overwrite, tuple(sys.argv)),
             resume=resume,
             observer=observer,
         ),

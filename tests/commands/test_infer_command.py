@@ -94,6 +94,14 @@ def test_bad_input_is_one_line_and_exit_2(clip, tmp_path, arguments, says):
     assert not (tmp_path / "run").exists()
 
 
+def test_every_output_can_be_asked_for_at_once(clip, tmp_path):
+    everything = ",".join(save.value for save in Save)
+    result = page4d("infer", clip, "--out", tmp_path / "run", *RANDOM[:-1], everything)
+    assert result.exit_code == 0, result.output
+    manifest = json.loads((tmp_path / "run/manifest.json").read_text())
+    assert manifest["saved"] == [save.value for save in Save]
+
+
 def test_save_takes_a_list_with_commas():
     assert set(parse_members("--save", "depth, cloud", Save)) == {Save.DEPTH, Save.CLOUD}
     with pytest.raises(InputError, match="nothing"):
