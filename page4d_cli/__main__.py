@@ -16,7 +16,9 @@ def main() -> None:
         from page4d_cli.app import app  # takes half a second, in which Ctrl-C counts, too
 
         app()
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Exception):
+        if not interrupts.were_asked_for():
+            raise
         sys.stderr.write(f"error: {interrupts.INTERRUPTED}\n")
         sys.exit(130)
     finally:

@@ -126,6 +126,18 @@ def test_what_is_missing_is_named_with_an_example(command, missing):
     assert example.startswith(f"example: page4d {command.split()[0]} ")
 
 
+def test_a_tilde_is_the_home_folder(tmp_path, monkeypatch):
+    """Quoted, or after an equals sign, no shell expands it."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    words = ["synth", "--out", "~/o", "--frames", "1", "--size", "8x8"]
+    assert CliRunner().invoke(app, words).exit_code == 0
+    assert (tmp_path / "home/o/scene_000000/scene.json").is_file()
+    assert [path.name for path in tmp_path.iterdir()] == ["home"]
+    result = CliRunner().invoke(app, ["synth", "--out", "~nobody-here/o"])
+    assert result.exit_code == 2 and "write the folder out" in result.stderr
+
+
 def test_an_unknown_command_gets_a_proposal():
     result = CliRunner().invoke(app, ["infr"])
     assert result.exit_code == 2

@@ -185,7 +185,10 @@ def parse_place(text: str) -> Path:
     """Turn what is typed for a place into a path; empty it would be where one is."""
     if not text.strip():
         raise typer.BadParameter("an empty path was given; name a place, or . for where you are")
-    return Path(text)
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise typer.BadParameter(f"{text}: {error}; write the folder out") from error
 
 
 def out(help_: str, panel: str | None = None) -> Any:  # noqa: ANN401 - as typer.Option

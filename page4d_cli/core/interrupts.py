@@ -23,6 +23,7 @@ _SAME_S = 0.5
 """Signals within this time are one: of a terminal to a whole group, and what wrappers pass on."""
 _unfinished: list[Callable[[], None]] = []
 _committing = threading.RLock()
+_was_interrupted = threading.Event()
 _has_ended = threading.Event()
 
 
@@ -77,6 +78,8 @@ def watch() -> None:
     os.set_blocking(writer, False)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     signal.signal(signal.SIGTERM, _leave)
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, _interrupt)
     # A child would write into our pipe.
     os.register_at_fork(after_in_child=lambda: signal.set_wakeup_fd(-1))
     threading.Thread(target=_watch, args=(reader,), daemon=True).start()
@@ -85,6 +88,16 @@ def watch() -> None:
 def ended() -> None:
     """Say that the main thread has told the person how it ended, so that the watcher need not."""
     _has_ended.set()
+
+
+def were_asked_for() -> bool:
+    """Whether Ctrl-C has been pressed; libraries turn it into errors of their own."""
+    return _was_interrupted.is_set()
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    _was_interrupted.set()
+    raise KeyboardInterrupt
 
 
 def _leave(_signal: int, _frame: FrameType | None) -> None:

@@ -21,7 +21,7 @@ CONFIG_KEY = "page4d.config"
 VARIANT_KEY = "page4d.variant"
 PREFIX = "module."
 """Put before every name by distributed training."""
-_DAMAGE = (
+DAMAGE = (
     RuntimeError,
     ValueError,
     LookupError,
@@ -169,7 +169,7 @@ def _read_torch(path: Path) -> dict[str, Tensor]:
             f"{path} holds more than tensors{_refused(error)}, which could run code when it is "
             "opened, and was not opened; whoever trusts it can save its state dict alone"
         ) from error
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise WeightsError(
             f"{path} is cut short, damaged or no PyTorch checkpoint; copy or download it again"
         ) from error

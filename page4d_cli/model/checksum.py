@@ -1,10 +1,9 @@
 """Checksums of weights."""
 
-import hashlib
 from functools import lru_cache
 from pathlib import Path
 
-HASH_BYTES_AT_ONCE = 1 << 22
+from page4d_cli.core.checksum import file_sha256
 
 
 def sha256_of(path: Path) -> str:
@@ -15,8 +14,4 @@ def sha256_of(path: Path) -> str:
 
 @lru_cache(maxsize=8)
 def _sha256(path: Path, _size: int, _mtime_ns: int) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while piece := file.read(HASH_BYTES_AT_ONCE):
-            digest.update(piece)
-    return digest.hexdigest()
+    return file_sha256(path)

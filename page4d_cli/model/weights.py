@@ -15,8 +15,8 @@ from page4d_cli.model.checkpoint import read_checkpoint
 from page4d_cli.model.checksum import sha256_of
 from page4d_cli.model.compatibility import examine, resolve_variant
 from page4d_cli.model.config import ModelConfig
-from page4d_cli.model.hub import fetch
-from page4d_cli.model.named_weights import RANDOM, WEIGHTS, BundledFile
+from page4d_cli.model.hub import cached_path, fetch
+from page4d_cli.model.named_weights import RANDOM, WEIGHTS, BundledFile, HubFile
 from page4d_cli.model.network import Page4D
 from page4d_cli.model.random_weights import RANDOM_CONFIG, random_model
 from page4d_cli.model.runtime import Runtime, choose_runtime
@@ -130,6 +130,17 @@ def image_size_of(name_or_path: str | Path) -> int:
         WeightsError: there is no such name or file, or the file cannot be read.
     """
     return config_of(name_or_path).image_size
+
+
+def local_file(name_or_path: str | Path) -> Path | None:
+    """The file of a name or a path, if there is one on this machine."""
+    entry = WEIGHTS.get(str(name_or_path))
+    if entry is None:
+        path = Path(name_or_path).expanduser()
+        return path if path.is_file() else None
+    if isinstance(entry.source, HubFile):
+        return cached_path(entry.source)
+    return None if entry.source is None else entry.source.path
 
 
 def locate(name_or_path: str | Path) -> Path:

@@ -70,3 +70,11 @@ def test_bad_usage(arguments, text):
     result = check_data(*arguments)
     assert result.exit_code == 2
     assert text in result.stderr
+
+
+@pytest.mark.parametrize("place", ["", "scene_000000", "check"])
+def test_a_report_is_not_written_among_the_data(scene, tmp_path, place):
+    out = scene.parent / place
+    result = check_data("synthetic", "--root", scene.parent, "--out", out, "--overwrite")
+    assert result.exit_code == 2 and "is in the input" in result.stderr
+    assert [path.name for path in tmp_path.iterdir()] == [scene.name]

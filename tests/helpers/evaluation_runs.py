@@ -60,6 +60,7 @@ def write_run_of(
         commit_run(
             run,
             Manifest(
+                schema=1,
                 command=("page4d", "infer"),
                 created_utc="2026-11-24T00:00:00+00:00",
                 versions={},

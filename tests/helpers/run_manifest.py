@@ -16,6 +16,7 @@ def frame_info(stem="000000", index=0):
 
 def manifest(**changes):
     full = Manifest(
+        schema=1,
         command=("page4d", "infer", "frames/", "--out", "preds"),
         created_utc="2026-11-03T12:00:00Z",
         versions={"python": "3.11.7", "numpy": "2.4.6"},

@@ -108,6 +108,7 @@ def _transform(size: tuple[int, int]) -> PixelTransform:
 
 def _manifest(infos: tuple[FrameInfo, ...], size: tuple[int, int]) -> Manifest:
     return Manifest(
+        schema=1,
         command=("page4d", "infer"),
         created_utc="2026-11-24T00:00:00+00:00",
         versions={},

@@ -73,6 +73,23 @@ def list_images(source: str, kind: InputKind) -> tuple[list[Path], list[Path]]:
     return _in_order(images), sorted(set(found) - set(images))
 
 
+def files_of(source: str | Sequence[str]) -> list[Path]:
+    """The files that a source of frames stands for now.
+
+    Args:
+        source: what `load_frames` takes.
+
+    Raises:
+        FramesError: nothing is there.
+    """
+    if not isinstance(source, str):
+        return [Path(path) for path in source]
+    kind = kind_of(source)
+    if kind in (InputKind.FOLDER, InputKind.PATTERN):
+        return list_images(source, kind)[0]
+    return [Path(source)]
+
+
 def clips_of_pattern(pattern: str) -> list[str]:
     """List the videos and folders that a pattern matches, in natural order; none beside images."""
     found = _entries(pattern, InputKind.PATTERN)

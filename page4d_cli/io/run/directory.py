@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from page4d_cli.core.arrays import ArrayKind, ArraySpec, read_npy, read_npz
+from page4d_cli.core.checksum import file_sha256
 from page4d_cli.core.enums import Resolution, Save
 from page4d_cli.core.errors import RunError
 from page4d_cli.core.types import Float32Array, Float64Array, FrameInfo, intrinsics_in_source
@@ -145,9 +146,16 @@ def open_run(out: str | Path) -> Run:
 
 
 def is_complete(out: Path) -> bool:
-    """Whether `out` holds a readable manifest and every file that it lists."""
+    """Whether `out` holds a readable manifest and every file as it was written."""
     try:
         manifest = read_manifest(out)
     except RunError:
         return False
-    return all((out / file).is_file() for file in manifest.files)
+    return all(_is_as_written(out / file, manifest.checksums.get(file)) for file in manifest.files)
+
+
+def _is_as_written(path: Path, checksum: str | None) -> bool:
+    try:
+        return path.is_file() and checksum in (None, file_sha256(path))
+    except OSError:
+        return False

@@ -125,7 +125,7 @@ class FrameRecord:
 class Manifest:
     """Everything about a run but its arrays. S frames."""
 
-    schema: Literal[1] = 1
+    schema: Literal[1]
     page4d: str = __version__
     command: tuple[str, ...]
     """The words of the command line (argv)."""
@@ -163,6 +163,8 @@ class Manifest:
     """host, device."""
     files: tuple[str, ...] = ()
     """Paths of the other files of the run, relative to the manifest, sorted."""
+    checksums: dict[str, str] = field(default_factory=dict)
+    """SHA-256 of the files as they were written, by path."""
 
     def __post_init__(self) -> None:
         if not self.frames:
@@ -175,8 +177,10 @@ class Manifest:
         stem, count = Counter(frame.stem for frame in self.frames).most_common(1)[0]
         if count > 1:
             raise ValueError(f"frames: {count} of them have the stem {stem!r}")
-        for file in self.files:
+        for file in (*self.files, *self.checksums):
             require_relative(file)
+        if len(set(self.files)) < len(self.files):
+            raise ValueError("files: two have one name")
         scale = self.depth_png_scale
         if scale is not None and not 1 / LARGEST <= scale <= LARGEST:
             raise ValueError(f"depth_png_scale is {scale:g}, expected values per unit of depth")
@@ -216,4 +220,4 @@ def read_manifest(out: Path) -> Manifest:
             "give a directory that `page4d infer` has written"
         ) from error
     advice = "use the version of page4d that wrote it, or run `page4d infer` again"
-    return read_json(Manifest, path, RunError, advice)
+    return read_json(Manifest, path, RunError, advice, defaults=True)

@@ -3,10 +3,12 @@
 from dataclasses import replace
 from pathlib import Path
 
+from page4d_cli.core.checksum import file_sha256
 from page4d_cli.core.errors import OutputError
 from page4d_cli.core.strict_json import to_text
 from page4d_cli.io.run.manifest import MANIFEST, Manifest
 from page4d_cli.io.whole.transaction import Transaction, check_place
+from page4d_cli.io.whole.writing import writing
 
 
 def check_run_place(out: Path, *, overwrite: bool = False) -> None:
@@ -44,6 +46,13 @@ def commit_run(
         OutputError: the place was taken in the meantime.
         WriteError: a file cannot be written or moved.
     """
-    manifest = replace(manifest, files=tuple(sorted({*manifest.files, *folder.files})))
+    kept = {file: sum_ for file, sum_ in manifest.checksums.items() if file in manifest.files}
+    with writing(folder.folder):
+        written = {file: file_sha256(folder.folder / file) for file in folder.files}
+    manifest = replace(
+        manifest,
+        files=tuple(sorted({*manifest.files, *folder.files})),
+        checksums=dict(sorted({**kept, **written}.items())),
+    )
     folder.commit(to_text(manifest), replaced=replaced)
     return manifest

@@ -16,7 +16,7 @@ time leaves nothing but the hidden folder, which the next one removes.
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -254,6 +254,24 @@ def check_place(out: Path, index: str, *, overwrite: bool = False, shared: bool 
                 )
 
 
+def require_apart(out: Path, inputs: Iterable[Path], *, deep: bool = True) -> None:
+    """Refuse a place in which what is written would be read as input the next time.
+
+    Args:
+        out: where to write.
+        inputs: folders that are read.
+        deep: refuse what lies anywhere in one of them, too.
+
+    Raises:
+        OutputError: `out` is, or lies in, one of the folders.
+    """
+    with placing(out):
+        place = out.resolve()
+        for folder in map(Path.resolve, inputs):
+            if place == folder or (deep and place.is_relative_to(folder)):
+                raise OutputError(f"{out} is in the input {folder}; choose another --out")
+
+
 def mend(out: Path) -> None:
     """End what a kill has interrupted while files were moved to a place, if it has.
 
@@ -344,6 +362,11 @@ def _clear(staging: Path) -> None:
 def _remove_if_empty(folder: Path) -> None:
     with suppress(OSError):
         folder.rmdir()
+
+
+def is_leftover(path: Path) -> bool:
+    """Whether this is a hidden folder of ours, which a killed process may have left."""
+    return path.name.startswith(".") and path.name.endswith(".partial")
 
 
 def _staging_of(place: Path) -> Path:

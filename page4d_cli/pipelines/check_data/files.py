@@ -14,8 +14,9 @@ from pathlib import Path
 from page4d_cli.core.enums import Dataset, OnBad
 from page4d_cli.core.progress import Progress
 from page4d_cli.core.strict_json import Json, encode_fields, to_text
+from page4d_cli.data.sets.find import resolve_root
 from page4d_cli.data.sets.recorded import Pinhole, RecordedSequence
-from page4d_cli.io.whole.transaction import Transaction
+from page4d_cli.io.whole.transaction import Transaction, require_apart
 from page4d_cli.io.whole.writing import writing
 from page4d_cli.pipelines.check_data.check import DataReport, SequenceReport, check_data
 from page4d_cli.pipelines.check_data.pictures import write_pictures
@@ -49,6 +50,7 @@ def check_data_to(
         OutputError: the place holds something already, or cannot be written to.
         WriteError: the disk is full, or the like.
     """
+    require_apart(out, [resolve_root(dataset, root)])
     with Transaction(out, SUMMARY_JSON, overwrite=overwrite) as transaction:
         folder = transaction.folder
 

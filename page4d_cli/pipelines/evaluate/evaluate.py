@@ -15,11 +15,12 @@ from datetime import datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
 
-from page4d_cli.core.errors import DatasetError, InputError, OutputError
+from page4d_cli.core.errors import DatasetError, FramesError, InputError, OutputError
 from page4d_cli.core.progress import Observer
 from page4d_cli.core.strict_json import Json, read_json, to_text
 from page4d_cli.io.run.manifest import WeightsRecord
 from page4d_cli.io.whole.lock import locked
+from page4d_cli.io.whole.transaction import require_apart
 from page4d_cli.io.whole.writing import writing
 from page4d_cli.model.checkpoint import read_checkpoint
 from page4d_cli.model.choice import LazyModel
@@ -91,6 +92,7 @@ def evaluate(
             team.share(None)  # nobody begins before the place is ready
             _work(options, choice, out, board, command, observer)
         return None
+    require_apart(out, [choice.root])
     _require_place(out)
     with locked(board.folder):
         settings = options.as_settings(choice.root)
@@ -162,7 +164,7 @@ def _is_of(part: SequenceResult, chosen: ChosenSequence) -> bool:
         return False
     try:
         return part.data == fingerprint(chosen.found.read())
-    except DatasetError:
+    except (DatasetError, FramesError):
         return False
 
 

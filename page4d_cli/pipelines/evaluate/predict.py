@@ -10,6 +10,7 @@ from page4d_cli.core.enums import Fit, Head, Save, TimestampSource
 from page4d_cli.core.errors import OutOfMemoryError, OutputError
 from page4d_cli.core.progress import Progress
 from page4d_cli.core.types import FrameInfo, Frames, PixelTransform
+from page4d_cli.data.clip.fingerprint import fingerprint_of_files
 from page4d_cli.data.clip.frames import load_frames
 from page4d_cli.data.sets.files import count_as_seconds
 from page4d_cli.data.sets.recorded import RecordedSequence
@@ -17,10 +18,9 @@ from page4d_cli.eval.protocol import Measure, ScoredDepth
 from page4d_cli.io.run.directory import Run, open_run
 from page4d_cli.model.choice import LazyModel
 from page4d_cli.model.weights import LoadedModel, image_size_of
-from page4d_cli.pipelines.evaluate.fingerprint import fingerprint_of_files
 from page4d_cli.pipelines.evaluate.options import EvaluationOptions, identity_of
 from page4d_cli.pipelines.infer.predict import dense_chunks, encode_clip
-from page4d_cli.pipelines.infer.resume import kept_run
+from page4d_cli.pipelines.infer.resume import PICTURES, kept_run
 from page4d_cli.pipelines.infer.run import RunOptions, write_run, writing_run
 from page4d_cli.pipelines.infer.run_files import RunFiles
 
@@ -51,7 +51,7 @@ class Predictor:
             OutOfMemoryError: the sequence is too long for the device.
         """
         options = self._run_options(sequence, indices)
-        if not _is_kept(place, options):
+        if not _is_kept(place, options, self.options.model.weights):
             frames = self._load(sequence, indices)
             self._write(frames, place, replace(options, overwrite=True))
         return open_run(place)
@@ -68,7 +68,7 @@ class Predictor:
             command=self.command,
             settings={
                 "source": [str(sequence.frames[index].resolve()) for index in indices],
-                "pictures": fingerprint_of_files(sequence.frames[index] for index in indices),
+                PICTURES: fingerprint_of_files(sequence.frames[index] for index in indices),
                 "weights": identity_of(options.model.weights),
                 "protocol": options.protocol_name.value,
                 ONE_BY_ONE: options.measure is Measure.MONO,
@@ -119,10 +119,10 @@ def _fit_of(sequence: RecordedSequence, index: int) -> Fit:
     return Fit.PAD if height > width else Fit.KEEP
 
 
-def _is_kept(place: Path, options: RunOptions) -> bool:
+def _is_kept(place: Path, options: RunOptions, weights: str) -> bool:
     """Whether the run at a place can be taken; one of other pictures is made again."""
     try:
-        return kept_run(place, options) is not None
+        return kept_run(place, options, weights) is not None
     except OutputError:
         return False
 

@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Generic, TypeVar
 
 from page4d_cli.core.errors import DeviceError, OutputError, Page4DError, WeightsError
 from page4d_cli.core.progress import Observer
 from page4d_cli.data.clip.inputs import Scene
+from page4d_cli.data.clip.paths import files_of
+from page4d_cli.io.whole.transaction import require_apart
 
 WrittenT = TypeVar("WrittenT")
 
@@ -45,16 +48,30 @@ def jobs_of(scenes: Sequence[Scene], out: Path, index_file: str) -> list[Job]:
         index_file: name of the file by which the folder of a single scene is told.
 
     Raises:
-        OutputError: several scenes would go into the folder of a single one.
+        OutputError: several scenes would go into the folder of a single one, or a scene into the
+            folder of a clip.
     """
+    jobs = [Job(scene, out / scene.name) for scene in scenes]
     if len(scenes) == 1:
-        return [Job(scenes[0], out)]
-    if (out / index_file).is_file():
+        jobs = [Job(scenes[0], out)]
+    elif (out / index_file).is_file():
         raise OutputError(
             f"{out} holds what was made of one scene, and {len(scenes)} were given; "
             "choose another --out, below which each gets a directory"
         )
-    return [Job(scene, out / scene.name) for scene in scenes]
+    for job, other in product(jobs, jobs):
+        _require_apart(job.place, other.scene.source)
+    return jobs
+
+
+def _require_apart(place: Path, source: str | Sequence[str]) -> None:
+    """Refuse a place in the folder of a clip, or among its files."""
+    if isinstance(source, str) and Path(source).is_dir():
+        require_apart(place, [Path(source)])
+    else:
+        folders = {path.absolute().parent for path in files_of(source)}
+        is_deep = isinstance(source, str) and "**" in source
+        require_apart(place, folders, deep=is_deep)
 
 
 def each_scene(

@@ -8,18 +8,25 @@ from page4d_cli.core.errors import OutputError, RunError
 from page4d_cli.core.strict_json import Json
 from page4d_cli.io.run.directory import is_complete
 from page4d_cli.io.run.manifest import MANIFEST, Manifest, read_manifest
+from page4d_cli.model.checksum import sha256_of
+from page4d_cli.model.weights import local_file
 from page4d_cli.pipelines.infer.run import RunOptions
 
+PICTURES = "pictures"
+"""Setting of a run: fingerprint of the files that it was made from."""
 
-def kept_run(place: Path, options: RunOptions) -> Manifest | None:
-    """The complete run at a place, made with the same settings.
+
+def kept_run(place: Path, options: RunOptions, weights: str) -> Manifest | None:
+    """The run at a place, if it was asked for alike and is what would be written now.
 
     Args:
         place: where a run may be.
-        options: what is asked for.
+        options: what is asked for; of its settings `PICTURES` is that of the files now.
+        weights: name or path.
 
     Returns:
-        Its manifest; None if nothing is there, or the run has lost files and must be made again.
+        Its manifest; None if the run must be made again: nothing is there, its files are not those
+        that were written, or pictures or weights are others now.
 
     Raises:
         OutputError: a run stands there that was asked for differently, or cannot be read.
@@ -34,6 +41,7 @@ def kept_run(place: Path, options: RunOptions) -> Manifest | None:
         ) from error
     asked = _comparable(options.settings, options.save, options.resolution)
     there = _comparable(manifest.settings, manifest.saved, manifest.resolution)
+    is_stale = asked.pop(PICTURES, None) != there.pop(PICTURES, None)
     different = [key for key in sorted(asked | there) if asked.get(key) != there.get(key)]
     if different:
         listed = ", ".join(
@@ -43,7 +51,16 @@ def kept_run(place: Path, options: RunOptions) -> Manifest | None:
             f"{place} holds a run made otherwise ({listed}); --overwrite replaces it, "
             "or choose another --out"
         )
-    return manifest if is_complete(place) else None
+    if is_stale or not is_complete(place) or not _has_weights(manifest, weights):
+        return None
+    return manifest
+
+
+def _has_weights(manifest: Manifest, weights: str) -> bool:
+    """Whether the weights are, byte for byte, those of a run; those that are not here may be."""
+    path = local_file(weights)
+    known = manifest.weights.sha256
+    return path is None or known is None or sha256_of(path) == known
 
 
 def _comparable(

@@ -175,6 +175,7 @@ def _manifest(
     info, runtime = model.info, model.runtime
     path = None if info.path is None else str(info.path)
     return Manifest(
+        schema=1,
         command=options.command,
         created_utc=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         versions={

@@ -8,7 +8,9 @@ from pathlib import Path
 from page4d_cli.core.progress import Observer, Progress
 from page4d_cli.core.strict_json import Json
 from page4d_cli.data.clip.choice import FrameChoice
+from page4d_cli.data.clip.fingerprint import fingerprint_of_files
 from page4d_cli.data.clip.inputs import Scene, find_scenes
+from page4d_cli.data.clip.paths import files_of
 from page4d_cli.io.run.manifest import MANIFEST, Manifest
 from page4d_cli.io.run.writer import check_run_place
 from page4d_cli.join.choice import WindowChoice
@@ -17,7 +19,7 @@ from page4d_cli.model.named_weights import WEIGHTS
 from page4d_cli.model.runtime import choose_runtime
 from page4d_cli.model.weights import image_size_of
 from page4d_cli.pipelines.infer.each_scene import Job, SceneResult, each_scene, jobs_of
-from page4d_cli.pipelines.infer.resume import kept_run
+from page4d_cli.pipelines.infer.resume import PICTURES, kept_run
 from page4d_cli.pipelines.infer.run import RunOptions, write_run
 from page4d_cli.pipelines.infer.windows import write_run_in_windows
 
@@ -88,9 +90,9 @@ def _plan(
     jobs = []
     for job in jobs_of(scenes, out, MANIFEST):
         asked = replace(options, settings=_settings(job.scene, model, frames, options.windows))
-        kept = kept_run(job.place, asked) if resume else None
+        kept = kept_run(job.place, asked, model.weights) if resume else None
         if resume and kept is None and (job.place / MANIFEST).is_file():
-            asked = replace(asked, overwrite=True)  # the same run, which has lost files
+            asked = replace(asked, overwrite=True)  # the same run, no longer right
         if kept is None:
             check_run_place(job.place, overwrite=asked.overwrite)
         jobs.append(_RunJob(job.scene, job.place, asked, kept, resume))
@@ -107,6 +109,7 @@ def _settings(
     is_name = model.weights in WEIGHTS
     return {
         "source": paths[0] if one else paths,
+        PICTURES: fingerprint_of_files(files_of(scene.source)),
         "weights": model.weights if is_name else str(Path(model.weights).resolve()),
         "variant": None if model.variant is None else model.variant.value,
         **frames.as_settings(),

@@ -12,7 +12,7 @@ from natsort import natsorted
 from page4d_cli.core.errors import DatasetError, InputError, OutputError
 from page4d_cli.core.progress import Progress
 from page4d_cli.data.sets.rgbd import LISTS
-from page4d_cli.io.whole.transaction import Transaction, mend
+from page4d_cli.io.whole.transaction import Transaction, mend, require_apart
 from page4d_cli.pipelines.prepare.files import (
     PreparedFiles,
     lay_out,
@@ -57,6 +57,8 @@ def prepare(
     """
     folders = list(dict.fromkeys(folder for raw in raws for folder in raw_folders(raw)))
     places = {_place(folder, out): folder for folder in folders}
+    for place in places:
+        require_apart(place.parent, folders)
     if len(places) < len(folders):
         names = sorted({folder.name for folder in folders if folder not in places.values()})
         raise InputError(

@@ -12,6 +12,8 @@ all that there is to restore of them.
 """
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from pickle import UnpicklingError
@@ -24,7 +26,7 @@ from page4d_cli.core.errors import InputError
 from page4d_cli.core.strict_json import Json, read_json, to_text
 from page4d_cli.io.whole.transaction import Transaction
 from page4d_cli.io.whole.writing import writing
-from page4d_cli.model.checkpoint import read_checkpoint, save_checkpoint
+from page4d_cli.model.checkpoint import DAMAGE, read_checkpoint, save_checkpoint
 from page4d_cli.model.network import Page4D
 
 DIRECTORY = "checkpoints"
@@ -74,7 +76,7 @@ def save(
         with writing(target):
             variant = variant_at(mask_strength)
             save_checkpoint(folder.path(MODEL), model.state_dict(), model.config, variant)
-            torch.save(optimizer_state, folder.path(OPTIMIZER))
+            _save_optimizer(folder.path(OPTIMIZER), optimizer_state)
         folder.commit(to_text(state))
     for old in _steps(run)[:-keep_last]:
         shutil.rmtree(old, ignore_errors=True)
@@ -116,27 +118,42 @@ def restore(checkpoint: Path, model: Page4D) -> dict[str, Any]:
     path = checkpoint / OPTIMIZER
     try:
         optimizer: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, KeyError, UnpicklingError) as error:
-        raise InputError(
-            f"{path} is missing or damaged; remove {checkpoint}, and --resume goes on from the "
-            "checkpoint before it"
-        ) from error
+    except (*DAMAGE, UnpicklingError) as error:
+        raise _damaged(path) from error
     return optimizer
 
 
-def restore_optimizer(checkpoint: Path, optimizer: Any, saved: dict[str, Any]) -> None:  # noqa: ANN401 - accelerate's
-    """Put the optimiser's state back.
+@contextmanager
+def restoring(checkpoint: Path) -> Iterator[None]:
+    """Say in one line why what `restore` returned cannot be put back by the body.
 
     Raises:
-        InputError: the configuration groups or freezes other parameters than it did.
+        InputError: the configuration groups or freezes other parameters than it did, or the state
+            is damaged.
     """
     try:
-        optimizer.load_state_dict(saved)
+        yield
     except ValueError as error:
         raise InputError(
             f"{checkpoint}: the groups or the frozen parameters are others now; "
             f"{_begin(checkpoint)}"
         ) from error
+    except DAMAGE as error:
+        raise _damaged(checkpoint / OPTIMIZER) from error
+
+
+def _save_optimizer(path: Path, state: dict[str, Any]) -> None:
+    try:
+        torch.save(state, path)
+    except RuntimeError as error:  # what torch makes of a full disk
+        raise OSError(str(error).splitlines()[0]) from error
+
+
+def _damaged(path: Path) -> InputError:
+    return InputError(
+        f"{path} is missing or damaged; remove {path.parent}, and --resume goes on from the "
+        "checkpoint before it"
+    )
 
 
 def _begin(checkpoint: Path) -> str:

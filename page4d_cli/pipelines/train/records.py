@@ -30,12 +30,14 @@ class Records:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._board.close()
+        with writing(self._path.with_name(TENSORBOARD)):
+            self._board.close()
 
     def add(self, phase: str, step: int, values: dict[str, float]) -> None:
         """Write scalars down, in TensorBoard by the original's names."""
-        for name, value in values.items():
-            self._board.add_scalar(_tag(phase, name), value, step)
+        with writing(self._path.with_name(TENSORBOARD)):
+            for name, value in values.items():
+                self._board.add_scalar(_tag(phase, name), value, step)
         line = json.dumps({"phase": phase, "step": step, **values})
         with writing(self._path), self._path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")

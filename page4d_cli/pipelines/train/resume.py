@@ -6,7 +6,7 @@ from pathlib import Path
 from page4d_cli.core.errors import InputError, OutputError
 from page4d_cli.core.strict_json import Json, read_json, to_text
 from page4d_cli.io.whole.lock import LOCK
-from page4d_cli.io.whole.transaction import replacing
+from page4d_cli.io.whole.transaction import is_leftover, replacing
 from page4d_cli.pipelines.train import checkpoints
 from page4d_cli.pipelines.train.checkpoints import TrainState
 from page4d_cli.pipelines.train.config import config_from_json, config_to_json, differences
@@ -88,7 +88,9 @@ def write_config(out: Path, state: TrainState) -> None:
 def _state_without_checkpoint(request: TrainRequest, tell: Callable[[str], None]) -> TrainState:
     """Of a run that was begun and interrupted at once, or not begun."""
     out = request.out
-    occupied = out.is_dir() and any(entry.name != LOCK for entry in out.iterdir())
+    occupied = out.is_dir() and any(
+        entry.name != LOCK and not is_leftover(entry) for entry in out.iterdir()
+    )
     if request.resume and (out / CONFIG_FILE).is_file():
         return _read_config(out / CONFIG_FILE)
     if occupied and request.resume:

@@ -72,11 +72,12 @@ class Trainee:
             InputError: they or the optimiser's state are of another network, or damaged.
         """
         saved = checkpoints.restore(checkpoint, self.network)
-        checkpoints.restore_optimizer(checkpoint, self.optimizer, saved["optimizer"])
-        for name, head in self.learner.heads.items():
-            head.load_state_dict(saved[f"{name}_head"])
-        if self.accelerator.scaler is not None:
-            self.accelerator.scaler.load_state_dict(saved["scaler"])
+        with checkpoints.restoring(checkpoint):
+            self.optimizer.load_state_dict(saved["optimizer"])
+            for name, head in self.learner.heads.items():
+                head.load_state_dict(saved[f"{name}_head"])
+            if self.accelerator.scaler is not None:
+                self.accelerator.scaler.load_state_dict(saved["scaler"])
 
 
 def make_accelerator(request: TrainRequest) -> Accelerator:

@@ -1,6 +1,7 @@
 """Data sets with exact ground truth: what is perfect scores 0, what is known is undone."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -399,3 +400,23 @@ def test_weights_that_cannot_be_had_leave_the_place_free(tmp_path, truth, monkey
     with pytest.raises(WeightsError, match="cannot be reached"):
         evaluate(chosen, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "3", "[" * 10000])
+def test_damaged_settings_are_one_line(tmp_path, truth, text):
+    root, (sequence,) = tum(tmp_path, truth)
+    write_run_of(tmp_path / "preds" / "one", sequence)
+    asked = options(Dataset.TUM, root, tmp_path / "preds")
+    evaluate(asked, tmp_path / "out")
+    (tmp_path / "out/.evaluation/settings.json").write_text(text)
+    with pytest.raises(OutputError, match=r"settings\.json.*choose another --out") as caught:
+        evaluate(asked, tmp_path / "out")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("place", ["", "/eval", "/one/eval"])
+def test_results_are_not_written_among_the_data(tmp_path, truth, place):
+    root, (sequence,) = tum(tmp_path, truth)
+    write_run_of(tmp_path / "preds" / "one", sequence)
+    with pytest.raises(OutputError, match="is in the input"):
+        evaluate(options(Dataset.TUM, root, tmp_path / "preds"), Path(f"{root}{place}"))

@@ -1,12 +1,18 @@
+import shutil
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from PIL import Image
 
-from page4d_cli.core.enums import Fit, Precision, Save
+from page4d_cli.core.enums import Fit, Precision, Save, Variant
 from page4d_cli.core.errors import FramesError, OutputError, WeightsError
 from page4d_cli.data.clip.choice import FrameChoice
 from page4d_cli.io.run.directory import is_complete, open_run
 from page4d_cli.model import weights
+from page4d_cli.model.checkpoint import save_checkpoint
 from page4d_cli.model.choice import ModelChoice
+from page4d_cli.model.random_weights import RANDOM_CONFIG, random_model
 from page4d_cli.pipelines.infer.run import RunOptions
 from page4d_cli.pipelines.infer.scenes import infer_scenes
 
@@ -177,3 +183,72 @@ def test_paths_on_stdin(picture_folder, tmp_path):
 def test_unknown_weights_are_refused(picture_folder, tmp_path):
     with pytest.raises(WeightsError, match="neither a name nor a file"):
         run([picture_folder("a")], tmp_path / "out", model=ModelChoice("pagefourd"))
+
+
+def _cut_short(_folder, out):
+    (out / "depth/001.npy").write_bytes(b"")
+
+
+def _changed(_folder, out):
+    path = out / "depth/001.npy"
+    *rest, last = path.read_bytes()
+    path.write_bytes(bytes([*rest, last ^ 1]))
+
+
+def _frame_added(folder, _out):
+    shutil.copyfile(folder / "000.png", folder / "002.png")
+
+
+def _picture_replaced(folder, _out):
+    Image.open(folder / "000.png").rotate(180).save(folder / "001.png")
+
+
+@pytest.mark.parametrize("change", [_cut_short, _changed, _frame_added, _picture_replaced])
+def test_resume_makes_a_run_again_that_is_no_longer_right(picture_folder, tmp_path, change):
+    folder, out = picture_folder("a"), tmp_path / "out"
+    depth = RunOptions(save=frozenset({Save.DEPTH}))
+    run([folder], out, options=depth)
+    change(folder, out)
+    (result,) = run([folder], out, options=depth, resume=True)
+    assert not result.kept and is_complete(out)
+    (fresh,) = run([folder], tmp_path / "fresh", options=depth)
+    assert result.written.checksums == fresh.written.checksums
+    assert run([folder], out, options=depth, resume=True)[0].kept
+
+
+def test_resume_makes_a_run_again_when_the_weights_are_others(picture_folder, tmp_path):
+    folder, path = picture_folder("a"), tmp_path / "own.safetensors"
+    for seed in (1, 2):
+        state = random_model(RANDOM_CONFIG, seed).state_dict()
+        save_checkpoint(path, state, RANDOM_CONFIG, Variant.NOMASK)
+        own = replace(RANDOM, weights=str(path))
+        (result,) = run([folder], tmp_path / "out", model=own, resume=True)
+        assert not result.kept
+    assert run([folder], tmp_path / "out", model=own, resume=True)[0].kept
+
+
+@pytest.mark.usefixtures("no_network")
+@pytest.mark.parametrize("place", ["clip", "clip/preds", "link"])
+def test_pictures_are_not_written_among_the_input(picture_folder, tmp_path, place):
+    folder = picture_folder("clip")
+    (tmp_path / "link").symlink_to(folder)
+    overwriting = replace(CAMERAS, overwrite=True)
+    before = sorted(folder.iterdir())
+    with pytest.raises(OutputError, match=r"is in the input .*clip; choose another --out"):
+        run([folder], tmp_path / place, options=overwriting)
+    with pytest.raises(OutputError, match="is in the input"):
+        run([folder, picture_folder("b")], tmp_path, options=overwriting)
+    for files in (folder / "*.png", folder / "000.png"):
+        with pytest.raises(OutputError, match="is in the input"):
+            run([files], folder, options=overwriting)
+    with pytest.raises(OutputError, match="is in the input"):
+        run([folder / "**/*.png"], folder / "preds", options=overwriting)
+    assert sorted(folder.iterdir()) == before
+
+
+def test_a_clip_may_be_called_as_a_file_of_ours(picture_folder, tmp_path):
+    clips = [picture_folder("manifest.json"), picture_folder("b")]
+    run(clips, tmp_path / "out")
+    results = run(clips, tmp_path / "out", resume=True)
+    assert [result.kept for result in results] == [True, True]
+    assert is_complete(tmp_path / "out/manifest.json")

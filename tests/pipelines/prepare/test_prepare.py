@@ -217,6 +217,13 @@ def test_a_place_that_cannot_be_used_is_named(raw, tmp_path):
     assert "out/walking is a file" in failure.error
 
 
+def test_prepared_files_are_not_written_into_a_raw_folder_of_frames(raw):
+    for place in (raw, raw / "rgb"):
+        with pytest.raises(InputError, match="is in the input"):
+            prepare([raw], SMALL, out=place)
+    assert names(raw) == RAW
+
+
 def test_a_full_disk_leaves_nothing(raw, tmp_path, monkeypatch):
     def full(_source, _target):
         raise OSError(28, "No space left on device")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -11,9 +12,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from support import oracle_config
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from page4d_cli.core.errors import InputError, OutputError, Page4DError, WriteError
+from page4d_cli.model.network import Page4D
 from page4d_cli.model.weights import load_model
 from page4d_cli.pipelines.train import checkpoints
 from page4d_cli.pipelines.train.config import load_config
@@ -277,6 +280,13 @@ def test_resuming_in_a_folder_of_something_else_is_refused(tmp_path):
     assert (tmp_path / "run/log.jsonl").read_text() == '{"mine": 1}\n'
 
 
+@pytest.mark.parametrize("resume", [False, True])
+def test_what_a_kill_left_before_the_first_file_is_no_run(tmp_path, resume):
+    (tmp_path / "run/.config.json.partial").mkdir(parents=True)
+    train(tmp_path / "run", resume=resume)
+    assert checkpoints.latest(tmp_path / "run").name == "step_00000006"
+
+
 def test_a_run_without_a_checkpoint_yet_is_resumed_with_its_configuration(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         run_until(tmp_path / "run", 1)
@@ -304,13 +314,58 @@ def test_changes_that_cannot_be_resumed_are_one_line(changes, message, whole, tm
 
 
 @pytest.mark.parametrize(
-    "damage", [lambda p: p.unlink(), lambda p: p.write_bytes(p.read_bytes()[:999])]
+    "damage",
+    [
+        lambda p: p.unlink(),
+        lambda p: p.write_bytes(b""),
+        lambda p: p.write_bytes(p.read_bytes()[:999]),
+        lambda p: p.write_bytes(b"words"),
+        lambda p: torch.save({}, p),
+        lambda p: torch.save([1], p),
+        lambda p: torch.save({"optimizer": 3}, p),
+        lambda p: torch.save({"optimizer": {"param_groups": 3, "state": None}}, p),
+    ],
 )
 def test_a_damaged_optimiser_state_is_named(damage, whole, tmp_path):
     run = copy_of(whole, tmp_path)
     damage(run / "checkpoints/step_00000006/optimizer.pt")
     with pytest.raises(InputError, match=r"optimizer.pt is missing or damaged; remove .*000006"):
         train(run, resume=True)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"step": "6"}', "[" * 10000, '{"stepp": 6}'])
+def test_a_damaged_state_is_named(text, whole, tmp_path):
+    run = copy_of(whole, tmp_path)
+    (run / "checkpoints/step_00000006/state.json").write_text(text)
+    with pytest.raises(InputError, match=r"state\.json") as caught:
+        train(run, resume=True)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_disk_that_is_full_for_torch_is_one_line(tmp_path):
+    """Torch does not say OSError; a limit on the size of files is as good as a full disk."""
+    torch.manual_seed(0)
+    model = Page4D(oracle_config())
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    size = sum(tensor.nbytes for tensor in model.state_dict().values())
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2 * size, hard))
+    try:
+        with pytest.raises(
+            WriteError, match=r"cannot write .*step_00000001: .*free some"
+        ) as caught:
+            checkpoints.save(
+                tmp_path,
+                model,
+                {"optimizer": torch.zeros(size)},
+                checkpoints.TrainState(step=1),
+                mask_strength=0,
+                keep_last=1,
+            )
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, before)
+    assert "\n" not in str(caught.value) and list(tmp_path.iterdir()) == []
 
 
 def test_a_full_disk_at_resuming_keeps_the_log(tmp_path, monkeypatch):
