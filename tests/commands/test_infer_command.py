@@ -12,6 +12,7 @@ from page4d_cli.commands.options import parse_members
 from page4d_cli.core.enums import Save
 from page4d_cli.core.errors import InputError
 from page4d_cli.io.run.directory import is_complete
+from page4d_cli.io.run.manifest import read_manifest
 
 RANDOM = ["--weights", "random", "--device", "cpu", "--dtype", "fp32", "--save", "cameras"]
 
@@ -41,6 +42,13 @@ def test_stdout_is_the_directory_and_nothing_else(clip, tmp_path):
 def test_quiet_keeps_the_warnings(clip, tmp_path):
     result = page4d("infer", clip, "--out", tmp_path / "run", "--quiet", *RANDOM)
     assert result.stderr.strip() == "warning: the weights are random: the numbers mean nothing"
+
+
+def test_whatever_is_asked_for_is_saved(clip, tmp_path):
+    saved = ",".join(save.value for save in Save)
+    result = page4d("infer", clip, "--out", tmp_path / "run", *RANDOM, "--save", saved)
+    assert result.exit_code == 0, result.output
+    assert set(read_manifest(tmp_path / "run").saved) == set(Save)
 
 
 def test_json_is_one_object(clip, tmp_path):
