@@ -36,7 +36,7 @@ COMMANDS = (
         ({"stem": ""}, "'' is no name of a file"),
         ({"stem": "a\0b"}, "without NUL"),
         ({"stem": "é" * 128}, "is longer than 255 bytes"),
-        ({"stem": "000001"}, "frames: two have one name"),
+        ({"stem": "000001"}, "frames: 2 of them have the stem '000001'"),
         ({"files": ["../victim.png"]}, "'../victim.png' is outside of its folder"),
         ({"files": ["a", "a"]}, "files: two have one name"),
         ({"checksums": {"../victim.png": ""}}, "'../victim.png' is outside of its folder"),
