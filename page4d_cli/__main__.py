@@ -1,21 +1,26 @@
 """`python -m page4d_cli` and the `page4d` script."""
 
 import sys
-from io import TextIOWrapper
 
+from page4d_cli.commands.streams import lost_results, prepare_streams
 from page4d_cli.core import interrupts
 
 
 def main() -> None:
     """Run the command line; a polite `kill` cleans up just as Ctrl-C does."""
     try:
+        prepare_streams()
         interrupts.watch()
-        for stream in (sys.stdin, sys.stdout, sys.stderr):
-            if isinstance(stream, TextIOWrapper):  # file names need not be text
-                stream.reconfigure(errors="surrogateescape")
         from page4d_cli.app import app  # takes half a second, in which Ctrl-C counts, too
 
         app()
+    except SystemExit as leaving:
+        sys.stdout.flush()
+        lost = lost_results()
+        if lost is not None and not leaving.code:
+            sys.stderr.write(f"error: stdout: {lost.strerror}; files that were written stay\n")
+            sys.exit(1)
+        raise
     except (KeyboardInterrupt, Exception):
         if not interrupts.were_asked_for():
             raise

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
-from page4d_cli.commands.console import Steps, print_json, warn
+from page4d_cli.commands.console import Steps, print_json, print_line, warn
 from page4d_cli.core.progress import Observer
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def run_scenes(
                 return
             tell(result, result.written)
             if not as_json:
-                typer.echo(str(result.out))
+                print_line(str(result.out))
 
         results = run(steps.observer(on_result))
     if as_json:

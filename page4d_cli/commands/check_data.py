@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from page4d_cli.commands import options
-from page4d_cli.commands.console import Steps, print_json, say, warn
+from page4d_cli.commands.console import Steps, print_json, print_line, say, warn
 from page4d_cli.commands.tables import print_table
 from page4d_cli.core.enums import OnBad
 from page4d_cli.core.errors import InputError
@@ -118,7 +118,7 @@ def _show(report: "DataReport", *, quiet: bool) -> None:
         for each in one.not_judged:
             say(f"{one.name}: not judged: {each.check.value}: {each.message}", quiet=quiet)
         for each in one.failures:
-            typer.echo(f"{one.name}: {each.check.value}: {each.message}")
+            print_line(f"{one.name}: {each.check.value}: {each.message}")
 
 
 def _percent(share: float | None, digits: int) -> str:

@@ -1,5 +1,10 @@
-"""How the commands speak: results to stdout, talk to stderr, one line for an error."""
+"""How the commands speak: results to stdout, talk to stderr, one line for an error.
 
+All that they say goes through here, where it is made harmless.
+"""
+
+import os
+import re
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -13,21 +18,51 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 
+_UNSEEN = re.compile(
+    r"[\x00-\x08\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\udc80-\udc9f]"
+)
+"""Characters that command a terminal instead of showing something; the last are raw bytes of it."""
+
+
+def harmless(text: str) -> str:
+    """A text in one line, in which nothing commands the terminal: names of files can hold all."""
+    return _UNSEEN.sub(_spelt_out, " ".join(text.splitlines()))
+
+
+def _spelt_out(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    is_byte = code < 0x100 or code >= 0xDC80
+    return f"\\x{code & 0xFF:02x}" if is_byte else f"\\u{code:04x}"
+
+
 def fail(message: str, exit_code: int) -> typer.Exit:
     """Print one line to stderr and return what the caller has to raise."""
-    typer.secho(f"error: {' '.join(message.splitlines())}", err=True, fg="red")
+    _say_in_color("error", message, "red")
     return typer.Exit(exit_code)
 
 
 def say(message: str, *, quiet: bool = False) -> None:
     """Tell the person at the terminal something that is not the result."""
     if not quiet:
-        typer.echo(message, err=True)
+        typer.echo(harmless(message), err=True)
 
 
 def warn(message: str) -> None:
     """Tell the person what they should know even with --quiet."""
-    typer.secho(f"warning: {message}", err=True, fg="yellow")
+    _say_in_color("warning", message, "yellow")
+
+
+def _say_in_color(kind: str, message: str, color: str) -> None:
+    plain = "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb"
+    text = f"{kind}: {harmless(message)}"
+    typer.secho(text, err=True, fg=color, color=False if plain else None)
+
+
+def print_line(text: str) -> None:
+    """Print a line of the result to stdout; for another program it stays as it is."""
+    # Not by Typer, which takes out what looks like colours, as names of files can.
+    sys.stdout.write((harmless(text) if sys.stdout.isatty() else text) + "\n")
+    sys.stdout.flush()
 
 
 def print_json(result: Mapping[str, Any]) -> None:
@@ -97,7 +132,7 @@ class Steps:
         if self._progress is None:
             self._progress = _progress_bar()
             self._progress.start()
-        description = f"{self._title}: {what}" if self._title else what
+        description = harmless(f"{self._title}: {what}" if self._title else what)
         if self._task is None or total != self._total or done < self._done:
             if self._task is not None:
                 self._progress.remove_task(self._task)
@@ -118,7 +153,7 @@ def _progress_bar() -> "Progress":
     )
 
     return Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),

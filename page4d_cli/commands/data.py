@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from page4d_cli.commands import options
-from page4d_cli.commands.console import Steps, print_json, say
+from page4d_cli.commands.console import Steps, print_json, print_line, say
 from page4d_cli.commands.plain import PlainApp
 from page4d_cli.commands.tables import print_table
 
@@ -105,8 +105,8 @@ def _show(inventory: "Inventory", *, quiet: bool) -> None:
         for note in one.notes:
             say(f"{one.name}: {note}", quiet=quiet)
         if one.lacking:
-            typer.echo(f"missing: {' and '.join(one.lacking)} of {one.name}")
+            print_line(f"missing: {' and '.join(one.lacking)} of {one.name}")
         if one.problem:
-            typer.echo(f"broken: {one.name}: {one.problem}")
+            print_line(f"broken: {one.name}: {one.problem}")
     for name in inventory.missing:
-        typer.echo(f"missing: {name}")
+        print_line(f"missing: {name}")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from page4d_cli.commands import options
-from page4d_cli.commands.console import print_json
+from page4d_cli.commands.console import print_json, print_line
 from page4d_cli.commands.tables import readable_bytes
 from page4d_cli.core.enums import Precision
 
@@ -74,7 +74,7 @@ def _print(diagnosis: "Diagnosis") -> None:
 
 def _section(title: str, lines: list[str]) -> None:
     for index, line in enumerate(lines):
-        typer.echo(f"{title if index == 0 else '':<11}{line}")
+        print_line(f"{title if index == 0 else '':<11}{line}")
 
 
 def _import_line(probe: "ImportProbe") -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from page4d_cli.commands import options
-from page4d_cli.commands.console import Steps, print_json, say
+from page4d_cli.commands.console import Steps, print_json, print_line, say
 from page4d_cli.core.enums import ExportFormat
 from page4d_cli.core.wording import count_noun
 
@@ -101,7 +101,7 @@ def export(
         )
         say(f"{name}: {what}" if what else name, quiet=quiet)
     for file in exported.files:
-        typer.echo(str(file))
+        print_line(str(file))
 
 
 def _as_json(run: Path, out: Path, exported: "Exported") -> dict[str, object]:

@@ -1,9 +1,7 @@
 """`page4d motion`: which pixels of a run show something that moves."""
 
-import typer
-
 from page4d_cli.commands import options
-from page4d_cli.commands.console import Steps, print_json, warn
+from page4d_cli.commands.console import Steps, print_json, print_line, warn
 
 
 def motion(
@@ -42,4 +40,4 @@ def motion(
         )
         return
     for stem, share in summary.moving_shares.items():
-        typer.echo(f"{stem}  {share:6.1%}")
+        print_line(f"{stem}  {share:6.1%}")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from page4d_cli.commands import options
-from page4d_cli.commands.console import Steps, print_json, say
+from page4d_cli.commands.console import Steps, print_json, print_line, say
 from page4d_cli.core.enums import SynthLayout
 from page4d_cli.core.errors import InputError
 
@@ -83,7 +83,7 @@ def synth(
         def tell(folder: Path) -> None:
             if not as_json:
                 steps.clear()
-                typer.echo(str(folder))
+                print_line(str(folder))
 
         folders = write_scenes(out, asked, on_scene=tell, progress=steps.step)
     say(f"{scenes * frames} frames of {width}×{height} pixels", quiet=quiet)

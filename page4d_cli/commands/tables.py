@@ -3,6 +3,8 @@
 import sys
 from collections.abc import Sequence
 
+from page4d_cli.commands.console import harmless
+
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print rows under a headline; into a pipe or a file as wide as they are, never cut."""
@@ -14,7 +16,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text(harmless(cell)) for cell in row))
     console = Console()
     if not sys.stdout.isatty():
         console.width = max(

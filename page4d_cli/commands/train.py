@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from page4d_cli.commands import options
-from page4d_cli.commands.console import Steps, print_json, say
+from page4d_cli.commands.console import Steps, print_json, print_line, say
 from page4d_cli.commands.tables import print_table
 from page4d_cli.core.enums import OnBad
 from page4d_cli.core.errors import InputError
@@ -134,7 +134,7 @@ def train(
             }
         )
     else:
-        typer.echo(str(out))
+        print_line(str(out))
 
 
 def _describe(report: "StepReport") -> str:

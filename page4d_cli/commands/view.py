@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from page4d_cli.commands import options
-from page4d_cli.commands.console import Steps, print_json, say
+from page4d_cli.commands.console import Steps, print_json, print_line, say
 from page4d_cli.core.errors import InputError
 from page4d_cli.core.wording import count_noun
 
@@ -103,7 +103,7 @@ def _write(scene: "ViewScene", path: Path, *, overwrite: bool, as_json: bool, qu
         f"{_contents(scene)}, {size / 1e6:.2f} MB",
         quiet=quiet,
     )
-    typer.echo(str(path))
+    print_line(str(path))
 
 
 def _serve(
@@ -115,7 +115,7 @@ def _serve(
         if as_json:
             print_json({"url": server.url, **_numbers(scene)})
         else:
-            typer.echo(server.url)
+            print_line(server.url)
         sys.stdout.flush()
         say(f"{_contents(scene)}; Ctrl-C ends", quiet=quiet)
         if open_browser and _has_display():

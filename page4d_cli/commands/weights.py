@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from page4d_cli.commands import options
-from page4d_cli.commands.console import print_json, say, warn
+from page4d_cli.commands.console import fail, print_json, print_line, say, warn
 from page4d_cli.commands.plain import PlainApp
 from page4d_cli.commands.tables import print_table, readable_bytes
 from page4d_cli.core.enums import Precision
@@ -76,7 +76,7 @@ def download(
     if as_json:
         print_json({"name": name, "path": str(path), "bytes": path.stat().st_size})
     else:
-        typer.echo(str(path))
+        print_line(str(path))
 
 
 @app.command()
@@ -135,7 +135,7 @@ def convert(
         print_json(asdict(result))
         return
     say(f"wrote {readable_bytes(result.bytes)}, variant {result.variant.value}")
-    typer.echo(result.path)
+    print_line(result.path)
 
 
 def _print_report(report: "CheckReport") -> None:
@@ -151,7 +151,7 @@ def _print_report(report: "CheckReport") -> None:
         ("ignored", f"{len(report.ignored)} track_head tensors" if report.ignored else "nothing"),
     ]
     for title, text in lines:
-        typer.echo(f"{title:<12}{text}")
+        print_line(f"{title:<12}{text}")
     for title, names in (
         ("missing", report.missing),
         ("unexpected", report.unexpected),
@@ -159,7 +159,7 @@ def _print_report(report: "CheckReport") -> None:
         ("not finite", report.non_finite),
     ):
         for name in names:
-            typer.echo(f"{title:<12}{name}")
-    typer.echo(f"{'loads':<12}{'no' if report.problems else 'yes'}")
+            print_line(f"{title:<12}{name}")
+    print_line(f"{'loads':<12}{'no' if report.problems else 'yes'}")
     for problem in report.problems:
-        typer.secho(f"error: {problem}", err=True, fg="red")
+        fail(problem, 2)
