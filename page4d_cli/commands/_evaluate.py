@@ -66,6 +66,7 @@ ScoredFlags = Annotated[
     options.Flags(
         Scored,
         preds=typer.Option(
+            parser=options.parse_path,
             metavar="DIR",
             help="Score what `page4d infer` has written: a run for each sequence, called like it, "
             "or the run of one. Frames are matched by name and time stamp. Without it the network "

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 Raws = Annotated[
     list[Path],
     typer.Argument(
+        parser=options.parse_path,
         metavar="RAW",
         help="Raw sequences, or folders that hold many.",
         show_default=False,

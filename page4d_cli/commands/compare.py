@@ -16,8 +16,12 @@ _RESULTS = "A results.json of eval-depth or eval-pose."
 
 
 def compare(
-    before: Annotated[Path, typer.Argument(metavar="A.json", help=_RESULTS)],
-    after: Annotated[Path, typer.Argument(metavar="B.json", help=_RESULTS)],
+    before: Annotated[
+        Path, typer.Argument(parser=options.parse_path, metavar="A.json", help=_RESULTS)
+    ],
+    after: Annotated[
+        Path, typer.Argument(parser=options.parse_path, metavar="B.json", help=_RESULTS)
+    ],
     tolerance: Annotated[
         float,
         typer.Option(min=0.0, help="Share of its value by which a number may become worse."),

@@ -16,14 +16,28 @@ from page4d_cli.core.errors import InputError
 def eval_pose(
     estimate: Annotated[
         Path | None,
-        typer.Argument(metavar="[EST.txt]", help="A path in TUM form, to be scored against --gt."),
+        typer.Argument(
+            parser=options.parse_path,
+            metavar="[EST.txt]",
+            help="A path in TUM form, to be scored against --gt.",
+        ),
     ] = None,
     gt: Annotated[
-        Path | None, typer.Option("--gt", metavar="GT.txt", help="The true path, in TUM form.")
+        Path | None,
+        typer.Option(
+            "--gt",
+            parser=options.parse_path,
+            metavar="GT.txt",
+            help="The true path, in TUM form.",
+        ),
     ] = None,
     plot: Annotated[
         Path | None,
-        typer.Option(metavar="PNG", help="Draw EST.txt, aligned, against GT.txt."),
+        typer.Option(
+            parser=options.parse_path,
+            metavar="PNG",
+            help="Draw EST.txt, aligned, against GT.txt.",
+        ),
     ] = None,
     dataset: Annotated[Dataset | None, options.DATASET_OPTION] = None,
     scored: _evaluate.ScoredFlags = _evaluate.DEFAULT_SCORED,

@@ -15,6 +15,7 @@ from typer.models import OptionInfo
 from page4d_cli.core.docstrings import member_docs
 from page4d_cli.core.enums import Dataset, Fit, MotionPart, Precision, Variant
 from page4d_cli.core.errors import InputError
+from page4d_cli.core.paths import expand_home
 from page4d_cli.data.clip.choice import FrameChoice
 from page4d_cli.join.choice import WindowChoice
 from page4d_cli.model.choice import ModelChoice
@@ -101,9 +102,18 @@ def spread(command: Callable[..., None]) -> Callable[..., None]:
 
 # -- frames and network
 
+
+def parse_weights(text: str) -> str:
+    """A name of weights, or a path; an empty one is neither."""
+    if not text.strip():
+        raise typer.BadParameter("no weights were named; see page4d weights list")
+    return expand_home(text)
+
+
 Inputs = Annotated[
     list[str],
     typer.Argument(
+        parser=expand_home,
         metavar="INPUT",
         help="Folders of images, videos, patterns or image files; '-' reads paths from stdin. "
         "Each folder and each video is one scene; images given one by one are one scene.",
@@ -114,6 +124,7 @@ MAX_FRAMES = typer.Option(min=1, help="Take N frames at most.", rich_help_panel=
 _WEIGHTS = typer.Option(
     "--weights",
     "-w",
+    parser=parse_weights,
     metavar="NAME|PATH",
     help="A name of `page4d weights list`, or a checkpoint (.safetensors, .pt).",
     rich_help_panel=_MODEL,
@@ -181,20 +192,22 @@ ModelFlags = Annotated[
 # -- places
 
 
-def parse_place(text: str) -> Path:
-    """Turn what is typed for a place into a path; empty it would be where one is."""
+def parse_path(text: str) -> Path:
+    """Turn what is typed into a path, `~` included, which shells leave where it is quoted."""
     if not text.strip():
         raise typer.BadParameter("an empty path was given; name a place, or . for where you are")
-    try:
-        return Path(text).expanduser()
-    except RuntimeError as error:
-        raise typer.BadParameter(f"{text}: {error}; write the folder out") from error
+    expanded = expand_home(text)
+    if expanded.startswith("~"):
+        raise typer.BadParameter(
+            f"{text}: there is no such user; write the folder out, or ./{text}"
+        )
+    return Path(expanded)
 
 
 def out(help_: str, panel: str | None = None) -> Any:  # noqa: ANN401 - as typer.Option
     """`--out`: where a command writes."""
     return typer.Option(
-        "--out", "-o", parser=parse_place, metavar="PATH", help=help_, rich_help_panel=panel
+        "--out", "-o", parser=parse_path, metavar="PATH", help=help_, rich_help_panel=panel
     )
 
 
@@ -226,6 +239,7 @@ DatasetOption = Annotated[Dataset, DATASET_OPTION]
 DATA_ROOT = typer.Option(
     "--root",
     "--data-root",
+    parser=parse_path,
     metavar="DIR",
     help="The data set's folder, or the one that holds it by name; else the one that PAGE4D_DATA "
     "names, else data/.",
@@ -236,7 +250,10 @@ DataRoot = Annotated[Path | None, DATA_ROOT]
 # -- runs
 
 Run = Annotated[
-    Path, typer.Argument(metavar="RUN", help="A directory that `page4d infer` has written.")
+    Path,
+    typer.Argument(
+        parser=parse_path, metavar="RUN", help="A directory that `page4d infer` has written."
+    ),
 ]
 ALL_FRAMES = slice(None)
 _INTEGER = r"(-?\d+)?"

@@ -11,6 +11,7 @@ from page4d_cli.commands import options
 from page4d_cli.commands.console import Steps, print_json, print_line, say
 from page4d_cli.core.enums import SynthLayout
 from page4d_cli.core.errors import InputError
+from page4d_cli.core.paths import expand_home
 
 
 def parse_size(text: str) -> tuple[int, int]:
@@ -48,6 +49,7 @@ def synth(
     family: Annotated[
         str | None,
         typer.Option(
+            parser=expand_home,
             metavar="CONFIG",
             help="Draw from the scenes that a training configuration trains on, a shipped one "
             "(page4d train --list) or a YAML file, instead of from all.",

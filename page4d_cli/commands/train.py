@@ -14,6 +14,7 @@ from page4d_cli.commands.console import Steps, print_json, print_line, say
 from page4d_cli.commands.tables import print_table
 from page4d_cli.core.enums import OnBad
 from page4d_cli.core.errors import InputError
+from page4d_cli.core.paths import expand_home
 from page4d_cli.core.progress import Observer
 
 if TYPE_CHECKING:
@@ -33,7 +34,10 @@ def _print_configs(asked: bool) -> None:
 
 def train(
     config: Annotated[
-        str, typer.Argument(metavar="CONFIG", help="A name of --list, or a YAML file.")
+        str,
+        typer.Argument(
+            parser=expand_home, metavar="CONFIG", help="A name of --list, or a YAML file."
+        ),
     ],
     out: Annotated[Path, options.out("Where the run is written.")],
     overrides: Annotated[
@@ -42,7 +46,11 @@ def train(
     ] = None,
     init_from: Annotated[
         str | None,
-        typer.Option(metavar="NAME|PATH", help="Weights to start from; init_from=… in short."),
+        typer.Option(
+            parser=options.parse_weights,
+            metavar="NAME|PATH",
+            help="Weights to start from; init_from=… in short.",
+        ),
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the last checkpoint in --out.")

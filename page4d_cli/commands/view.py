@@ -24,7 +24,7 @@ def view(
     html: Annotated[
         Path | None,
         typer.Option(
-            parser=options.parse_place,
+            parser=options.parse_path,
             metavar="PATH",
             help="Write one file that opens without server and network, and end.",
         ),
@@ -55,7 +55,7 @@ def view(
     """Look at a run in a browser: points through time, cameras, pictures and depth.
 
     Serves a page to this machine, prints its address and ends with Ctrl-C; needs the package viser
-    (pip install 'page4d[view]'). With --html it writes a file instead, which needs a browser only.
+    (pip install '.[view]'). With --html it writes a file instead, which needs a browser only.
 
     Both have a time slider, frames one by one or all at once, the static background kept while
     moving parts change, and sliders for confidence, motion and point size. Confidence is a rank: 30

@@ -117,6 +117,7 @@ def visualize_features(
     compare: Annotated[
         str | None,
         typer.Option(
+            parser=options.parse_weights,
             metavar="NAME|PATH",
             help="Other weights of the same depth, run after the first: their pictures go to "
             "compare/, pages with both side by side beside it.",

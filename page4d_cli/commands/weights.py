@@ -22,6 +22,7 @@ app = PlainApp(
 NameOrPath = Annotated[
     str,
     typer.Argument(
+        parser=options.parse_weights,
         metavar="NAME|PATH",
         help="A name of `page4d weights list`, or a checkpoint (.safetensors, .pt).",
         show_default=False,
@@ -107,7 +108,7 @@ def convert(
     source: NameOrPath,
     destination: Annotated[
         Path,
-        typer.Argument(metavar="DST", parser=options.parse_place, help="A new .safetensors file."),
+        typer.Argument(metavar="DST", parser=options.parse_path, help="A new .safetensors file."),
     ],
     dtype: Annotated[
         Precision,

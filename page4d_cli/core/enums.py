@@ -116,7 +116,7 @@ class ExportFormat(str, Enum):
     """Colour and depth side by side, in depth.mp4."""
     RRD = "rrd"
     """Cameras, pictures, depth and points over time, in run.rrd for the Rerun viewer, which needs
-    pip install 'page4d[rerun]'."""
+    pip install '.[rerun]'."""
 
 
 class MotionPart(str, Enum):

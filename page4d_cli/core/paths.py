@@ -1,5 +1,8 @@
-"""Names that stand in files, made into paths that cannot lead out of their folder."""
+"""Paths: as they are typed, as they stand in files (none leads out of its folder), and no pipes."""
 
+import errno
+import os
+import stat
 from pathlib import Path, PurePosixPath
 
 _MAX_BYTES = 255
@@ -63,3 +66,22 @@ def below(root: Path, name: str) -> Path:
         if folder.is_symlink():
             raise ValueError(f"{folder} is a link, and nothing is written or removed through one")
     raise AssertionError(f"{path} is not below {root}")  # its parts are plain names
+
+
+def expand_home(text: str) -> str:
+    """Put the home directory for `~` and `~name`; of a name that nobody has, the text stays."""
+    return os.path.expanduser(text)  # noqa: PTH111 - Path's own raises for such a name
+
+
+def require_file(path: Path) -> Path:
+    """The path, unless it is a pipe, a socket or a device; called wherever a file is read.
+
+    Raises:
+        OSError: it is one, which might be waited for without end, or nothing is there. A folder
+            passes: opening it says so.
+    """
+    mode = path.stat().st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        what = "it is a pipe or a device; save its data to a file first"
+        raise OSError(errno.EINVAL, what, str(path))
+    return path

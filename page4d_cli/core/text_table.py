@@ -9,6 +9,7 @@ from page4d_cli.core.arrays import LARGEST
 from page4d_cli.core.errors import InputError
 from page4d_cli.core.geometry import matrix_from_quat_xyzw
 from page4d_cli.core.types import Float64Array
+from page4d_cli.core.wording import count_noun
 
 FILE_COLUMNS = "timestamp file"
 POSE_COLUMNS = "timestamp tx ty tz qx qy qz qw"
@@ -46,7 +47,7 @@ def read_rows(path: Path, columns: str, error: type[InputError]) -> list[tuple[s
             continue
         where, count = f"{path}, line {number}", len(columns.split())
         if len(words) != count:
-            raise error(f"{where}: {len(words)} columns; expected {count}: {columns}")
+            raise error(f"{where}: {count_noun(len(words), 'column')}; expected {count}: {columns}")
         rows.append((where, words))
     if not rows:
         raise error(f"{path} has no rows; expected {columns}, one a line")

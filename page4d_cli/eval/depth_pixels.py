@@ -42,6 +42,8 @@ def valid_pixels(
         truths += ground_truth[valid].astype(np.float64).tobytes()
         count += 1
     if not truths:
+        if not count:
+            raise EvaluationError("there are no frames to score")
         limit = "" if max_depth is None else f" and below {max_depth:g}"
         raise EvaluationError(
             f"none of {count} frames has a pixel with ground truth above 0{limit}; "

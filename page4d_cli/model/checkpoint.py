@@ -15,6 +15,7 @@ from torch import Tensor
 
 from page4d_cli.core.enums import Variant
 from page4d_cli.core.errors import WeightsError
+from page4d_cli.core.paths import require_file
 from page4d_cli.model.config import ModelConfig
 
 CONFIG_KEY = "page4d.config"
@@ -118,7 +119,7 @@ def _head(path: Path) -> bytes:
     if path.exists() and not path.is_file():
         raise WeightsError(f"{path} is no file; name a .safetensors or .pt file")
     try:
-        with path.open("rb") as file:
+        with require_file(path).open("rb") as file:
             head = file.read(16)
     except FileNotFoundError:
         raise WeightsError(f"{path} does not exist; check the path") from None

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from page4d_cli.core.enums import Precision, Variant
 from page4d_cli.core.errors import WeightsError
+from page4d_cli.core.paths import expand_home
 from page4d_cli.model.checkpoint import read_checkpoint
 from page4d_cli.model.checksum import sha256_of
 from page4d_cli.model.compatibility import examine, resolve_variant
@@ -136,7 +137,7 @@ def local_file(name_or_path: str | Path) -> Path | None:
     """The file of a name or a path, if there is one on this machine."""
     entry = WEIGHTS.get(str(name_or_path))
     if entry is None:
-        path = Path(name_or_path).expanduser()
+        path = Path(expand_home(str(name_or_path)))
         return path if path.is_file() else None
     if isinstance(entry.source, HubFile):
         return cached_path(entry.source)
@@ -157,7 +158,7 @@ def locate(name_or_path: str | Path) -> Path:
     if entry is not None and entry.source is not None:
         source = entry.source
         return source.path if isinstance(source, BundledFile) else fetch(source)
-    path = Path(name_or_path).expanduser()
+    path = Path(expand_home(str(name_or_path)))
     if not path.exists():
         close = difflib.get_close_matches(str(name_or_path), WEIGHTS, n=1)
         guess = f"; did you mean '{close[0]}'?" if close else ";"

@@ -125,7 +125,7 @@ def test_a_second_export_needs_overwrite(made, tmp_path):
 def test_without_rerun_it_says_how_to_get_it(made, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "rerun", None)
     result = page4d(made, "-f", "rrd", "-o", tmp_path / "out")
-    assert result.exit_code == 2 and "pip install 'page4d[rerun]'" in result.stderr
+    assert result.exit_code == 2 and "pip install '.[rerun]'" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -201,4 +201,4 @@ def test_formats_are_words_with_commas():
 def test_help_states_the_axes_of_every_format():
     words = " ".join(page4d("-h").stdout.split())
     assert all(each.value in words for each in ExportFormat)
-    assert "page4d[rerun]" in words and "OpenGL" in words and "glTF" in words
+    assert ".[rerun]" in words and "OpenGL" in words and "glTF" in words

@@ -137,7 +137,7 @@ def test_wrong_options(made, options, words):
 
 def test_without_viser_it_says_how_to_get_it(made, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "viser", None)
-    assert_one_line(page4d(made), 2, "pip install 'page4d[view]'")
+    assert_one_line(page4d(made), 2, "pip install '.[view]'")
     assert page4d(made, "--html", tmp_path / "clip.html").exit_code == 0
 
 

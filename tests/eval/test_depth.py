@@ -175,7 +175,7 @@ def test_averages_are_weighted_by_pixels():
     ("frames", "message"),
     [
         ([(np.ones((2, 2)), np.zeros((2, 2)))] * 3, "none of 3 frames has a pixel .* below 70"),
-        ([], "none of 0 frames"),
+        ([], "there are no frames to score"),
         (
             [(np.ones((2, 2)), np.ones((2, 2))), (np.full((2, 2), np.nan), np.eye(2))],
             "frame 1: the prediction is not finite at 2 of 2 valid pixels",

@@ -14,6 +14,7 @@ from PIL import Image
 from page4d_cli.core.enums import Fit, TimestampSource
 from page4d_cli.core.errors import FramesError, InputError
 from page4d_cli.core.types import FrameInfo, Frames, PixelTransform, UInt8Array
+from page4d_cli.core.wording import count_noun
 from page4d_cli.data.clip.choice import FrameChoice
 from page4d_cli.data.clip.images import read_picture, room_for
 from page4d_cli.data.clip.names import unique_stems
@@ -102,6 +103,8 @@ class _Clip:
     infos: list[FrameInfo] = field(default_factory=list)
     errors: list[FramesError] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)
+    is_one_picture: bool = False
+    """Nothing would be left without it."""
 
     def frames(self, timestamp_source: TimestampSource, *, skip_bad: bool) -> Frames:
         """Give the clip out, unless it has errors that may not be skipped, or nothing is left."""
@@ -114,8 +117,8 @@ class _Clip:
     def _verdict(self, *, skip_bad: bool) -> str:
         first, bad, count = self.errors[0], len(self.errors), len(self.errors) + len(self.infos)
         if skip_bad:
-            return f"{first}; with --skip-bad, none of the {count} frames is left"
-        if count == 1:
+            return f"{first}; with --skip-bad, nothing is left of {count_noun(count, 'frame')}"
+        if self.is_one_picture:
             return f"{first}; give another file"
         others = f" (and {bad - 1} more of {count} frames)" if bad > 1 else ""
         return f"{first}{others}; replace it, or leave bad frames out with --skip-bad"
@@ -138,7 +141,7 @@ def _load_images(
     if not indices:
         raise FramesError(f"--start {choice.start} is past the end: there are {len(paths)} images")
     stems, stamps_s = unique_stems(paths), stamps_from_names(paths)
-    clip = _Clip(ignored=[str(path) for path in others])
+    clip = _Clip(ignored=[str(path) for path in others], is_one_picture=len(indices) == 1)
     results = _read_all([paths[index] for index in indices], fit_one)
     for index, result in zip(indices, results, strict=True):
         if isinstance(result, FramesError):

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from page4d_cli.core.errors import FramesError
+from page4d_cli.core.paths import require_file
 from page4d_cli.core.types import UInt8Array
 
 # What cameras, renderers and data sets write. GIF is left to the video reader: most of them move.
@@ -58,7 +59,7 @@ def _formats() -> tuple[str, ...]:
 def is_image(path: Path) -> bool:
     """Whether the content of a file begins like a photo, whatever its name."""
     try:
-        with Image.open(path, formats=_formats()):
+        with Image.open(require_file(path), formats=_formats()):
             return True
     except _DECODE_ERRORS:
         return False
@@ -87,7 +88,7 @@ def read_picture(path: Path) -> Image.Image:
             which no white is defined (32 bit). The message begins with the path.
     """
     try:
-        if path.stat().st_size == 0:
+        if require_file(path).stat().st_size == 0:
             raise FramesError(f"{path} is empty (0 bytes)")
         with Image.open(path, formats=_formats()) as picture:
             return _decode(picture)
@@ -108,7 +109,7 @@ def room_for(path: Path) -> Iterator[None]:
     A small file may hold a large picture, so what is bounded are pixels, not readers.
     """
     try:
-        with Image.open(path, formats=_formats()) as picture:
+        with Image.open(require_file(path), formats=_formats()) as picture:
             pixels = picture.width * picture.height
     except _DECODE_ERRORS:
         pixels = 0  # `read_picture` will say what is wrong

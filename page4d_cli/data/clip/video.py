@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from page4d_cli.core.errors import FramesError
+from page4d_cli.core.paths import require_file
 from page4d_cli.core.types import UInt8Array
 
 if TYPE_CHECKING:
@@ -22,6 +23,12 @@ VIDEO_EXTENSIONS = frozenset({
     ".mpeg", ".mpg", ".mts", ".mxf", ".ogv", ".ts", ".vob", ".webm", ".wmv", ".y4m",
 })
 # fmt: on
+_CONTAINERS = (
+    "apng,asf,av1,avi,dv,flv,gif,h264,hevc,ivf,m4v,matroska,mjpeg,mov,mpeg,mpegts,mpegvideo,mxf,"
+    "nut,obu,ogg,rm,vc1,webm,wtv,yuv4mpegpipe,aac,aiff,flac,mp3,wav"
+)
+"""ffmpeg's names of formats that hold pictures or sound themselves. Others are lists that name files and
+addresses to be opened, whatever the name of the list."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +108,9 @@ def iter_frames(path: Path) -> Generator[VideoFrame | FramesError, None, None]:
 def _open(path: Path) -> "InputContainer":
     import av
 
-    return av.open(str(path.absolute()))  # absolute, lest "a:b.mp4" be taken for a protocol
+    # Absolute, lest "a:b.mp4" be taken for a protocol.
+    options = {"protocol_whitelist": "file", "format_whitelist": _CONTAINERS}
+    return av.open(str(require_file(path).absolute()), options=options)
 
 
 def _is_empty(path: Path) -> bool:

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from page4d_cli.core.errors import DatasetError
+from page4d_cli.core.paths import require_file
 from page4d_cli.core.types import Float32Array, Float64Array
 from page4d_cli.data.sets.files import UNTIMED, absent, count_as_seconds, frames_in, partners_in
 from page4d_cli.data.sets.recorded import RecordedSequence
@@ -101,7 +102,7 @@ def read_cam(path: Path) -> tuple[Float64Array, Float64Array]:
 
 def _tagged(path: Path, least: int) -> bytes:
     try:
-        data = path.read_bytes()
+        data = require_file(path).read_bytes()
     except OSError as error:
         raise DatasetError(f"cannot read {path}: {error.strerror}") from error
     if len(data) < least:

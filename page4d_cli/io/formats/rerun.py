@@ -46,7 +46,7 @@ def require_rerun() -> None:
     if find_spec("rerun") is None:
         raise InputError(
             "--format rrd needs the package rerun-sdk, which is not installed; "
-            "pip install 'page4d[rerun]'"
+            "pip install '.[rerun]' in page4d's folder"
         )
 
 

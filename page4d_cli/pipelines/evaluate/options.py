@@ -6,6 +6,7 @@ from pathlib import Path
 from page4d_cli.core.benchmark import Benchmark
 from page4d_cli.core.enums import Align, Dataset, ProtocolName
 from page4d_cli.core.errors import InputError
+from page4d_cli.core.paths import expand_home
 from page4d_cli.core.strict_json import Json
 from page4d_cli.data.sets.catalogue import DATASETS
 from page4d_cli.eval.protocol import PROTOCOLS, Measure, Protocol
@@ -78,7 +79,7 @@ class EvaluationOptions:
 
 def identity_of(weights: str) -> str:
     """What tells weights from others: a name, or a file with its size and time."""
-    path = Path(weights).expanduser()
+    path = Path(expand_home(weights))
     if weights in WEIGHTS or not path.is_file():
         return weights
     status = path.stat()

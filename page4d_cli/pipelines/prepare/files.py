@@ -20,6 +20,7 @@ from pathlib import Path
 
 from page4d_cli.core.enums import Link
 from page4d_cli.core.errors import DatasetError, OutputError
+from page4d_cli.core.paths import require_file
 from page4d_cli.core.text_table import POSE_COLUMNS
 from page4d_cli.io.whole.writing import writing
 from page4d_cli.pipelines.prepare.plan import Plan, PrepareOptions
@@ -175,7 +176,7 @@ def _reference(raw: Path, place: Path) -> Path:
 
 def _read(path: Path) -> str | None:
     try:
-        return path.read_text(encoding="utf-8")
+        return require_file(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         return None
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from page4d_cli.core.enums import OnBad, Precision
 from page4d_cli.core.errors import InputError
+from page4d_cli.core.paths import require_file
 from page4d_cli.core.strict_json import Json, MistypedError, decode, encode_fields
 from page4d_cli.model.config import ModelConfig
 from page4d_cli.pipelines.train.data_options import DataOptions
@@ -195,7 +196,7 @@ def _text_of(name_or_path: str) -> str:
         entry = files("page4d_cli.assets") / SHIPPED / f"{name_or_path}.yaml"
         return entry.read_text(encoding="utf-8")
     try:
-        return Path(name_or_path).read_text(encoding="utf-8")
+        return require_file(Path(name_or_path)).read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         raise InputError(
             f"configuration '{name_or_path}' is neither shipped ({', '.join(shipped_configs())}) "

@@ -11,6 +11,7 @@ import torch
 from page4d_cli.core.enums import Dataset, OnBad
 from page4d_cli.core.errors import DatasetError, FramesError, InputError
 from page4d_cli.core.geometry import as_homogeneous, invert_rigid
+from page4d_cli.core.paths import expand_home
 from page4d_cli.core.types import Float64Array
 from page4d_cli.data.sets.find import find_sequences, read_sequence
 from page4d_cli.data.sets.recorded import Pinhole, RecordedSequence
@@ -94,7 +95,7 @@ def open_disk_data(options: DatasetOptions, on_bad: OnBad) -> DiskData:
         DatasetError: there is none, a name matches none, none is left to train on, or one cannot be
             opened and `on_bad` is STOP.
     """
-    root = Path(options.root).expanduser()
+    root = Path(expand_home(options.root))
     folders = [found.folder for found in find_sequences(options.kind, root)]
     if options.sequences:
         folders = _matching(folders, options.sequences, options.root)

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from types import TracebackType
 
+from page4d_cli.core.paths import require_file
 from page4d_cli.io.whole.transaction import replacing
 from page4d_cli.io.whole.writing import writing
 
@@ -47,7 +48,7 @@ class Records:
         if not self._path.exists():
             return
         with writing(self._path):
-            lines = self._path.read_text(encoding="utf-8").splitlines()
+            lines = require_file(self._path).read_text(encoding="utf-8").splitlines()
         kept = [line for line in lines if _step_of(line) < step]
         if len(kept) < len(lines):
             with replacing(self._path) as staged:

@@ -99,8 +99,9 @@ class OptimiserStep:
         self.observer.on_warning(f"{message}; skipped")
         if self.state.bad_steps > self.config.max_bad_steps:
             raise Page4DError(
-                f"{message}; that is bad step {self.state.bad_steps} of at most "
-                f"{self.config.max_bad_steps}: look at these samples, or lower the learning rate"
+                f"{message}; that is bad step {self.state.bad_steps}, and "
+                f"{self.config.max_bad_steps} are allowed (max_bad_steps): look at these samples, "
+                "or lower the learning rate"
             )
         return {"bad_steps": float(self.state.bad_steps)}
 

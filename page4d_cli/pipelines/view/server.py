@@ -41,7 +41,7 @@ def require_viser() -> None:
     if find_spec("viser") is None:
         raise InputError(
             "the served viewer needs the package viser, which is not installed; "
-            "pip install 'page4d[view]', or write a file with --html"
+            "pip install '.[view]' in page4d's folder, or write a file with --html"
         )
 
 

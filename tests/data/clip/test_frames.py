@@ -275,7 +275,7 @@ def test_an_elongated_picture_names_itself(folder: Path, write_image: Writer) ->
 def test_nothing_but_bad_frames(tmp_path: Path) -> None:
     for name in ("a.png", "b.png"):
         (tmp_path / name).write_text("x")
-    with pytest.raises(FramesError, match=r"a\.png is no image.*none of the 2 frames is left"):
+    with pytest.raises(FramesError, match=r"a\.png is no image.*nothing is left of 2 frames"):
         load_frames(tmp_path, skip_bad=True)
     with pytest.raises(FramesError, match=r"a\.png is no image.*; give another file$"):
         load_frames(tmp_path / "a.png")
@@ -310,3 +310,11 @@ def test_the_layer_imports_no_torch() -> None:
         "sys.exit(any(name in sys.modules for name in ('torch', 'av', 'typer', 'rich', 'open3d')))"
     )
     assert run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_remedy_for_a_bad_frame_is_the_one_that_works(folder: Path) -> None:
+    (folder / "0.png").write_bytes(b"")
+    with pytest.raises(FramesError, match=r"give another file$"):
+        load_frames(folder, size=SIZE, max_frames=1)
+    with pytest.raises(FramesError, match=r"--skip-bad$"):
+        load_frames(folder, size=SIZE, max_frames=2)

@@ -151,3 +151,21 @@ def test_a_cover_picture_is_no_video(tmp_path: Path) -> None:
         container.mux(sound.encode())
     with pytest.raises(FramesError, match=r"has no video stream"):
         list(iter_frames(path))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ffconcat version 1.0\nfile real.mp4\n",
+        "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nreal.mp4\n#EXT-X-ENDLIST\n",
+        "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nm=video 9 RTP/AVP 96\n",
+    ],
+)
+def test_a_list_of_files_and_addresses_is_no_video(
+    text: str, tmp_path: Path, write_video: Writer
+) -> None:
+    write_video(tmp_path / "real.mp4", [0, 40])
+    (tmp_path / "list.mp4").write_text(text)
+    assert not has_video(tmp_path / "list.mp4")
+    with pytest.raises(FramesError, match="cannot be read as a video"):
+        list(iter_frames(tmp_path / "list.mp4"))
