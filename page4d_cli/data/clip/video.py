@@ -27,8 +27,8 @@ _CONTAINERS = (
     "apng,asf,av1,avi,dv,flv,gif,h264,hevc,ivf,m4v,matroska,mjpeg,mov,mpeg,mpegts,mpegvideo,mxf,"
     "nut,obu,ogg,rm,vc1,webm,wtv,yuv4mpegpipe,aac,aiff,flac,mp3,wav"
 )
-"""ffmpeg's names of formats that hold pictures or sound themselves. Others are lists that name files and
-addresses to be opened, whatever the name of the list."""
+"""ffmpeg's names of formats that hold pictures or sound themselves. Others are lists that name
+files and addresses to be opened, whatever the name of the list."""
 
 
 @dataclass(frozen=True)
