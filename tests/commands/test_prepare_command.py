@@ -62,7 +62,7 @@ def test_a_bad_sequence_among_good_ones_ends_with_1(raw):
     result = page4d("prepare-tum", raw.parent, "--frames", 2, "--json")
     assert result.exit_code == 1
     assert result.stderr == (
-        f"error: {bad}/rgb.txt, line 2: 1 columns; expected 2: timestamp file\n"
+        f"error: {bad}/rgb.txt, line 2: 1 column; expected 2: timestamp file\n"
     )
     told = json.loads(result.stdout)
     assert [one["name"] for one in told["sequences"]] == ["walking"]

@@ -113,7 +113,7 @@ def test_associations_decide_whatever_the_files_are_called(folder):
             lambda rows: [*rows[:2], rows[2][:-3] + "999", rows[3]],
             r"row 3 of .*groundtruth_90\.txt is of 1300000001\.002000 s, that of .*\.002999 s",
         ),
-        (lambda rows: [*rows[:3], "nonsense"], r"associations_90\.txt, line 5: 1 columns"),
+        (lambda rows: [*rows[:3], "nonsense"], r"associations_90\.txt, line 5: 1 column"),
         (lambda rows: [*rows[:3], "x" + rows[3]], r"line 5: t_rgb is 'x13"),
     ],
 )

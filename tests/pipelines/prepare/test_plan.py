@@ -82,7 +82,7 @@ def test_pairing_by_index_takes_equal_rows_and_tells_how_far_apart_they_are(tmp_
 @pytest.mark.parametrize(
     ("file", "text", "message"),
     [
-        ("rgb.txt", "1000 rgb/a.png\n1001\n", r"rgb\.txt, line 2: 1 columns"),
+        ("rgb.txt", "1000 rgb/a.png\n1001\n", r"rgb\.txt, line 2: 1 column"),
         ("rgb.txt", "1001 rgb/a.png\n1000 rgb/b.png\n", r"rgb\.txt, line 2: time stamp 1000 foll"),
         ("depth.txt", "1000 depth/a.png\n# -\n1000 depth/b.png\n", r"depth\.txt, line 3: time"),
         ("groundtruth.txt", f"2 {IDENTITY}\n1 {IDENTITY}\n", r"groundtruth\.txt, line 2: time"),
