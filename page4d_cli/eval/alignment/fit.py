@@ -46,7 +46,8 @@ def fit_alignment(align: Align, prediction: Float32Array, ground_truth: FloatArr
     """
     if not len(ground_truth):
         raise EvaluationError("no pixel has valid ground truth: there is nothing to align")
-    alignment = _FITS[align](prediction, ground_truth)
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused below
+        alignment = _FITS[align](prediction, ground_truth)
     if not np.isfinite([alignment.scale, alignment.shift]).all():
         raise EvaluationError(
             f"the alignment '{align.value}' gives scale {alignment.scale:g} and shift "
