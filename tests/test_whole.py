@@ -40,6 +40,12 @@ class Writer:
 
 COMMANDS = {
     "infer": Writer(lambda given, out: ["infer", given / "clip", "--out", out / "run", *TINY]),
+    "infer-windows": Writer(
+        lambda given, out: [
+            *("infer", given / "six", "--out", out / "run", "--window", 4, "--overlap", 2),
+            *("--save", "cameras,depth,confidence", *TINY),
+        ]
+    ),
     "motion": Writer(lambda _, out: ["motion", out / "run"], (), inside=True),
     "export": Writer(
         lambda given, out: [
@@ -95,11 +101,12 @@ ALL = pytest.mark.parametrize("name", COMMANDS)
 def given(tmp_path_factory):
     """Inputs of all commands."""
     folder = tmp_path_factory.mktemp("given")
-    (folder / "clip").mkdir()
     rng = np.random.default_rng(0)
-    for index in range(2):
-        pixels = rng.integers(0, 256, (28, 112, 3), np.uint8)
-        Image.fromarray(pixels).save(folder / "clip" / f"{index}.png")
+    for name, count in (("clip", 2), ("six", 6)):
+        (folder / name).mkdir()
+        for index in range(count):
+            pixels = rng.integers(0, 256, (28, 112, 3), np.uint8)
+            Image.fromarray(pixels).save(folder / name / f"{index}.png")
     write_synthetic_run(folder, frames=2, size=(28, 21))
     write_scenes(folder / "scenes", SynthOptions(frames=3, size=(48, 32), fps=2))
     for number, indices in enumerate(spans(10, 6, 3)):

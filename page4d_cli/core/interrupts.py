@@ -17,7 +17,7 @@ from types import FrameType
 INTERRUPTED = "interrupted; nothing half-written was left"
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _STDERR = 2
-_GRACE_S = 1.2
+_GRACE_S = 1.0
 """That the main thread has to end by itself."""
 _SAME_S = 0.5
 """Signals within this time are one: of a terminal to a whole group, and what wrappers pass on."""
