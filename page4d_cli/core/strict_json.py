@@ -2,8 +2,8 @@
 
 The one codec of all files that say what lies beside them. Knows the types that these are made of:
 str, int, float, bool, `None`, enums, literals, tuples, dicts with string keys, unions with `None`,
-dataclasses of these, and `Json`, which is taken as it is. A dataclass may refuse values by raising
-ValueError in `__post_init__`.
+`float | int`, which keeps counts whole, dataclasses of these, and `Json`, which is taken as it is.
+A dataclass may refuse values by raising ValueError in `__post_init__`.
 """
 
 import json
@@ -179,8 +179,10 @@ class _Decoder:
             return self._decode_any(value, key)
         origin, arguments = get_origin(kind), get_args(kind)
         if origin in (Union, types.UnionType):
-            inner = next(each for each in arguments if each is not types.NoneType)
-            return None if value is None else self.decode(inner, value, key)
+            if value is None and types.NoneType in arguments:
+                return None
+            inner = [each for each in arguments if each is not types.NoneType]
+            return self.decode(type(value) if type(value) in inner else inner[0], value, key)
         if origin is Literal:
             return _require_one_of(arguments, value, key)
         if origin is tuple:

@@ -118,7 +118,7 @@ class FrameInfo:
     source: str
     """Path of the image or video."""
     index: int
-    """Position in its source: in the video, or in the naturally sorted list of images."""
+    """Position in its source: in the video, or in the list of images."""
     timestamp_s: float
     """Seconds; `Frames.timestamp_source` tells where from."""
     transform: PixelTransform
@@ -142,7 +142,7 @@ class Frames:
     images: UInt8Array
     """(S, H, W, 3) RGB, 8 bit; padding is white."""
     infos: tuple[FrameInfo, ...]
-    """S of them, in time order."""
+    """S of them, in the order of the images: time's, unless whoever chose them wanted another."""
     timestamp_source: TimestampSource
     ignored: tuple[str, ...] = ()
     """Files of the input that are no images, or unreadable ones under `skip_bad`."""

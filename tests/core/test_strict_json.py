@@ -79,6 +79,14 @@ def test_what_is_written_is_read_again(record):
     assert decode(Record, parse(to_line(record))) == record
 
 
+@pytest.mark.parametrize("value", [3, 3.0, 0.5])
+def test_a_number_that_may_be_a_count_stays_what_it_is(value):
+    read = decode(dict[str, float | int], parse(to_line({"n": value})))["n"]
+    assert read == value and type(read) is type(value)
+    with pytest.raises(MistypedError, match=r"^\.n is 'a', expected a number"):
+        decode(dict[str, float | int], {"n": "a"})
+
+
 def changed(**keys):
     return {**encode(GIVEN), **keys}
 

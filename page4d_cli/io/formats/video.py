@@ -40,7 +40,8 @@ def playback_rate(infos: Sequence[FrameInfo], timestamp_source: TimestampSource)
     """Frames a second of a clip, within what players show well."""
     if timestamp_source is TimestampSource.INDEX or len(infos) < 2:
         return RATE_WITHOUT_TIME
-    period_s = float(np.median(np.diff([info.timestamp_s for info in infos])))
+    steps_s = np.diff([info.timestamp_s for info in infos])
+    period_s = float(np.median(np.abs(steps_s)))  # a clip may run backwards
     return float(np.clip(1 / max(period_s, 1e-6), *RATE_LIMITS))
 
 

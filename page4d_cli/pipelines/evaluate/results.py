@@ -18,8 +18,8 @@ RESULTS = "results.json"
 SIM3 = "sim3"
 """The alignment of poses, where depth has its `Align`."""
 
-Scores = dict[str, dict[str, float]]
-"""Value by the name of the alignment and the name of the metric."""
+Scores = dict[str, dict[str, float | int]]
+"""Value by the name of the alignment and the name of the metric; counts stay whole."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -128,7 +128,7 @@ def dense_chunks(
 def on_device(model: Page4D, frames: Frames) -> torch.Tensor:
     """(1, S, 3, H, W) in [0, 1]; only 8-bit pixels travel to the device."""
     device = next(model.parameters()).device
-    pixels = torch.from_numpy(frames.images).to(device)
+    pixels = torch.from_numpy(np.ascontiguousarray(frames.images)).to(device)
     return (
         pixels.permute(0, 3, 1, 2)
         .to(torch.float32, memory_format=torch.contiguous_format)

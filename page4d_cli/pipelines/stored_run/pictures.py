@@ -1,5 +1,6 @@
 """Find the colour pictures of a run again: a run directory itself holds none but its preview."""
 
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from glob import has_magic
@@ -71,7 +72,7 @@ def source_pictures(run: Run, indices: Sequence[int]) -> Iterator[UInt8Array]:
 
     Args:
         run: the run.
-        indices: of its frames, ascending.
+        indices: of its frames, in any order.
 
     Raises:
         FramesError: a picture is gone, cannot be read, or has another size than it had.
@@ -100,7 +101,7 @@ def map_pictures(run: Run, indices: Sequence[int]) -> tuple[list[UInt8Array], st
 
     Args:
         run: the run.
-        indices: of its frames, ascending.
+        indices: of its frames, in any order.
 
     Returns:
         A picture (H, W, 3) a frame, and a line to tell if they are not the sources' colours.
@@ -134,16 +135,21 @@ def _has_image_name(source: str) -> bool:
 
 
 def _video_pictures(path: Path, wanted: Sequence[int]) -> Iterator[UInt8Array]:
-    """The frames of a video at ascending indices."""
-    remaining = list(wanted)
+    """The frames of a video at indices, in their order; one is kept until its last turn is over."""
+    remaining, turns = deque(wanted), Counter(wanted)
+    kept: dict[int, UInt8Array] = {}
     with closing(iter_frames(path)) as frames:
         for frame in frames:
-            if isinstance(frame, VideoFrame) and remaining and frame.index == remaining[0]:
-                remaining.pop(0)
-                yield frame.rgb()
+            if isinstance(frame, VideoFrame) and frame.index in turns:
+                kept[frame.index] = frame.rgb()
+            while remaining and remaining[0] in kept:
+                index = remaining.popleft()
+                turns[index] -= 1
+                yield kept[index] if turns[index] else kept.pop(index)
             if not remaining:
                 return
-    raise FramesError(f"{path} has no frame {remaining[0]}")
+    absent = next(index for index in remaining if index not in kept)
+    raise FramesError(f"{path} has no frame {absent}")
 
 
 def _preview_panes(run: Run, indices: Sequence[int]) -> list[UInt8Array]:

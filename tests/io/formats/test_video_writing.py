@@ -33,6 +33,7 @@ def test_a_video_needs_frames_and_a_rate(tmp_path):
         ([0, 1e-9, 2e-9], TimestampSource.PTS, 60),
         ([0, 1, 2], TimestampSource.INDEX, 10),
         ([7.5], TimestampSource.PTS, 10),
+        ([0.2, 0.08, 0.04, 0], TimestampSource.PTS, 25),
     ],
 )
 def test_a_clip_plays_at_its_own_rate(times, source, rate):

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -16,6 +18,12 @@ def test_equals_the_networks_own_forward(model, frames):
     np.testing.assert_allclose(prediction.depth_confidence, result["depth_conf"][0], rtol=1e-5)
     np.testing.assert_allclose(prediction.points, result["world_points"][0], rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(prediction.extrinsics[:, :, 3], result["pose_enc"][0, :, :3])
+
+
+def test_frames_may_be_turned_around(model, frames):
+    backwards = replace(frames, images=frames.images[::-1], infos=frames.infos[::-1])
+    copied = replace(backwards, images=backwards.images.copy())
+    np.testing.assert_array_equal(infer(model, backwards).depth, infer(model, copied).depth)
 
 
 def test_only_the_heads_asked_for(model, frames):

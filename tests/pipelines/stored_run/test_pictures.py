@@ -60,6 +60,20 @@ def test_frames_of_a_video_are_found_again(made, tmp_path):
     assert note is None
 
 
+def test_frames_of_a_video_are_found_in_any_order(made, tmp_path):
+    path = tmp_path / "clip.mp4"
+    write_video(path, (np.full((64, 96, 3), 20 * i, np.uint8) for i in range(6)), 10.0)
+    frames = load_frames(path)
+    wanted = [4, 0, 5, 0]
+    pictures, note = map_pictures(as_run(made, frames, str(path)), wanted)
+    np.testing.assert_array_equal(pictures, frames.images[wanted])
+    assert note is None
+    infos = (*frames.infos[:2], replace(frames.infos[2], index=9))
+    short = replace(frames, images=frames.images[:3], infos=infos)
+    _, note = map_pictures(as_run(made, short, str(path)), [1, 2, 0])
+    assert "has no frame 9" in note
+
+
 def test_relative_sources_are_found_from_anywhere(made, tmp_path, monkeypatch):
     relative = tuple(replace(f, source=f"frames/{f.stem}.png") for f in made.run.manifest.frames)
     manifest = replace(
