@@ -6,6 +6,7 @@ import typer
 
 from page4d_cli.commands import _evaluate, options
 from page4d_cli.core.enums import Align, DepthTask
+from page4d_cli.model.choice import DEFAULT_MODEL
 
 
 @options.spread
@@ -24,7 +25,7 @@ def eval_depth(
         ),
     ] = None,
     scored: _evaluate.ScoredFlags = _evaluate.DEFAULT_SCORED,
-    model: options.ModelFlags = options.DEFAULT_MODEL,
+    model: options.ModelFlags = DEFAULT_MODEL,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:

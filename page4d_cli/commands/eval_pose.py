@@ -10,6 +10,7 @@ from page4d_cli.commands.console import print_json, say, warn
 from page4d_cli.commands.tables import print_table
 from page4d_cli.core.enums import Dataset
 from page4d_cli.core.errors import InputError
+from page4d_cli.model.choice import DEFAULT_MODEL
 
 
 @options.spread
@@ -41,7 +42,7 @@ def eval_pose(
     ] = None,
     dataset: Annotated[Dataset | None, options.DATASET_OPTION] = None,
     scored: _evaluate.ScoredFlags = _evaluate.DEFAULT_SCORED,
-    model: options.ModelFlags = options.DEFAULT_MODEL,
+    model: options.ModelFlags = DEFAULT_MODEL,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:

@@ -10,17 +10,18 @@ import typer
 from page4d_cli.commands import options
 from page4d_cli.commands._scenes import run_scenes
 from page4d_cli.commands.console import say, warn
-from page4d_cli.core.enums import Resolution, Save
+from page4d_cli.core.enums import DEFAULT_SAVE, Resolution, Save
 from page4d_cli.core.errors import InputError
 from page4d_cli.core.strict_json import encode_fields
 from page4d_cli.core.wording import count_noun
+from page4d_cli.data.clip.choice import DEFAULT_FRAMES
+from page4d_cli.model.choice import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from page4d_cli.io.run.manifest import Manifest
     from page4d_cli.pipelines.infer.scenes import RunResult
 
 _OUTPUT = "Output"
-_DEFAULT_SAVE = tuple(save for save in Save if save not in (Save.POINTS, Save.DEPTH_PNG))
 
 
 @options.spread
@@ -40,7 +41,7 @@ def infer(
             show_default=False,
             rich_help_panel=_OUTPUT,
         ),
-    ] = _DEFAULT_SAVE,
+    ] = DEFAULT_SAVE,
     resolution: Annotated[
         Resolution,
         typer.Option(
@@ -58,8 +59,9 @@ def infer(
         ),
     ] = False,
     windows: options.WindowFlags = options.ONE_PASS,
-    frames: options.FramesFlags = options.DEFAULT_FRAMES,
-    model: options.ModelFlags = options.DEFAULT_MODEL,
+    # The flags of the two below are fields: see data/clip/choice.py and model/choice.py.
+    frames: options.FramesFlags = DEFAULT_FRAMES,
+    model: options.ModelFlags = DEFAULT_MODEL,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:

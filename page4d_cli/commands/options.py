@@ -148,7 +148,7 @@ _DTYPE = typer.Option(
 )
 DType = Annotated[Precision, _DTYPE]
 
-DEFAULT_FRAMES, DEFAULT_MODEL, ONE_PASS = FrameChoice(), ModelChoice(), WindowChoice()
+ONE_PASS = WindowChoice()
 FramesFlags = Annotated[
     FrameChoice,
     Flags(

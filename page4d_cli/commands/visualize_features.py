@@ -15,6 +15,8 @@ from page4d_cli.core.enums import FeatureKind, Reduction, Variant
 from page4d_cli.core.errors import InputError
 from page4d_cli.core.strict_json import encode_fields
 from page4d_cli.core.wording import count_noun
+from page4d_cli.data.clip.choice import DEFAULT_FRAMES
+from page4d_cli.model.choice import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from page4d_cli.pipelines.features.summary import FeatureSummary
@@ -133,8 +135,8 @@ def visualize_features(
             rich_help_panel=_COMPARE,
         ),
     ] = None,
-    frames: options.FramesFlags = options.DEFAULT_FRAMES,
-    model: options.ModelFlags = options.DEFAULT_MODEL,
+    frames: options.FramesFlags = DEFAULT_FRAMES,
+    model: options.ModelFlags = DEFAULT_MODEL,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:

@@ -65,6 +65,10 @@ class Save(str, Enum):
     """cloud.ply, coloured points from depth and cameras."""
 
 
+DEFAULT_SAVE = tuple(save for save in Save if save not in (Save.POINTS, Save.DEPTH_PNG))
+"""What `infer` writes unless it is told."""
+
+
 class FeatureKind(str, Enum):
     """The two halves of a layer's output (`model/aggregator.py`)."""
 
@@ -179,7 +183,11 @@ class Dataset(str, Enum):
 
     @classmethod
     def _missing_(cls, value: object) -> "Dataset | None":
-        return cls.DYCHECK if value == "dyncheck" else None
+        return next((each for each in cls if value in OTHER_DATASET_NAMES.get(each, ())), None)
+
+
+OTHER_DATASET_NAMES: dict[Dataset, tuple[str, ...]] = {Dataset.DYCHECK: ("dyncheck",)}
+"""Further names that are understood, as words and as folders below a data root."""
 
 
 class Link(str, Enum):

@@ -1,4 +1,7 @@
-"""The preview: colour picture and maps side by side, with what their colours stand for."""
+"""The preview: colour picture and maps side by side, with what their colours stand for.
+
+Which colours is said in `colormaps.py`, how values are spread over them in `color_scale.py`.
+"""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass

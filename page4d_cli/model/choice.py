@@ -37,6 +37,9 @@ class ModelChoice:
         )
 
 
+DEFAULT_MODEL = ModelChoice()
+
+
 class LazyModel:
     """A network that is loaded when it is first asked for.
 

@@ -3,10 +3,11 @@
 The value biases the attention of camera and register tokens, so that moving patches count less for
 the cameras while the patches themselves still see one another. This file is the head alone:
 
-- `config.SpatialMaskConfig` says which layer it reads and which global blocks it biases;
-- `aggregator.Aggregator.iterate` makes the bias and hands it to those blocks;
-- `layers.attention.SpecialRowBias` is how a block adds it to the logits;
-- `weights.MASK_STRENGTH` is its strength at inference, `train.schedules.MaskSchedule` in training.
+- `model/config.py`: `SpatialMaskConfig` says the layer it reads and the global blocks it biases;
+- `model/aggregator.py`: `iterate` makes the bias and hands it to those blocks;
+- `model/layers/attention.py`: `SpecialRowBias` is how a block adds it to the logits;
+- `core/enums.py`, `model/weights.py`: `MASK_STRENGTH` of a `Variant`, its strength at inference;
+- `train/schedules.py`, `pipelines/train/step.py`: `MaskSchedule`, asked for it in training.
 """
 
 import math

@@ -58,9 +58,9 @@ class FrameChoice:
 
     def load(self, source: str | Path | Sequence[str | Path], size: int) -> "Frames":
         """Load the frames; arguments and errors as `load_frames`."""
-        from page4d_cli.data.clip.frames import read_clip
+        from page4d_cli.data.clip.frames import load_clip
 
-        return read_clip(source, self, size)
+        return load_clip(source, self, size)
 
     def indices(self, count: int) -> range:
         """Indices taken out of `count` frames, `fps` left aside."""
@@ -71,3 +71,6 @@ class FrameChoice:
         from page4d_cli.core.strict_json import encode_fields
 
         return encode_fields(self)
+
+
+DEFAULT_FRAMES = FrameChoice()

@@ -75,7 +75,7 @@ def load_frames(
     return choice.load(source, size)
 
 
-def read_clip(source: str | Path | Sequence[str | Path], choice: FrameChoice, size: int) -> Frames:
+def load_clip(source: str | Path | Sequence[str | Path], choice: FrameChoice, size: int) -> Frames:
     """Load the chosen frames; otherwise as `load_frames`."""
 
     def fit_one(path: Path, picture: Image.Image, pixel_aspect: float) -> _Fitted:

@@ -72,8 +72,6 @@ class DatasetEntry:
     """What published tables score, and how."""
     checks: CheckLimits | None
     """None for data without poses or without depth, which cannot be checked against each other."""
-    other_names: tuple[str, ...] = ()
-    """Further names that the data set's folder has below a data root."""
 
 
 def _of_lists(
@@ -222,7 +220,6 @@ DATASETS = {
             original_pose_stride=10,
         ),
         _SENSOR,
-        ("dyncheck",),
     ),
     Dataset.KITTI: DatasetEntry(
         "KITTI depth, validation",

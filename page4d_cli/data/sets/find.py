@@ -7,7 +7,7 @@ from pathlib import Path
 
 from natsort import natsorted
 
-from page4d_cli.core.enums import Dataset
+from page4d_cli.core.enums import OTHER_DATASET_NAMES, Dataset
 from page4d_cli.core.errors import DatasetError, InputError
 from page4d_cli.data.sets.catalogue import DATASETS, DatasetLayout
 from page4d_cli.data.sets.recorded import Pinhole, RecordedSequence
@@ -110,7 +110,7 @@ def resolve_root(dataset: Dataset, root: Path | None = None) -> Path:
         _require_folder(dataset, root)
     given = os.environ.get(ROOT_VARIABLE)
     base = root or (Path(given) if given else DEFAULT_ROOT)
-    candidates = [base / name for name in (dataset.value, *DATASETS[dataset].other_names)]
+    candidates = [base / name for name in (dataset.value, *OTHER_DATASET_NAMES.get(dataset, ()))]
     if root is not None:
         candidates.append(root)
     for candidate in candidates:

@@ -13,7 +13,7 @@ from page4d_cli.pipelines.cloud.of_run import CloudOptions
 from page4d_cli.pipelines.export.folder import EXPORT_JSON, export_folder
 from page4d_cli.pipelines.export.formats import WRITERS, Job
 from page4d_cli.pipelines.motion.motion import part_masks
-from page4d_cli.pipelines.stored_run.clip import RunClip, read_clip
+from page4d_cli.pipelines.stored_run.clip import RunClip, read_run_clip
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def export_run(
     with export_folder(
         out, [writer.place for writer in writers.values()], overwrite=options.overwrite
     ) as folder:
-        clip = read_clip(
+        clip = read_run_clip(
             run,
             options.frames,
             frozenset[Save]().union(*(writer.needs for writer in writers.values())),

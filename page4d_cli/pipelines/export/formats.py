@@ -253,10 +253,12 @@ WRITERS = {
     ExportFormat.NERFSTUDIO: FormatWriter(
         _write_nerfstudio, "nerfstudio", _FROM_DEPTH, has_points=True, names_images=True
     ),
-    ExportFormat.TUM: FormatWriter(_write_tum, "trajectory_tum.txt", _CAMERAS, False),
-    ExportFormat.KITTI: FormatWriter(_write_kitti, "trajectory_kitti.txt", _CAMERAS, False),
-    ExportFormat.NPZ: FormatWriter(_write_npz, "run.npz", _FROM_DEPTH, False),
-    ExportFormat.DEPTH_PNG: FormatWriter(_write_depth_png, "depth", _DEPTH, False),
+    ExportFormat.TUM: FormatWriter(_write_tum, "trajectory_tum.txt", _CAMERAS, with_pictures=False),
+    ExportFormat.KITTI: FormatWriter(
+        _write_kitti, "trajectory_kitti.txt", _CAMERAS, with_pictures=False
+    ),
+    ExportFormat.NPZ: FormatWriter(_write_npz, "run.npz", _FROM_DEPTH, with_pictures=False),
+    ExportFormat.DEPTH_PNG: FormatWriter(_write_depth_png, "depth", _DEPTH, with_pictures=False),
     ExportFormat.VIDEO: FormatWriter(_write_video, "depth.mp4", _DEPTH),
     ExportFormat.RRD: FormatWriter(_write_rrd, "run.rrd", _FROM_DEPTH, has_points=True),
 }

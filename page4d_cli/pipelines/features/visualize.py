@@ -11,10 +11,10 @@ from page4d_cli.core.enums import Reduction
 from page4d_cli.core.progress import Observer, Progress
 from page4d_cli.core.strict_json import to_text
 from page4d_cli.core.types import Frames
-from page4d_cli.data.clip.choice import FrameChoice
+from page4d_cli.data.clip.choice import DEFAULT_FRAMES, FrameChoice
 from page4d_cli.data.clip.inputs import find_scenes
 from page4d_cli.io.whole.transaction import Transaction, check_place
-from page4d_cli.model.choice import LazyModel, ModelChoice
+from page4d_cli.model.choice import DEFAULT_MODEL, LazyModel, ModelChoice
 from page4d_cli.model.runtime import choose_runtime, describe_device
 from page4d_cli.model.weights import LoadedModel
 from page4d_cli.pipelines.features.files import FeatureFiles, write_sheets
@@ -23,7 +23,6 @@ from page4d_cli.pipelines.features.networks import require_networks
 from page4d_cli.pipelines.features.options import FeatureOptions
 from page4d_cli.pipelines.features.summary import DrawnFrame, FeatureSummary, NetworkRecord
 from page4d_cli.pipelines.infer.each_scene import Job, SceneResult, each_scene, jobs_of
-from page4d_cli.pipelines.infer.scenes import DEFAULT_FRAMES, DEFAULT_MODEL
 
 SUMMARY = "features.json"
 COMPARE_FOLDER = "compare"

@@ -13,7 +13,7 @@ from threading import Thread
 import numpy as np
 import torch
 
-from page4d_cli.core.enums import Head, Resolution, Save
+from page4d_cli.core.enums import DEFAULT_SAVE, Head, Resolution, Save
 from page4d_cli.core.progress import Progress
 from page4d_cli.core.strict_json import Json
 from page4d_cli.core.types import Frames
@@ -44,14 +44,12 @@ HEADS_FOR: dict[Save, frozenset[Head]] = {
 }
 """The heads that each output needs; no other is run."""
 
-DEFAULT_SAVE = frozenset({Save.CAMERAS, Save.DEPTH, Save.CONFIDENCE, Save.PREVIEW, Save.CLOUD})
-
 
 @dataclass(frozen=True)
 class RunOptions:
     """What to write of a clip, and what to note about how it came about."""
 
-    save: frozenset[Save] = DEFAULT_SAVE
+    save: frozenset[Save] = frozenset(DEFAULT_SAVE)
     resolution: Resolution = Resolution.NETWORK
     windows: WindowChoice = field(default_factory=WindowChoice)
     """How a long clip is cut."""

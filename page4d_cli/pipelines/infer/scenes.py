@@ -7,14 +7,14 @@ from pathlib import Path
 
 from page4d_cli.core.progress import Observer, Progress
 from page4d_cli.core.strict_json import Json
-from page4d_cli.data.clip.choice import FrameChoice
+from page4d_cli.data.clip.choice import DEFAULT_FRAMES, FrameChoice
 from page4d_cli.data.clip.fingerprint import fingerprint_of_files
 from page4d_cli.data.clip.inputs import Scene, find_scenes
 from page4d_cli.data.clip.paths import files_of
 from page4d_cli.io.run.manifest import MANIFEST, Manifest
 from page4d_cli.io.run.writer import check_run_place
 from page4d_cli.join.choice import WindowChoice
-from page4d_cli.model.choice import LazyModel, ModelChoice
+from page4d_cli.model.choice import DEFAULT_MODEL, LazyModel, ModelChoice
 from page4d_cli.model.named_weights import WEIGHTS
 from page4d_cli.model.runtime import choose_runtime
 from page4d_cli.model.weights import image_size_of
@@ -23,7 +23,7 @@ from page4d_cli.pipelines.infer.resume import PICTURES, kept_run
 from page4d_cli.pipelines.infer.run import RunOptions, write_run
 from page4d_cli.pipelines.infer.windows import write_run_in_windows
 
-DEFAULT_MODEL, DEFAULT_FRAMES, DEFAULT_OPTIONS = ModelChoice(), FrameChoice(), RunOptions()
+DEFAULT_OPTIONS = RunOptions()
 
 
 RunResult = SceneResult[Manifest]

@@ -20,7 +20,7 @@ from page4d_cli.io.formats.png import read_motion_png, write_motion_png
 from page4d_cli.io.run.addition import adding
 from page4d_cli.io.run.directory import Run, motion_file
 from page4d_cli.pipelines.motion.score import UncertainDepth, motion_score, neighbours_of
-from page4d_cli.pipelines.stored_run.clip import RunClip, read_clip
+from page4d_cli.pipelines.stored_run.clip import RunClip, read_run_clip
 
 THRESHOLD = 0.5
 """Score from which a pixel counts as moving."""
@@ -149,7 +149,7 @@ class ComputedMotion:
                 "more at once"
             )
         self._run = run
-        self._clip = read_clip(run, slice(None), _NEEDED)
+        self._clip = read_run_clip(run, slice(None), _NEEDED)
         if len(self._clip) < 2:
             raise NothingLeftError(
                 f"1 of the {count} frames of {run.directory} has a usable camera; motion needs two"

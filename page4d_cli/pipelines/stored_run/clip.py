@@ -67,7 +67,7 @@ class RunClip:
         return intrinsics_in_source(self.infos, self.intrinsics)
 
 
-def read_clip(
+def read_run_clip(
     run: Run,
     chosen: slice,
     needed: Collection[Save],

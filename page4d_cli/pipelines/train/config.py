@@ -141,6 +141,7 @@ def load_config(name_or_path: str, overrides: Sequence[str] = ()) -> TrainConfig
         tree = OmegaConf.merge(tree, OmegaConf.create(text))
         for change in overrides:
             key, _, word = change.partition("=")
+            _require_place(tree, key)
             OmegaConf.update(tree, key, OmegaConf.from_dotlist([f"value={word}"])["value"])
         merged: Any = OmegaConf.to_container(tree, resolve=True)
         return config_from_json(merged)
@@ -151,6 +152,15 @@ def load_config(name_or_path: str, overrides: Sequence[str] = ()) -> TrainConfig
         raise InputError(f"configuration {name_or_path}: {where}{reason}") from error
     except InputError as error:
         raise InputError(f"configuration {name_or_path}: {error}") from error
+
+
+def _require_place(tree: Any, key: str) -> None:  # noqa: ANN401 - omegaconf has no types here
+    """Refuse a key of a section that is off: what else the section needs would be unknown."""
+    from omegaconf import OmegaConf
+
+    above, _, last = key.rpartition(".")
+    if above and OmegaConf.select(tree, above, default="unknown") is None:
+        raise InputError(f"{above} is off; give '{above}={{{last}: ...}}'")
 
 
 def config_from_json(data: Json) -> TrainConfig:

@@ -20,7 +20,7 @@ class DatasetOptions:
 
     kind: Dataset
     root: str
-    """A sequence's folder, or the folder that holds them."""
+    """The data set's folder, one that holds it by its name, or a sequence's."""
     sequences: tuple[str, ...] = ()
     """Names of those to take, or patterns such as `*_xyz`; all if there are none."""
     weight: float = 1.0

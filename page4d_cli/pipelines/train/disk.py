@@ -13,7 +13,7 @@ from page4d_cli.core.errors import DatasetError, FramesError, InputError
 from page4d_cli.core.geometry import as_homogeneous, invert_rigid
 from page4d_cli.core.paths import expand_home
 from page4d_cli.core.types import Float64Array
-from page4d_cli.data.sets.find import find_sequences, read_sequence
+from page4d_cli.data.sets.find import find_sequences, read_sequence, resolve_root
 from page4d_cli.data.sets.recorded import Pinhole, RecordedSequence
 from page4d_cli.pipelines.train.clip import TrainingClip
 from page4d_cli.pipelines.train.data_options import DatasetOptions
@@ -69,7 +69,9 @@ class DiskData:
             rng = np.random.default_rng((seed, attempt))
             folder = folders[(number + attempt) % len(folders)]
             try:
-                clip = read_clip(self.options, folder, frames, size, rng, cropped=not validating)
+                clip = read_sequence_clip(
+                    self.options, folder, frames, size, rng, cropped=not validating
+                )
             except UNREADABLE as error:
                 if on_bad is OnBad.STOP:
                     raise DatasetError(f"{error}{ADVICE}") from error
@@ -95,7 +97,7 @@ def open_disk_data(options: DatasetOptions, on_bad: OnBad) -> DiskData:
         DatasetError: there is none, a name matches none, none is left to train on, or one cannot be
             opened and `on_bad` is STOP.
     """
-    root = Path(expand_home(options.root))
+    root = resolve_root(options.kind, Path(expand_home(options.root)))
     folders = [found.folder for found in find_sequences(options.kind, root)]
     if options.sequences:
         folders = _matching(folders, options.sequences, options.root)
@@ -145,7 +147,7 @@ def open_sequence(kind: Dataset, folder: Path, pinhole: Pinhole | None) -> Recor
     return sequence
 
 
-def read_clip(
+def read_sequence_clip(
     options: DatasetOptions,
     folder: Path,
     frames: int,

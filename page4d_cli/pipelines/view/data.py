@@ -19,7 +19,7 @@ from page4d_cli.io.formats.view_scene import LEVELS, ViewCamera, ViewScene
 from page4d_cli.io.run.directory import Run
 from page4d_cli.pipelines.cloud.choose import Cloud
 from page4d_cli.pipelines.motion.motion import motion_of
-from page4d_cli.pipelines.stored_run.clip import RunClip, read_clip
+from page4d_cli.pipelines.stored_run.clip import RunClip, read_run_clip
 from page4d_cli.pipelines.view.cloud import choose_view_cloud
 
 MAX_POINTS = 300_000
@@ -62,7 +62,7 @@ def view_scene(run: Run, options: ViewOptions, *, progress: Progress | None = No
             frame only.
         NothingLeftError: no frame or no point is left; the message counts where they were lost.
     """
-    clip = read_clip(run, options.frames, _NEEDED, with_pictures=True)
+    clip = read_run_clip(run, options.frames, _NEEDED, with_pictures=True)
     motion, notes = _scores(clip, options.part, progress)
     cloud = choose_view_cloud(clip, motion, options.part, options.max_points or MAX_POINTS)
     both = zip(clip.infos, clip.depth, strict=True)

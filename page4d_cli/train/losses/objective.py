@@ -1,4 +1,4 @@
-"""What training minimises."""
+"""What training minimises: the sum of the losses that are fields of `options.LossOptions`."""
 
 from dataclasses import dataclass
 

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable
 from fractions import Fraction
+from inspect import signature
 from pathlib import Path
 from subprocess import run
 
@@ -13,6 +14,7 @@ from PIL import Image
 from page4d_cli.core.enums import Fit, TimestampSource
 from page4d_cli.core.errors import FramesError, InputError
 from page4d_cli.core.types import Frames
+from page4d_cli.data.clip.choice import DEFAULT_FRAMES
 from page4d_cli.data.clip.frames import load_frames
 
 Writer = Callable[..., Path]
@@ -32,6 +34,12 @@ def folder(tmp_path: Path, write_image: Writer) -> Path:
     for number in range(12):
         write_image(tmp_path / "clip é" / f"{number}.png", value=10 * number)
     return tmp_path / "clip é"
+
+
+def test_every_field_of_the_choice_is_a_keyword() -> None:
+    keywords = dict(signature(load_frames).parameters)
+    del keywords["source"], keywords["size"]
+    assert {name: each.default for name, each in keywords.items()} == vars(DEFAULT_FRAMES)
 
 
 def test_a_folder(folder: Path) -> None:

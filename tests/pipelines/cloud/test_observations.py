@@ -6,7 +6,7 @@ from page4d_cli.core.enums import Save
 from page4d_cli.core.geometry import project
 from page4d_cli.pipelines.cloud.observations import observe, restrict, seen_in_enough
 from page4d_cli.pipelines.cloud.of_run import CloudOptions, cloud_of_clip
-from page4d_cli.pipelines.stored_run.clip import read_clip
+from page4d_cli.pipelines.stored_run.clip import read_run_clip
 
 EVERYTHING = (Save.CAMERAS, Save.DEPTH, Save.CONFIDENCE)
 
@@ -18,7 +18,7 @@ def made(tmp_path_factory):
 
 @pytest.fixture
 def clip(made):
-    return read_clip(made.run, slice(None), EVERYTHING, with_pictures=True)
+    return read_run_clip(made.run, slice(None), EVERYTHING, with_pictures=True)
 
 
 def test_every_point_is_seen_where_it_comes_from_and_nowhere_outside(clip):

@@ -244,6 +244,7 @@ def test_results_are_written_for_programs_papers_and_spreadsheets(tmp_path, trut
     results = evaluate(options(Dataset.TUM, root, tmp_path / "preds"), tmp_path / "out")
     assert read_results(tmp_path / "out" / "results.json") == results
     data = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert type(data["averages"]["median"]["valid_pixels"]) is int
     assert data["failed"] == 1 and data["protocol"]["name"] == "standard"
     rows = (tmp_path / "out" / "results.csv").read_text().splitlines()
     assert rows[0].startswith("sequence,align,frames,Abs Rel") and rows[-1].startswith("average,")

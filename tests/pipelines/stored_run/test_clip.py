@@ -10,7 +10,7 @@ from page4d_cli.core.resample import to_source_pixels
 from page4d_cli.core.strict_json import to_text
 from page4d_cli.io.run.directory import depth_file, open_run
 from page4d_cli.io.run.manifest import MANIFEST
-from page4d_cli.pipelines.stored_run.clip import read_clip
+from page4d_cli.pipelines.stored_run.clip import read_run_clip
 
 
 @pytest.fixture
@@ -20,16 +20,16 @@ def made(tmp_path):
 
 def test_only_what_is_needed_is_read(made):
     (made.run.directory / "cameras.npz").unlink()
-    clip = read_clip(made.run, slice(2, None, -1), [Save.DEPTH])
+    clip = read_run_clip(made.run, slice(2, None, -1), [Save.DEPTH])
     assert clip.indices == (2, 1, 0) and len(clip) == 3
     np.testing.assert_array_equal(clip.depth[0], made.run.depth(2))
     assert clip.extrinsics.shape == (0, 3, 4) and clip.confidence == clip.images == ()
     with pytest.raises(RunError, match=r"cameras\.npz is missing, the manifest lists it"):
-        read_clip(made.run, slice(None), [Save.CAMERAS])
+        read_run_clip(made.run, slice(None), [Save.CAMERAS])
 
 
 def test_intrinsics_in_source_pixels(made):
-    clip = read_clip(made.run, slice(1, 2), [Save.CAMERAS])
+    clip = read_run_clip(made.run, slice(1, 2), [Save.CAMERAS])
     k, k_source = clip.intrinsics[0], clip.intrinsics_source[0]
     np.testing.assert_allclose(k_source[[0, 1], [0, 1]], 2 * k[[0, 1], [0, 1]])
     # The map's pixel (28, 21) is a block of 2×2; three rows of blocks were cut off above it.
@@ -43,11 +43,11 @@ def test_maps_of_source_size_need_no_transform(made):
         depth = to_source_pixels(made.run.depth(index), transform)
         np.save(made.run.directory / depth_file(frame.stem), depth)
     (made.run.directory / MANIFEST).write_text(to_text(manifest))
-    clip = read_clip(open_run(made.run.directory), slice(None), [Save.CAMERAS, Save.DEPTH])
+    clip = read_run_clip(open_run(made.run.directory), slice(None), [Save.CAMERAS, Save.DEPTH])
     assert clip.depth[0].shape == (96, 112)
     np.testing.assert_array_equal(clip.intrinsics, clip.intrinsics_source)
 
 
 def test_an_empty_choice_says_what_there_is(made):
     with pytest.raises(NothingLeftError, match="--frames chooses none of 3 frames"):
-        read_clip(made.run, slice(3, None), [Save.DEPTH])
+        read_run_clip(made.run, slice(3, None), [Save.DEPTH])

@@ -182,7 +182,7 @@ def test_a_clip_without_depth_does_not_spoil_the_average(tmp_path):
     [
         ("{kind: tum, root: /no/such/place}", "/no/such/place is no folder"),
         ("{kind: synthetic, root: ROOT, sequences: [walk*]}", r"no sequence 'walk\*'; there are 3"),
-        ("{kind: tum, root: ROOT}", "holds no sequence of tum"),
+        ("{kind: tum, root: ROOT}", "no sequence of tum in ROOT/tum, ROOT; give its folder"),
         ("{kind: tumm, root: ROOT}", "data.datasets.0..kind is 'tumm', expected one of"),
         ("{kind: tum, root: ROOT, wieght: 2}", "wieght is not a known key"),
         ("{kind: tum}", "root is missing"),
@@ -191,10 +191,19 @@ def test_a_clip_without_depth_does_not_spoil_the_average(tmp_path):
 def test_data_that_cannot_be_used_is_refused_before_anything_starts(
     dataset, message, scenes, tmp_path
 ):
-    with pytest.raises(InputError, match=message):
+    with pytest.raises(InputError, match=message.replace("ROOT", str(scenes))):
         change = f"data.datasets=[{dataset.replace('ROOT', str(scenes))}]"
         train(load_config("smoke", [*SMALL, change]), tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_root_may_hold_the_data_set_by_its_name(tmp_path):
+    write_scenes(tmp_path / "all/synthetic", SynthOptions(scenes=2, frames=2, size=(64, 48)))
+    opened = [
+        open_disk_data(DatasetOptions(Dataset.SYNTHETIC, str(tmp_path / given)), OnBad.STOP)
+        for given in ("all", "all/synthetic")
+    ]
+    assert opened[0].training == opened[1].training != ()
 
 
 def test_colors_change_in_training_only(scenes):

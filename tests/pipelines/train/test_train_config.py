@@ -37,6 +37,8 @@ def test_overrides_come_last():
         ("loss.camera.norm=l3", "expected one of 'l1', 'l2'"),
         ("checkpoint_activations=3", "expected true or false"),
         ("groups[7].name=a", "."),
+        ("loss.absolute_pose.weight=2", r"loss.absolute_pose is off; give '.*=\{weight: \.\.\.\}'"),
+        ("data.room.a=3", "key 'data.room"),
         ("batch=3", "batch"),
     ],
 )
