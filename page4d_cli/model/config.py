@@ -68,8 +68,8 @@ class DPTConfig:
             raise ValueError(
                 f"out_channels is {self.out_channels}, expected multiples of 4 up to {_WIDTH}"
             )
-        if self.features % 4:
-            raise ValueError(f"features is {self.features}, expected a multiple of 4")
+        if self.features % 8:
+            raise ValueError(f"features is {self.features}, expected a multiple of 8")
 
 
 @dataclass(frozen=True)
