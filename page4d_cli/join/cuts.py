@@ -11,9 +11,9 @@ from page4d_cli.core.window import WindowCameras, shared_frames
 
 _LEAST_TURN_RAD = np.deg2rad(5)
 _DISAGREEMENT = 10.0
-"""How many times more than usual two windows must disagree about a step."""
+"""How many times more than usual windows must disagree about a step, or one must turn."""
 _LEAP = 20.0
-"""How many times farther than nearly all others a step must lead."""
+"""How many times farther than usual a step must lead."""
 
 
 def find_cuts(windows: Sequence[WindowCameras]) -> list[int]:
@@ -58,6 +58,7 @@ def _leaps(windows: Sequence[WindowCameras]) -> set[int]:
             continue
         lengths: Float64Array = np.linalg.norm(window.moves, axis=1)
         angles = Rotation.from_matrix(window.turns).magnitude()
-        leaps = (lengths > _LEAP * np.quantile(lengths, 0.9)) & (angles > _LEAST_TURN_RAD)
+        turned = angles > max(_LEAST_TURN_RAD, _DISAGREEMENT * float(np.median(angles)))
+        leaps = (lengths > _LEAP * np.median(lengths)) & turned
         found.update(int(index) for index in window.indices[1:][leaps])
     return found

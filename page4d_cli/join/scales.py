@@ -20,6 +20,8 @@ _BLOCKS = 6
 """Parts of an overlap whose camera ratios are compared."""
 _CELLS = (3, 4, 3)
 """Frames, rows and columns of the grid whose depth ratios are compared: (blocks, columns, rows)."""
+_USUAL_ERROR, _USUAL_STEPS = 0.01, 1
+"""Relative error of a step beforehand, and how many measured steps that counts as."""
 _LEAST_PIXELS = 20
 _INDEPENDENT_CELLS = 3
 """Distortions of depth are wide and long: cells are alike, and count as no more than these."""
@@ -71,8 +73,24 @@ def camera_ratio(a: WindowCameras, b: WindowCameras) -> LogRatio:
         return UNKNOWN
     value = float(np.log(ways_b.sum() / ways_a.sum()))
     apart = np.log(blocks_b[moved] / blocks_a[moved]) - value
-    variance = np.average(apart**2, weights=blocks_a[moved]) / len(apart)
-    return LogRatio(value, float(max(variance, 1e-8)))
+    across = _directions(a, in_a, stride)[moved] - _directions(b, in_b, stride)[moved]
+    errors = np.maximum(apart**2, (across**2).sum(1) / 2)
+    count = len(errors)
+    spread = np.average(errors, weights=blocks_a[moved])
+    usual = _USUAL_STEPS * _USUAL_ERROR**2
+    return LogRatio(value, float((count * spread + usual) / (count + _USUAL_STEPS) / count))
+
+
+def _directions(window: WindowCameras, rows: Int64Array, stride: int) -> Float64Array:
+    """Unit vectors (M, 3) of the ways of blocks, in the camera before them.
+
+    Who errs in a way's length errs across it just as much, and across both windows must agree.
+    """
+    path = window.T_world_camera[rows]
+    ways = np.einsum(
+        "nji,nj->ni", path[:-stride, :, :3], path[stride:, :, 3] - path[:-stride, :, 3]
+    )[::stride]
+    return np.asarray(ways / np.maximum(np.linalg.norm(ways, axis=1), 1e-300)[:, None])
 
 
 def depth_ratio(a: Window, b: Window, frames: Int64Array | None = None) -> LogRatio:

@@ -5,6 +5,8 @@ import signal
 import socket
 import subprocess
 import sys
+from http.client import HTTPConnection
+from importlib.metadata import version
 
 import numpy as np
 import pytest
@@ -185,6 +187,65 @@ def faded_in(page, path):
         if frustum_share(shot) > 2e-5:
             return shot
     raise AssertionError("the page never shows its current camera")
+
+
+@pytest.mark.parametrize(
+    ("host", "origin", "status"),
+    [
+        (None, None, 101),
+        (None, "own", 101),
+        (None, "http://evil.example", 403),
+        (None, "null", 403),
+        (None, "http://127.0.0.1:1", 403),
+        ("evil.example", None, 403),
+    ],
+)
+def test_no_other_page_reads_the_served_clip(served, host, origin, status):
+    """Foreign pages and names that stand for this machine get neither page nor points."""
+    own = f"127.0.0.1:{served}"
+    headers = {
+        "Host": host or own,
+        "Upgrade": "websocket",
+        "Connection": "Upgrade",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+        "Sec-WebSocket-Protocol": f"viser-v{version('viser')}",
+    }
+    if origin is not None:
+        headers["Origin"] = f"http://{own}" if origin == "own" else origin
+    connection = HTTPConnection("127.0.0.1", served, timeout=20)
+    connection.request("GET", "/", headers=headers)
+    assert connection.getresponse().status == status
+    connection.close()
+
+
+@pytest.fixture(scope="module")
+def served(made):
+    """The port of a page that is served for the tests of this module."""
+    pytest.importorskip("viser")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    words = [
+        sys.executable,
+        "-m",
+        "page4d_cli",
+        "view",
+        str(made),
+        "--no-open",
+        "--port",
+        str(port),
+    ]
+    server = subprocess.Popen(
+        [sys.executable, "-m", "page4d_cli", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert server.stdout.readline().strip() == f"http://127.0.0.1:{port}"
+    yield port
+    server.send_signal(signal.SIGINT)
+    server.communicate(timeout=30)
 
 
 def test_the_served_page_in_a_browser(made, tmp_path, free_port):

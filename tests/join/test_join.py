@@ -77,6 +77,28 @@ def test_a_hard_cut_begins_a_segment_at_its_frame_and_nothing_else_does():
     )
 
 
+def test_a_cut_that_one_window_alone_sees_is_found():
+    path = np.concatenate([walk(43), walk(40, laps=-1.0, radius=0.4)])
+    windows = [
+        put_apart(window_of(path, indices, 1.0, seed=n), 43, seed=n)
+        for n, indices in enumerate(spans(len(path), 10, 2))
+    ]
+    np.testing.assert_array_equal(join_windows(windows).segment, np.arange(len(path)) >= 43)
+
+
+def test_a_way_of_noise_says_nothing_of_the_unit():
+    """The camera hardly moves between the two frames that windows share; their depth tells."""
+    path = walk(16, laps=0.001)
+    rng = np.random.default_rng(2)
+    windows = []
+    for number, indices in enumerate(spans(16, 6, 2)):
+        window = window_of(path, indices, 1.0, seed=number)
+        moved = window.cameras.T_world_camera.copy()
+        moved[..., 3] += 0.05 * rng.normal(size=(len(moved), 3))
+        windows.append(with_path(window, moved))
+    np.testing.assert_allclose(join_windows(windows).log_scales, 0, atol=0.05)
+
+
 def test_windows_that_share_nothing_are_segments():
     path = walk(40)
     windows = [window_of(path, np.arange(20)), window_of(path, np.arange(20, 40), 2.0)]

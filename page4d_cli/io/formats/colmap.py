@@ -7,6 +7,7 @@ Formats: "Output Format" of COLMAP's documentation (colmap.github.io/format.html
 OpenCV cameras, poses are world to camera; the centre of the top left pixel is (0.5, 0.5).
 """
 
+import os
 import struct
 from dataclasses import dataclass
 from itertools import pairwise
@@ -154,7 +155,7 @@ def write_colmap_text(folder: Path, model: ColmapModel) -> None:
     for name, lines in zip(FILES, (cameras, images, points), strict=True):
         path = folder / f"{name}.txt"
         with writing(path):
-            path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+            path.write_bytes(os.fsencode("\n".join(lines) + "\n"))
 
 
 def write_colmap_binary(folder: Path, model: ColmapModel) -> None:
@@ -176,7 +177,7 @@ def write_colmap_binary(folder: Path, model: ColmapModel) -> None:
         seen = np.empty(part.stop - part.start, observation)
         seen["xy"], seen["point"] = model.xy[part], model.point_of_observation[part] + 1
         images.append(struct.pack("<I7dI", number, *pose, camera + 1))
-        images.append(name.encode() + b"\0" + struct.pack("<Q", len(seen)) + seen.tobytes())
+        images.append(os.fsencode(name) + b"\0" + struct.pack("<Q", len(seen)) + seen.tobytes())
     points = [struct.pack("<Q", len(model.points))]
     rows = zip(
         model.points.tolist(),

@@ -41,6 +41,8 @@ _ARRAYS = {
 }
 _IDENTITY = "identity.json"
 _IN_MEMORY = 3
+MOST_FRAMES = 10_000_000
+"""Four days of video at 30 frames a second."""
 
 
 class WindowFiles(Sequence[Window]):
@@ -114,11 +116,14 @@ def read_window(path: Path, *, with_confidence: bool = False) -> Window:
     for name, array in arrays.items():
         if not np.isfinite(array).all():
             raise RunError(f"{path}: {name} holds values that are not finite; {_ADVICE}")
+    if (arrays["depth"] < 0).any():
+        raise RunError(f"{path}: depth below 0, where 0 is none; {_ADVICE}")
     focal = arrays["intrinsics"][:, [0, 1], [0, 1]]
     if (focal <= 0).any():
         raise RunError(f"{path}: a focal length is not positive; {_ADVICE}")
     rotation = arrays["extrinsics"][:, :, :3].astype(np.float64)
-    if not np.allclose(rotation @ np.swapaxes(rotation, 1, 2), np.eye(3), atol=1e-3):
+    is_orthonormal = np.allclose(rotation @ np.swapaxes(rotation, 1, 2), np.eye(3), atol=1e-3)
+    if not is_orthonormal or (np.linalg.det(rotation) < 0).any():
         raise RunError(f"{path}: extrinsics do not begin with rotations; {_ADVICE}")
     return Window(
         _whole(path, arrays["indices"]),
@@ -213,6 +218,8 @@ def _read_indices(path: Path) -> Int64Array:
 
 def _whole(path: Path, indices: NDArray[Any]) -> Int64Array:
     frames = indices.astype(np.int64)
-    if not len(frames) or (frames != indices).any() or frames.min() < 0:
-        raise RunError(f"{path}: indices are not numbers of frames; {_ADVICE}")
+    if (frames != indices).any() or frames.min() < 0 or frames.max() >= MOST_FRAMES:
+        raise RunError(
+            f"{path}: indices are not numbers of frames from 0 below {MOST_FRAMES:,}; {_ADVICE}"
+        )
     return frames

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from page4d_cli.core.enums import DEFAULT_SAVE, Head, Resolution, Save
+from page4d_cli.core.errors import InputError
 from page4d_cli.core.progress import Progress
 from page4d_cli.core.strict_json import Json
 from page4d_cli.core.types import Frames
@@ -47,7 +48,11 @@ HEADS_FOR: dict[Save, frozenset[Head]] = {
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What to write of a clip, and what to note about how it came about."""
+    """What to write of a clip, and what to note about how it came about.
+
+    Raises:
+        InputError: points are asked for, and windows.
+    """
 
     save: frozenset[Save] = frozenset(DEFAULT_SAVE)
     resolution: Resolution = Resolution.NETWORK
@@ -57,6 +62,12 @@ class RunOptions:
     command: tuple[str, ...] = ()
     settings: dict[str, Json] = field(default_factory=dict)
     """How the frames were chosen and fitted; two runs with equal settings are interchangeable."""
+
+    def __post_init__(self) -> None:
+        if Save.POINTS in self.save and self.windows.window is not None:
+            raise InputError(
+                "--save points needs one pass, without --window; depth and cameras give points, too"
+            )
 
 
 def write_run(

@@ -6,13 +6,14 @@ A finished window is a file, beside the run until that is complete and then in i
 
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
-from page4d_cli.core.enums import Head, Save
-from page4d_cli.core.errors import InputError
+from page4d_cli.core.enums import Head
+from page4d_cli.core.errors import WriteError
 from page4d_cli.core.geometry import invert_rigid
 from page4d_cli.core.progress import Progress
 from page4d_cli.core.strict_json import Json
@@ -47,7 +48,7 @@ def write_run_in_windows(
         frames: the whole clip, of the size that the model was made for.
         spans: first frame, and the one after the last, of every window.
         out: the directory.
-        options: what to write; points are of one pass only.
+        options: what to write.
         timings_s: what was measured before, taken over into the manifest.
         progress: told about every step.
         resume: keep windows of an earlier call that asked for the same.
@@ -56,21 +57,18 @@ def write_run_in_windows(
         The manifest as written.
 
     Raises:
-        InputError: points were asked for.
         OutputError: `out` cannot be used.
         OutOfMemoryError: a window is too long for the device.
         WriteError: the disk is full, or the like.
     """
-    if Save.POINTS in options.save:
-        raise InputError(
-            "--save points needs one pass, without --window; depth and cameras give points, too"
-        )
     with writing_run(model, frames, out, options, timings_s=timings_s, progress=progress) as files:
         store = WindowStore(out, _identity(model, frames, spans, options), resume=resume)
         with timed(files.timings_s, "windows"):
             for number, span in enumerate(spans):
                 if not (resume and store.has(*span)):
-                    write_window(store.path(*span), _predict(model, frames, span))
+                    window = _predict(model, frames, span)
+                    with _told_what_stays(store):
+                        write_window(store.path(*span), window)
                 if progress is not None:
                     progress("windows", number + 1, len(spans))
         windows = WindowFiles(store.folder)
@@ -87,6 +85,18 @@ def write_run_in_windows(
         files.problems += _segments_in_words(frames, path)
         store.move_to(files.folder)
     return read_manifest(out)
+
+
+@contextmanager
+def _told_what_stays(store: WindowStore) -> Iterator[None]:
+    """What is in the way when the disk is full may be the finished windows themselves."""
+    try:
+        yield
+    except WriteError as error:
+        raise WriteError(
+            f"{error}; --resume goes on from the finished windows in {store.folder}, which can be "
+            "deleted"
+        ) from error
 
 
 def _identity(

@@ -19,6 +19,7 @@ from page4d_cli.core.geometry import invert_rigid, quat_xyzw_from_matrix
 from page4d_cli.io.formats.view_scene import ViewCamera, ViewScene
 from page4d_cli.pipelines.view.controls import Controls
 from page4d_cli.pipelines.view.data import split_points
+from page4d_cli.pipelines.view.own_page import answering_to_own_page
 
 if TYPE_CHECKING:
     import viser
@@ -47,7 +48,7 @@ def require_viser() -> None:
 
 @contextmanager
 def serving(scene: ViewScene, port: int) -> Iterator["ViewServer"]:
-    """Serve a page that shows a clip, to this machine only, until the body ends.
+    """Serve a page that shows a clip, to this machine's own browser only, until the body ends.
 
     Args:
         scene: what it shows.
@@ -60,7 +61,7 @@ def serving(scene: ViewScene, port: int) -> Iterator["ViewServer"]:
     _require_free_port(port)
     import viser
 
-    with _silent():
+    with _silent(), answering_to_own_page():
         server = viser.ViserServer(HOST, port, label=f"{scene.title} - page4d", verbose=False)
     try:
         if server.get_port() != port:  # viser takes the next free one

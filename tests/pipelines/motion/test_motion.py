@@ -50,7 +50,7 @@ def test_writing_again_replaces_and_nothing_else_changes(scene):
     assert {f: (scene.run.directory / f).read_bytes() for f in first} == first
     assert files_below(scene.run.directory) == list(first)
     after = json.loads((scene.run.directory / "manifest.json").read_text())
-    assert {k for k in before if before[k] != after[k]} == {"files", "conventions"}
+    assert {k for k in before if before[k] != after[k]} == {"files", "checksums", "conventions"}
 
 
 def test_a_failure_leaves_the_run_as_it_was(scene, monkeypatch):
