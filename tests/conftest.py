@@ -1,9 +1,14 @@
 """Fixtures that several test files share."""
 
 import os
+import signal
 
 # Before torch: the tests run beside one another, a thread each, and so do the programs they start.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell ignores Ctrl-C for what it starts in the background, and all of its children inherit
+    # that; programs under test shall be able to receive it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import pytest
 from safetensors.torch import load_file

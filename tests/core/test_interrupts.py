@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 
 import pytest
 
@@ -45,24 +46,29 @@ main()
 """
 
 
+@contextmanager
 def stuck(tmp_path, what):
-    """A process that computes without end while it writes."""
+    """A process that computes without end while it writes, and does not outlive its test."""
     (tmp_path / "out").mkdir()
     words = ["-c", STUCK, tmp_path / "out", tmp_path / "begun", what]
     process = subprocess.Popen([sys.executable, *map(str, words)], stderr=subprocess.PIPE)
     while not (tmp_path / "begun").exists():
         assert process.poll() is None
         time.sleep(0.01)
-    return process
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
 
 
 @pytest.mark.parametrize("what", ["folder", "file"])
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_what_never_ends_and_leaves_nothing(tmp_path, what, sent):
-    process = stuck(tmp_path, what)
-    process.send_signal(sent)
-    process.send_signal(sent)  # as when the terminal and a wrapper both send it
-    _, stderr = process.communicate(timeout=60)
+    with stuck(tmp_path, what) as process:
+        process.send_signal(sent)
+        process.send_signal(sent)  # as when the terminal and a wrapper both send it
+        _, stderr = process.communicate(timeout=60)
     assert process.returncode == 128 + sent
     expected = b"error: interrupted; nothing half-written was left\n"
     assert stderr == (expected if sent == signal.SIGINT else b"")
@@ -70,12 +76,12 @@ def test_a_signal_ends_what_never_ends_and_leaves_nothing(tmp_path, what, sent):
 
 
 def test_moving_files_is_not_cut_short_but_by_a_second_signal(tmp_path):
-    process = stuck(tmp_path, "moving")
-    process.send_signal(signal.SIGINT)
-    time.sleep(2)
-    assert process.poll() is None
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=60)
+    with stuck(tmp_path, "moving") as process:
+        process.send_signal(signal.SIGINT)
+        time.sleep(2)
+        assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
     assert process.returncode == 130
 
 
