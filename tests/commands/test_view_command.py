@@ -226,16 +226,7 @@ def served(made):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    words = [
-        sys.executable,
-        "-m",
-        "page4d_cli",
-        "view",
-        str(made),
-        "--no-open",
-        "--port",
-        str(port),
-    ]
+    words = ["view", str(made), "--no-open", "--port", str(port)]
     server = subprocess.Popen(
         [sys.executable, "-m", "page4d_cli", *words],
         stdout=subprocess.PIPE,
