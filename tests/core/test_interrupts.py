@@ -69,7 +69,8 @@ def test_a_signal_ends_what_never_ends_and_leaves_nothing(tmp_path, what, sent):
         process.send_signal(sent)
         process.send_signal(sent)  # as when the terminal and a wrapper both send it
         _, stderr = process.communicate(timeout=60)
-    assert process.returncode == 128 + sent
+    # The second one may come when Python has given its handlers back; a shell says 128 + n to both.
+    assert process.returncode in (128 + sent, -sent)
     expected = b"error: interrupted; nothing half-written was left\n"
     assert stderr == (expected if sent == signal.SIGINT else b"")
     assert list((tmp_path / "out").iterdir()) == []
