@@ -2,7 +2,7 @@
 
 import sys
 
-from page4d_cli.commands.streams import lost_results, prepare_streams
+from page4d_cli.commands.shared.streams import lost_results, prepare_streams
 from page4d_cli.core import interrupts
 
 

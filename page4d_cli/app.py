@@ -26,8 +26,8 @@ from page4d_cli.commands import (
     visualize_features,
     weights,
 )
-from page4d_cli.commands.console import fail, say
-from page4d_cli.commands.plain import PlainApp, PlainGroup
+from page4d_cli.commands.shared.console import fail, say
+from page4d_cli.commands.shared.plain import PlainApp, PlainGroup
 from page4d_cli.core.errors import Page4DError
 from page4d_cli.core.interrupts import INTERRUPTED
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from page4d_cli.commands import options
-from page4d_cli.commands.console import Steps, print_json, print_line, say, warn
-from page4d_cli.commands.tables import print_table
+from page4d_cli.commands.shared import options
+from page4d_cli.commands.shared.console import Steps, print_json, print_line, say, warn
+from page4d_cli.commands.shared.tables import print_table
 from page4d_cli.core.enums import OnBad
 from page4d_cli.core.errors import InputError
 

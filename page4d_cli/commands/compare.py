@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from page4d_cli.commands import options
-from page4d_cli.commands.console import print_json, say, warn
-from page4d_cli.commands.tables import print_table
+from page4d_cli.commands.shared import options
+from page4d_cli.commands.shared.console import print_json, say, warn
+from page4d_cli.commands.shared.tables import print_table
 
 if TYPE_CHECKING:
     from page4d_cli.pipelines.evaluate.compare import Difference, ResultsComparison

@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from page4d_cli.commands import options
-from page4d_cli.commands.console import Steps, print_json, print_line, say
-from page4d_cli.commands.plain import PlainApp
-from page4d_cli.commands.tables import print_table
+from page4d_cli.commands.shared import options
+from page4d_cli.commands.shared.console import Steps, print_json, print_line, say
+from page4d_cli.commands.shared.plain import PlainApp
+from page4d_cli.commands.shared.tables import print_table
 
 if TYPE_CHECKING:
     from page4d_cli.pipelines.check_data.inventory import Inventory

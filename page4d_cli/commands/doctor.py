@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from page4d_cli.commands import options
-from page4d_cli.commands.console import print_json, print_line
-from page4d_cli.commands.tables import readable_bytes
+from page4d_cli.commands.shared import options
+from page4d_cli.commands.shared.console import print_json, print_line
+from page4d_cli.commands.shared.tables import readable_bytes
 from page4d_cli.core.enums import Precision
 
 if TYPE_CHECKING:

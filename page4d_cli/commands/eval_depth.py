@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from page4d_cli.commands import _evaluate, options
+from page4d_cli.commands.shared import evaluate, options
 from page4d_cli.core.enums import Align, DepthTask
 from page4d_cli.model.choice import DEFAULT_MODEL
 
@@ -24,7 +24,7 @@ def eval_depth(
             show_default="scale; median for mono",
         ),
     ] = None,
-    scored: _evaluate.ScoredFlags = _evaluate.DEFAULT_SCORED,
+    scored: evaluate.ScoredFlags = evaluate.DEFAULT_SCORED,
     model: options.ModelFlags = DEFAULT_MODEL,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -46,4 +46,4 @@ def eval_depth(
     default = Align.MEDIAN if task is DepthTask.MONO else Align.SCALE
     aligns = tuple(dict.fromkeys(align or [default]))
     asked = scored.options(dataset, Measure.of(task), aligns, model)
-    _evaluate.run_evaluation(asked, scored, as_json=as_json, quiet=quiet)
+    evaluate.run_evaluation(asked, scored, as_json=as_json, quiet=quiet)

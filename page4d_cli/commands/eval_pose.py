@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from page4d_cli.commands import _evaluate, options
-from page4d_cli.commands.console import print_json, say, warn
-from page4d_cli.commands.tables import print_table
+from page4d_cli.commands.shared import evaluate, options
+from page4d_cli.commands.shared.console import print_json, say, warn
+from page4d_cli.commands.shared.tables import print_table
 from page4d_cli.core.enums import Dataset
 from page4d_cli.core.errors import InputError
 from page4d_cli.model.choice import DEFAULT_MODEL
@@ -41,7 +41,7 @@ def eval_pose(
         ),
     ] = None,
     dataset: Annotated[Dataset | None, options.DATASET_OPTION] = None,
-    scored: _evaluate.ScoredFlags = _evaluate.DEFAULT_SCORED,
+    scored: evaluate.ScoredFlags = evaluate.DEFAULT_SCORED,
     model: options.ModelFlags = DEFAULT_MODEL,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -74,7 +74,7 @@ def eval_pose(
     from page4d_cli.eval.protocol import Measure
 
     asked = scored.options(dataset, Measure.POSE, (), model)
-    _evaluate.run_evaluation(asked, scored, as_json=as_json, quiet=quiet)
+    evaluate.run_evaluation(asked, scored, as_json=as_json, quiet=quiet)
 
 
 def _score_files(

@@ -1,7 +1,7 @@
 """`page4d motion`: which pixels of a run show something that moves."""
 
-from page4d_cli.commands import options
-from page4d_cli.commands.console import Steps, print_json, print_line, warn
+from page4d_cli.commands.shared import options
+from page4d_cli.commands.shared.console import Steps, print_json, print_line, warn
 
 
 def motion(

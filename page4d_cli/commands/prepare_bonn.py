@@ -4,13 +4,13 @@ from typing import Annotated
 
 import typer
 
-from page4d_cli.commands import _prepare, options
+from page4d_cli.commands.shared import options, prepare
 from page4d_cli.core.enums import Dataset, Link, Pairing
 
 
 def prepare_bonn(
-    raws: _prepare.Raws,
-    out: _prepare.Out = None,
+    raws: prepare.Raws,
+    out: prepare.Out = None,
     pairing: Annotated[
         Pairing,
         typer.Option(
@@ -18,13 +18,13 @@ def prepare_bonn(
             "as for published numbers; they drift apart in time."
         ),
     ] = Pairing.TIMESTAMP,
-    frames: _prepare.Frames = 110,
+    frames: prepare.Frames = 110,
     start: Annotated[
         int, typer.Option(min=0, help="The first to take, counted in rgb.txt from 0.")
     ] = 30,
-    stride: _prepare.Stride = 1,
-    link: _prepare.LinkOption = Link.COPY,
-    overwrite: _prepare.Overwrite = False,
+    stride: prepare.Stride = 1,
+    link: prepare.LinkOption = Link.COPY,
+    overwrite: prepare.Overwrite = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -45,4 +45,4 @@ def prepare_bonn(
     asked = PrepareOptions(
         Dataset.BONN, frames, start, stride, pairing=pairing, link=link, overwrite=overwrite
     )
-    _prepare.prepare_and_tell(raws, asked, out=out, as_json=as_json, quiet=quiet)
+    prepare.prepare_and_tell(raws, asked, out=out, as_json=as_json, quiet=quiet)

@@ -4,20 +4,20 @@ from typing import Annotated
 
 import typer
 
-from page4d_cli.commands import _prepare, options
+from page4d_cli.commands.shared import options, prepare
 from page4d_cli.core.enums import Dataset, Link
 
 
 def prepare_tum(
-    raws: _prepare.Raws,
-    out: _prepare.Out = None,
-    frames: _prepare.Frames = 90,
+    raws: prepare.Raws,
+    out: prepare.Out = None,
+    frames: prepare.Frames = 90,
     start: Annotated[
         int, typer.Option(min=0, help="The first to take, among frames with depth and pose.")
     ] = 0,
-    stride: _prepare.Stride = 3,
-    link: _prepare.LinkOption = Link.COPY,
-    overwrite: _prepare.Overwrite = False,
+    stride: prepare.Stride = 3,
+    link: prepare.LinkOption = Link.COPY,
+    overwrite: prepare.Overwrite = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -36,4 +36,4 @@ def prepare_tum(
     from page4d_cli.pipelines.prepare.plan import PrepareOptions
 
     asked = PrepareOptions(Dataset.TUM, frames, start, stride, link=link, overwrite=overwrite)
-    _prepare.prepare_and_tell(raws, asked, out=out, as_json=as_json, quiet=quiet)
+    prepare.prepare_and_tell(raws, asked, out=out, as_json=as_json, quiet=quiet)

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from page4d_cli.commands import options
-from page4d_cli.commands.console import print_json, say, warn
+from page4d_cli.commands.shared import options
+from page4d_cli.commands.shared.console import print_json, say, warn
 from page4d_cli.core.wording import count_noun
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from page4d_cli.commands import options
-from page4d_cli.commands.console import Steps, print_json, print_line, say
+from page4d_cli.commands.shared import options
+from page4d_cli.commands.shared.console import Steps, print_json, print_line, say
 from page4d_cli.core.errors import InputError
 from page4d_cli.core.wording import count_noun
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from page4d_cli.commands import options
-from page4d_cli.commands._scenes import run_scenes
-from page4d_cli.commands.console import say
+from page4d_cli.commands.shared import options
+from page4d_cli.commands.shared.console import say
+from page4d_cli.commands.shared.scenes import run_scenes
 from page4d_cli.core.enums import FeatureKind, Reduction, Variant
 from page4d_cli.core.errors import InputError
 from page4d_cli.core.strict_json import encode_fields

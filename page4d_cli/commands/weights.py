@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from page4d_cli.commands import options
-from page4d_cli.commands.console import fail, print_json, print_line, say, warn
-from page4d_cli.commands.plain import PlainApp
-from page4d_cli.commands.tables import print_table, readable_bytes
+from page4d_cli.commands.shared import options
+from page4d_cli.commands.shared.console import fail, print_json, print_line, say, warn
+from page4d_cli.commands.shared.plain import PlainApp
+from page4d_cli.commands.shared.tables import print_table, readable_bytes
 from page4d_cli.core.enums import Precision
 
 if TYPE_CHECKING:

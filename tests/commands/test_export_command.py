@@ -8,7 +8,7 @@ from synthetic_run import write_synthetic_run
 from typer.testing import CliRunner
 
 from page4d_cli.app import app
-from page4d_cli.commands.options import parse_frames, parse_members
+from page4d_cli.commands.shared.options import parse_frames, parse_members
 from page4d_cli.core.enums import ExportFormat
 from page4d_cli.core.errors import InputError
 

@@ -8,7 +8,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from page4d_cli.app import app
-from page4d_cli.commands.options import parse_members
+from page4d_cli.commands.shared.options import parse_members
 from page4d_cli.core.enums import Save
 from page4d_cli.core.errors import InputError
 from page4d_cli.io.run.directory import is_complete

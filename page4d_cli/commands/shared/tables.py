@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 
-from page4d_cli.commands.console import harmless
+from page4d_cli.commands.shared.console import harmless
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

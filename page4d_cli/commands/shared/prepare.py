@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from page4d_cli.commands import options
-from page4d_cli.commands.console import Steps, fail, print_json, warn
-from page4d_cli.commands.tables import print_table
+from page4d_cli.commands.shared import options
+from page4d_cli.commands.shared.console import Steps, fail, print_json, warn
+from page4d_cli.commands.shared.tables import print_table
 from page4d_cli.core.enums import Link
 from page4d_cli.core.strict_json import encode_fields
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from page4d_cli.commands import options
-from page4d_cli.commands.console import Steps, print_json, say, warn
-from page4d_cli.commands.tables import print_table
+from page4d_cli.commands.shared import options
+from page4d_cli.commands.shared.console import Steps, print_json, say, warn
+from page4d_cli.commands.shared.tables import print_table
 from page4d_cli.core.enums import Align, Dataset, ProtocolName
 from page4d_cli.core.progress import Observer
 from page4d_cli.model.choice import ModelChoice

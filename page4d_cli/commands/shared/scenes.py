@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
-from page4d_cli.commands.console import Steps, print_json, print_line, warn
+from page4d_cli.commands.shared.console import Steps, print_json, print_line, warn
 from page4d_cli.core.progress import Observer
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""What several commands share: options declared once, and how all of them speak."""
