@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from page4d_cli.data.sets.scene_folder import read_scene_folder
+from page4d_cli.data.sets.rendered.scene_folder import read_scene_folder
 from page4d_cli.pipelines.synth.synth import SynthOptions, write_scenes
 from page4d_cli.pipelines.train.config import load_config
 

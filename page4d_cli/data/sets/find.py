@@ -9,9 +9,10 @@ from natsort import natsorted
 
 from page4d_cli.core.enums import OTHER_DATASET_NAMES, Dataset
 from page4d_cli.core.errors import DatasetError, InputError
-from page4d_cli.data.sets.catalogue import DATASETS, DatasetLayout
+from page4d_cli.data.sets.catalogue import DATASETS
+from page4d_cli.data.sets.entry import DatasetLayout
 from page4d_cli.data.sets.recorded import Pinhole, RecordedSequence
-from page4d_cli.data.sets.rgbd import matrix_from_pinhole
+from page4d_cli.data.sets.rgbd.recording import matrix_from_pinhole
 
 ROOT_VARIABLE = "PAGE4D_DATA"
 DEFAULT_ROOT = Path("data")
@@ -154,12 +155,16 @@ def _folders(root: Path, layout: DatasetLayout) -> Iterator[Path]:
         yield root
         return
     for place in layout.places:
-        if (root / place).is_dir():
-            yield from sorted(
-                path
-                for path in (root / place).iterdir()
-                if path.is_dir() and not path.name.startswith(".")
-            )
+        for base in sorted(root.glob(place)) if place else [root]:
+            yield from _folders_in(base)
+
+
+def _folders_in(base: Path) -> list[Path]:
+    if not base.is_dir():
+        return []
+    return sorted(
+        path for path in base.iterdir() if path.is_dir() and not path.name.startswith(".")
+    )
 
 
 def _markers(folder: Path, layout: DatasetLayout) -> Iterator[Path]:

@@ -3,7 +3,7 @@
 Pictures and maps stay on the disk until they are asked for. Shapes: S frames, H W pixels, N points.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,16 +20,22 @@ Pinhole = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class PointTracks:
-    """N surface points, followed through the sequence."""
+    """N surface points, followed through S frames; `None` stands for what is not known."""
 
     pixels: Float32Array
     """(S, N, 2) as (u, v); anything where not visible."""
     visible: NDArray[np.bool_]
     """(S, N)."""
-    points_world: Float32Array
+    points_world: Float32Array | None = None
     """(S, N, 3)."""
-    moving: NDArray[np.bool_]
+    moving: NDArray[np.bool_] | None = None
     """(N,): on something that moves in the world."""
+
+    def at(self, frames: Sequence[int]) -> "PointTracks":
+        """The same points in some of the frames, given by their indices."""
+        chosen = list(frames)
+        points = None if self.points_world is None else self.points_world[chosen]
+        return PointTracks(self.pixels[chosen], self.visible[chosen], points, self.moving)
 
 
 @dataclass(frozen=True)
@@ -54,7 +60,9 @@ class RecordedSequence:
     """S files that `read_depth` reads."""
     read_moving: Callable[[int], NDArray[np.bool_]] | None = None
     """Pixels (H, W) of a frame that show something that moves in the world. Raises FramesError."""
-    tracks: PointTracks | None = None
+    read_tracks: Callable[[Sequence[int]], PointTracks] | None = None
+    """Points through the frames of given indices, in ascending order: those that the data set has,
+    or points of the first frame, carried on by its flow. Raises DatasetError."""
     T_world_recorded: Float64Array | None = None
     """(S, 3, 4): rows of the ground truth file as they stand, where these are not `T_world_camera`
     (Bonn: poses of markers). What published tables compare with."""

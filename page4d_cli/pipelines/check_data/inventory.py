@@ -11,7 +11,8 @@ from pathlib import Path
 from page4d_cli.core.enums import Dataset
 from page4d_cli.core.errors import DatasetError, FramesError
 from page4d_cli.core.progress import Progress
-from page4d_cli.data.sets.catalogue import DATASETS, DatasetEntry
+from page4d_cli.data.sets.catalogue import DATASETS
+from page4d_cli.data.sets.entry import DatasetEntry
 from page4d_cli.data.sets.find import (
     FoundSequence,
     find_sequences,

@@ -44,17 +44,18 @@ def write_pictures(folder: Path, sequence: RecordedSequence, frames: tuple[int, 
     if sequence.read_depth is not None:
         depth = valid_depth(sequence.read_depth(frames[0]))
         write_png(folder / "first_depth.png", depth_scale(*robust_range([depth])).paint(depth))
-    if sequence.tracks is not None:
-        first, last = frames[0], _last_shared(sequence.tracks, frames)
+    if sequence.read_tracks is not None:
+        tracks = sequence.read_tracks(frames)
+        last = _last_shared(tracks)
         matches = draw_matches(
-            sequence.read_image(first),
-            sequence.read_image(last),
-            _visible(sequence.tracks, first),
-            _visible(sequence.tracks, last),
-            sequence.tracks.moving,
+            sequence.read_image(frames[0]),
+            sequence.read_image(frames[last]),
+            _visible(tracks, 0),
+            _visible(tracks, last),
+            np.zeros(tracks.visible.shape[1], np.bool_) if tracks.moving is None else tracks.moving,
         )
         write_png(folder / "tracks_first_last.png", matches)
-        dots = _dotted(sequence, sequence.tracks, frames)
+        dots = _dotted(sequence, tracks, frames)
         write_video(folder / "tracks.mp4", dots, _RATE)
 
 
@@ -75,23 +76,22 @@ def _write_clouds(folder: Path, name: str, sequence: RecordedSequence, index: in
         write_ply(path, points[drawn].astype(np.float32), image[drawn], about)
 
 
-def _last_shared(tracks: PointTracks, frames: tuple[int, ...]) -> int:
-    """The last of the frames that shows a few points of the first."""
-    first = tracks.visible[frames[0]]
-    few = min(_FEW, int(first.sum()))
-    shared = [index for index in frames if (tracks.visible[index] & first).sum() >= few]
-    return shared[-1]
+def _last_shared(tracks: PointTracks) -> int:
+    """Row of the last frame that shows a few points of the first."""
+    shared = (tracks.visible & tracks.visible[0]).sum(-1)
+    return int(np.flatnonzero(shared >= min(_FEW, shared[0]))[-1])
 
 
 def _dotted(
     sequence: RecordedSequence, tracks: PointTracks, frames: tuple[int, ...]
 ) -> Iterator[UInt8Array]:
-    hues = np.arange(len(tracks.moving)) / max(1, len(tracks.moving))
-    for index in frames:
-        yield draw_dots(sequence.read_image(index), _visible(tracks, index), hues)
+    count = tracks.visible.shape[1]
+    hues = np.arange(count) / max(1, count)
+    for row, index in enumerate(frames):
+        yield draw_dots(sequence.read_image(index), _visible(tracks, row), hues)
 
 
-def _visible(tracks: PointTracks, index: int) -> Float32Array:
+def _visible(tracks: PointTracks, row: int) -> Float32Array:
     """(N, 2) pixels of the points in a frame; NaN where it does not show them."""
-    seen = np.where(tracks.visible[index][:, None], tracks.pixels[index], np.nan)
+    seen = np.where(tracks.visible[row][:, None], tracks.pixels[row], np.nan)
     return seen.astype(np.float32)

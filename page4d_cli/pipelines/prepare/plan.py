@@ -20,7 +20,7 @@ from page4d_cli.core.text_table import (
     read_rows,
 )
 from page4d_cli.core.types import Float64Array
-from page4d_cli.data.sets.rgbd import (
+from page4d_cli.data.sets.rgbd.recording import (
     MAX_DEPTH_OFFSET_S,
     MAX_POSE_OFFSET_S,
     associate,

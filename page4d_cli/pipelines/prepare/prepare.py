@@ -11,7 +11,7 @@ from natsort import natsorted
 
 from page4d_cli.core.errors import DatasetError, InputError, OutputError
 from page4d_cli.core.progress import Progress
-from page4d_cli.data.sets.rgbd import LISTS
+from page4d_cli.data.sets.rgbd.recording import LISTS
 from page4d_cli.io.whole.transaction import Transaction, mend, require_apart
 from page4d_cli.pipelines.prepare.files import (
     PreparedFiles,

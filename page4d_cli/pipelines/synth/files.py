@@ -38,7 +38,7 @@ from page4d_cli.core.enums import SynthLayout
 from page4d_cli.core.geometry import invert_rigid, quat_xyzw_from_matrix
 from page4d_cli.core.strict_json import encode_fields
 from page4d_cli.core.types import Float32Array, Float64Array, UInt8Array
-from page4d_cli.data.sets.scene_folder import PinholeRecord, SceneRecord
+from page4d_cli.data.sets.rendered.scene_folder import PinholeRecord, SceneRecord
 from page4d_cli.data.synthetic import SceneRecipe, SyntheticScene, render, track_points
 from page4d_cli.io.formats.png import write_depth_png, write_png
 from page4d_cli.io.whole.writing import writing

@@ -10,7 +10,7 @@ from page4d_cli.core.enums import SynthLayout
 from page4d_cli.core.errors import InputError
 from page4d_cli.core.progress import Progress
 from page4d_cli.core.strict_json import to_text
-from page4d_cli.data.sets.scene_folder import SCENE_JSON, SceneRecord
+from page4d_cli.data.sets.rendered.scene_folder import SCENE_JSON, SceneRecord
 from page4d_cli.data.synthetic import SceneRecipe, sample_scene
 from page4d_cli.io.whole.transaction import Transaction, check_place
 from page4d_cli.pipelines.synth.files import describe, folder_name, write_page4d, write_tum

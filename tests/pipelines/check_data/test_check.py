@@ -13,7 +13,7 @@ from page4d_cli.core.enums import Dataset, OnBad, SynthLayout
 from page4d_cli.core.errors import DatasetError, FramesError, OutputError
 from page4d_cli.core.geometry import invert_rigid
 from page4d_cli.data.sets.catalogue import DATASETS
-from page4d_cli.data.sets.scene_folder import read_scene_folder
+from page4d_cli.data.sets.rendered.scene_folder import read_scene_folder
 from page4d_cli.pipelines.check_data.check import check_data, check_sequence
 from page4d_cli.pipelines.check_data.checks import Check
 from page4d_cli.pipelines.check_data.files import check_data_to
@@ -306,7 +306,7 @@ def test_exact_data_of_every_layout_passes(name, tmp_path):
 )
 def test_a_check_that_cannot_be_made_is_neither_passed_nor_failed(lacking, reason, scenes):
     sequence = read_scene_folder(sorted(scenes.iterdir())[0])
-    blind = dataclasses.replace(sequence, tracks=None, **{lacking: None})
+    blind = dataclasses.replace(sequence, read_tracks=None, **{lacking: None})
     report = check_sequence(blind, DATASETS[Dataset.SYNTHETIC].checks)
     (finding,) = report.not_judged
     assert finding.check is Check.DEPTH_CONSISTENCY and reason in finding.message

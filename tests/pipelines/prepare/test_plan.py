@@ -6,7 +6,7 @@ from raw_rgbd import steady, write_raw
 
 from page4d_cli.core.enums import Dataset, Pairing
 from page4d_cli.core.errors import DatasetError, InputError
-from page4d_cli.data.sets.pairing import read_recording
+from page4d_cli.data.sets.rgbd.pairing import read_recording
 from page4d_cli.pipelines.prepare.plan import BONN, TUM, PrepareOptions, plan_sequence
 
 IDENTITY = "0 0 0 0 0 0 1"

@@ -11,9 +11,9 @@ from raw_rgbd import contents, steady, write_raw
 
 from page4d_cli.core.enums import Link, Pairing
 from page4d_cli.core.errors import DatasetError, InputError, WriteError
-from page4d_cli.data.sets.bonn import read_bonn_prepared
-from page4d_cli.data.sets.pairing import read_recording
-from page4d_cli.data.sets.tum import read_tum_prepared
+from page4d_cli.data.sets.rgbd.bonn import read_bonn_prepared
+from page4d_cli.data.sets.rgbd.pairing import read_recording
+from page4d_cli.data.sets.rgbd.tum import read_tum_prepared
 from page4d_cli.pipelines.prepare.plan import BONN, TUM
 from page4d_cli.pipelines.prepare.prepare import prepare, raw_folders
 from page4d_cli.pipelines.prepare.report import Status

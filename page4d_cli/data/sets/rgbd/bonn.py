@@ -16,12 +16,15 @@ from pathlib import Path
 
 import numpy as np
 
+from page4d_cli.core.benchmark import Benchmark, DepthLimits
 from page4d_cli.core.geometry import as_homogeneous, invert_rigid
 from page4d_cli.core.types import Float64Array
-from page4d_cli.data.sets.pairing import read_recording
-from page4d_cli.data.sets.prepared import read_prepared
+from page4d_cli.data.sets.entry import ASK_OWNERS, SENSOR, DatasetEntry, Origin
 from page4d_cli.data.sets.recorded import Pinhole, RecordedSequence
-from page4d_cli.data.sets.rgbd import Recording, matrix_from_pinhole
+from page4d_cli.data.sets.rgbd.layouts import of_lists, of_prepared
+from page4d_cli.data.sets.rgbd.pairing import read_recording
+from page4d_cli.data.sets.rgbd.prepared import read_prepared
+from page4d_cli.data.sets.rgbd.recording import Recording, matrix_from_pinhole
 
 BONN_PINHOLE: Pinhole = (542.822841, 542.576870, 315.593520, 237.756098)
 _EXCHANGE = np.array([[-1.0, 0, 0, 0], [0, 0, 1, 0], [0, 1, 0, 0], [0, 0, 0, 1]])
@@ -48,7 +51,7 @@ def read_bonn(folder: Path) -> RecordedSequence:
 
 
 def read_bonn_prepared(folder: Path, pictures: Path) -> RecordedSequence:
-    """Read a prepared folder (`data/sets/prepared.py`); otherwise as `read_bonn`.
+    """Read a prepared folder (`data/sets/rgbd/prepared.py`); otherwise as `read_bonn`.
 
     Args:
         folder: the sequence's.
@@ -82,3 +85,29 @@ def rigid_camera_pose(marker_pose: Float64Array) -> Float64Array:
     left, scales, right = np.linalg.svd(similarity[:, :3, :3])
     translation = similarity[:, :3, 3:] / scales.mean(axis=-1)[:, None, None]
     return np.concatenate([left @ right, translation], axis=2)
+
+
+_PLACES = ("", "rgbd_bonn_dataset")
+_SCORED = tuple(
+    f"rgbd_bonn_{name}"
+    for name in ("balloon2", "crowd2", "crowd3", "person_tracking2", "synchronous")
+)
+ENTRY = DatasetEntry(
+    "Bonn RGB-D Dynamic",
+    Origin(
+        "https://www.ipb.uni-bonn.de/data/rgbd-dynamic-dataset",
+        "balloon2, crowd2, crowd3, person_tracking2, synchronous: raw folders `rgbd_bonn_…/` "
+        "anywhere, then `prepare-bonn`",
+        ASK_OWNERS,
+        ASK_OWNERS,
+    ),
+    (of_prepared(read_bonn_prepared, 110, _PLACES), of_lists(read_bonn, _PLACES)),
+    SENSOR,
+    Benchmark(
+        pose_sequences=_SCORED,
+        depth_sequences=_SCORED,
+        video_limits=DepthLimits(70),
+        mono_limits=DepthLimits(70),
+        has_recorded_poses=True,
+    ),
+)

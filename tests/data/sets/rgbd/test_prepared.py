@@ -4,7 +4,7 @@ from dataset_layouts import EPOCH_S, TUM_NAME, exact_truth, write_tum_prepared
 
 from page4d_cli.core.errors import DatasetError
 from page4d_cli.core.geometry import invert_rigid
-from page4d_cli.data.sets.prepared import read_prepared
+from page4d_cli.data.sets.rgbd.prepared import read_prepared
 
 COUNT = 90
 

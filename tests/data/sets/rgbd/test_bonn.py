@@ -4,8 +4,8 @@ from dataset_layouts import bonn_markers, exact_truth, write_bonn_prepared, writ
 
 from page4d_cli.core.enums import Dataset
 from page4d_cli.core.geometry import as_homogeneous, matrix_from_quat_xyzw
-from page4d_cli.data.sets.bonn import rigid_camera_pose
 from page4d_cli.data.sets.find import find_sequences
+from page4d_cli.data.sets.rgbd.bonn import rigid_camera_pose
 
 
 def test_bonn_poses_become_rigid_and_keep_the_geometry_up_to_scale():

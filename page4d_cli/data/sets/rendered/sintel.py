@@ -12,9 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
+from page4d_cli.core.benchmark import Benchmark, DepthLimits
 from page4d_cli.core.errors import DatasetError
 from page4d_cli.core.paths import require_file
 from page4d_cli.core.types import Float32Array, Float64Array
+from page4d_cli.data.sets.entry import ASK_OWNERS, CheckLimits, DatasetEntry, DatasetLayout, Origin
 from page4d_cli.data.sets.files import UNTIMED, absent, count_as_seconds, frames_in, partners_in
 from page4d_cli.data.sets.recorded import RecordedSequence
 
@@ -111,3 +113,47 @@ def _tagged(path: Path, least: int) -> bytes:
     if tag != TAG:
         raise DatasetError(f"{path} begins with {tag:g}; a file of MPI Sintel begins with {TAG}")
     return data
+
+
+def _layout(quality: str) -> DatasetLayout:
+    return DatasetLayout(
+        quality,
+        f"training/{{{quality}/<sequence>/frame_0001.png,depth/…/frame_0001.dpt,"
+        "camdata_left/…/frame_0001.cam}, with or without the archives' folders before it",
+        ("frame_*.png",),
+        read_sintel,
+        (f"training/{quality}", f"MPI-Sintel-training_images/training/{quality}"),
+    )
+
+
+# fmt: off
+_SCORED_POSE = (
+    "alley_2", "ambush_4", "ambush_5", "ambush_6", "cave_2", "cave_4", "market_2", "market_5",
+    "market_6", "shaman_3", "sleeping_1", "sleeping_2", "temple_2", "temple_3",
+)
+_SCORED_DEPTH = (
+    "alley_1", "alley_2", "ambush_2", "ambush_4", "ambush_5", "ambush_6", "ambush_7", "bamboo_1",
+    "bamboo_2", "bandage_1", "bandage_2", "cave_2", "cave_4", "market_2", "market_5", "market_6",
+    "mountain_1", "shaman_2", "shaman_3", "sleeping_1", "sleeping_2", "temple_2", "temple_3",
+)
+# fmt: on
+ENTRY = DatasetEntry(
+    "MPI Sintel",
+    Origin(
+        "http://sintel.is.tue.mpg.de",
+        '"MPI-Sintel-training_images.zip", and from the depth page '
+        '"MPI-Sintel-depth-training-20150305.zip": both unpacked as they are; for tracks '
+        '"MPI-Sintel-training_extras.zip", too',
+        ASK_OWNERS,
+        ASK_OWNERS,
+    ),
+    (_layout("final"), _layout("clean")),
+    CheckLimits(valid_share=0.9, depth_error=0.03, inlier_error=0.05),
+    Benchmark(
+        pose_sequences=_SCORED_POSE,
+        depth_sequences=_SCORED_DEPTH,
+        video_limits=DepthLimits(70, clip=70),
+        mono_limits=DepthLimits(70, clip=70),
+        original_left_out=("market_5",),
+    ),
+)

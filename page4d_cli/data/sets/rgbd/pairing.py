@@ -14,7 +14,7 @@ from page4d_cli.core.text_table import FILE_COLUMNS, parse_number, read_poses, r
 from page4d_cli.core.types import Float64Array
 from page4d_cli.data.clip.paths import InputKind, list_images, stamps_from_names
 from page4d_cli.data.sets.files import UNTIMED, count_as_seconds
-from page4d_cli.data.sets.rgbd import (
+from page4d_cli.data.sets.rgbd.recording import (
     LISTS,
     MAX_DEPTH_OFFSET_S,
     MAX_POSE_OFFSET_S,

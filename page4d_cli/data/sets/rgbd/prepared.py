@@ -20,8 +20,8 @@ import numpy as np
 from page4d_cli.core.errors import DatasetError
 from page4d_cli.core.text_table import parse_number, read_poses, read_rows
 from page4d_cli.core.types import Float64Array
-from page4d_cli.data.sets.pairing import Files, by_name, by_position, by_time, record
-from page4d_cli.data.sets.rgbd import Recording
+from page4d_cli.data.sets.rgbd.pairing import Files, by_name, by_position, by_time, record
+from page4d_cli.data.sets.rgbd.recording import Recording
 
 _ASSOCIATION_COLUMNS = "t_rgb rgb t_depth depth t_pose"
 

@@ -14,9 +14,10 @@ by which poses and maps are found. Else there must be as many as pictures.
 from dataclasses import replace
 from pathlib import Path
 
-from page4d_cli.data.sets.pairing import Files, by_name, by_position, by_time, record
+from page4d_cli.data.sets.entry import SENSOR, DatasetEntry, DatasetLayout, Origin
 from page4d_cli.data.sets.recorded import RecordedSequence
-from page4d_cli.data.sets.rgbd import DEPTH_SCALE
+from page4d_cli.data.sets.rgbd.pairing import Files, by_name, by_position, by_time, record
+from page4d_cli.data.sets.rgbd.recording import DEPTH_SCALE
 
 
 def read_folder(folder: Path, _marker: Path) -> RecordedSequence:
@@ -40,3 +41,18 @@ def read_folder(folder: Path, _marker: Path) -> RecordedSequence:
         return sequence
     scale = f"depth is taken for 16-bit PNGs with {DEPTH_SCALE:g} a metre"
     return replace(sequence, notes=(*sequence.notes, scale))
+
+
+ENTRY = DatasetEntry(
+    "pictures with ground truth",
+    Origin("", "your own", "yours", "yours"),
+    (
+        DatasetLayout(
+            "folder",
+            "<sequence>/{rgb/ or images/ or pictures in it, groundtruth.txt, depth/*.png}",
+            ("groundtruth.txt", "depth"),
+            read_folder,
+        ),
+    ),
+    SENSOR,
+)

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from page4d_cli.core.benchmark import Benchmark
 from page4d_cli.core.errors import DatasetError
+from page4d_cli.data.sets.entry import ASK_OWNERS, DatasetEntry, DatasetLayout, Origin
 from page4d_cli.data.sets.files import count_as_seconds, frames_in, partners_in, read_npy_depth
 from page4d_cli.data.sets.recorded import RecordedSequence
 
@@ -37,3 +39,24 @@ def read_nyu(folder: Path, pictures: Path) -> RecordedSequence:
         depth_files=depths,
         notes=("single images, no video: their order means nothing",),
     )
+
+
+ENTRY = DatasetEntry(
+    "NYU Depth V2, single images",
+    Origin(
+        "https://cs.nyu.edu/~fergus/datasets/nyu_depth_v2.html",
+        "the labelled set's 654 test images, as `val/{nyu_images,nyu_depths}/`",
+        ASK_OWNERS,
+        ASK_OWNERS,
+    ),
+    (
+        DatasetLayout(
+            "single images",
+            "val/{nyu_images/<name>.png,nyu_depths/<name>.npy}",
+            ("nyu_images",),
+            read_nyu,
+        ),
+    ),
+    None,
+    Benchmark(depth_sequences=("val",)),
+)

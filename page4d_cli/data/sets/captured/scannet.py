@@ -12,6 +12,7 @@ import numpy as np
 from page4d_cli.core.errors import DatasetError
 from page4d_cli.core.geometry import invert_rigid
 from page4d_cli.core.types import Float64Array
+from page4d_cli.data.sets.entry import ASK_OWNERS, DatasetEntry, DatasetLayout, Origin
 from page4d_cli.data.sets.files import (
     UNTIMED,
     count_as_seconds,
@@ -84,3 +85,25 @@ def _sequence(
             *([f"{lost} of {len(frames)} pictures left out: their pose was lost"] if lost else []),
         ),
     )
+
+
+ENTRY = DatasetEntry(
+    "ScanNet",
+    Origin("http://www.scan-net.org", "scenes, read by its own tool", ASK_OWNERS, ASK_OWNERS),
+    (
+        DatasetLayout(
+            "prepared",
+            "<scene>/{color_90/*.jpg,pose_90.txt}",
+            ("color_90", "color_[0-9]*"),
+            read_scannet_prepared,
+            has_variants=True,
+        ),
+        DatasetLayout(
+            "raw",
+            "<scene>/{color/0.jpg,pose/0.txt}",
+            ("color",),
+            read_scannet,
+        ),
+    ),
+    None,
+)

@@ -4,9 +4,9 @@ from PIL import Image
 
 from page4d_cli.core.errors import DatasetError
 from page4d_cli.core.geometry import invert_rigid
-from page4d_cli.data.sets.pairing import read_recording
-from page4d_cli.data.sets.rgbd import associate, read_depth16
-from page4d_cli.data.sets.tum import read_tum
+from page4d_cli.data.sets.rgbd.pairing import read_recording
+from page4d_cli.data.sets.rgbd.recording import associate, read_depth16
+from page4d_cli.data.sets.rgbd.tum import read_tum
 
 IDENTITY = "0 0 0 0 0 0 1"
 

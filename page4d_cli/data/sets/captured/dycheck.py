@@ -14,9 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
+from page4d_cli.core.benchmark import Benchmark, DepthLimits
 from page4d_cli.core.errors import DatasetError
 from page4d_cli.core.strict_json import read_json
 from page4d_cli.core.types import Float32Array, Float64Array
+from page4d_cli.data.sets.entry import ASK_OWNERS, SENSOR, DatasetEntry, DatasetLayout, Origin
 from page4d_cli.data.sets.files import (
     UNTIMED,
     absent,
@@ -26,7 +28,7 @@ from page4d_cli.data.sets.files import (
     read_npy_depth,
 )
 from page4d_cli.data.sets.recorded import RecordedSequence
-from page4d_cli.data.sets.rgbd import matrix_from_pinhole
+from page4d_cli.data.sets.rgbd.recording import matrix_from_pinhole
 
 _Vector = tuple[float, float, float]
 _MILLIMETRES_FROM = 50.0
@@ -111,3 +113,35 @@ def _depth_in_metres(paths: tuple[Path, ...]) -> tuple[Callable[[int], Float32Ar
         return (read_npy_depth(paths[index]) * unit_m).astype(np.float32)
 
     return read, f"depth is taken for {unit}: the median of the first map is {median:g}"
+
+
+# fmt: off
+_SCORED = (
+    "apple", "backpack", "block", "handwavy", "haru-sit", "mochi-high-five", "paper-windmill",
+    "pillow", "space-out", "spin", "sriracha-tree", "teddy", "wheel",
+)
+# fmt: on
+ENTRY = DatasetEntry(
+    "DyCheck iPhone",
+    Origin(
+        "https://github.com/KAIR-BAIR/dycheck",
+        "the iPhone sequences: `<sequence>/{rgb,depth,camera}/`",
+        ASK_OWNERS,
+        ASK_OWNERS,
+    ),
+    (
+        DatasetLayout(
+            "iphone",
+            "<sequence>/{rgb/1x/0_00000.png,depth/1x/0_00000.npy,camera/0_00000.json}",
+            ("rgb/1x",),
+            read_dycheck,
+        ),
+    ),
+    SENSOR,
+    Benchmark(
+        pose_sequences=_SCORED,
+        depth_sequences=_SCORED,
+        video_limits=DepthLimits(70),
+        original_pose_stride=10,
+    ),
+)

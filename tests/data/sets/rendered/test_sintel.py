@@ -7,7 +7,7 @@ from dataset_layouts import exact_truth, write_cam, write_dpt, write_sintel
 from page4d_cli.core.enums import Dataset
 from page4d_cli.core.errors import DatasetError
 from page4d_cli.data.sets.find import find_sequences
-from page4d_cli.data.sets.sintel import read_cam, read_dpt
+from page4d_cli.data.sets.rendered.sintel import read_cam, read_dpt
 
 
 def test_the_bytes_of_a_depth_map(tmp_path):

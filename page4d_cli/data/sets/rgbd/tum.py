@@ -8,11 +8,14 @@ of Freiburg 1 and 2 are taken as they are.
 from dataclasses import replace
 from pathlib import Path
 
-from page4d_cli.data.sets.pairing import read_recording
-from page4d_cli.data.sets.prepared import read_prepared
+from page4d_cli.core.benchmark import Benchmark, DepthLimits
+from page4d_cli.data.sets.entry import SENSOR, DatasetEntry, Origin
 from page4d_cli.data.sets.recorded import Pinhole, RecordedSequence
-from page4d_cli.data.sets.rgbd import Recording, matrix_from_pinhole
-from page4d_cli.data.sets.scene_folder import SCENE_JSON, read_scene_json
+from page4d_cli.data.sets.rendered.scene_folder import SCENE_JSON, read_scene_json
+from page4d_cli.data.sets.rgbd.layouts import of_lists, of_prepared
+from page4d_cli.data.sets.rgbd.pairing import read_recording
+from page4d_cli.data.sets.rgbd.prepared import read_prepared
+from page4d_cli.data.sets.rgbd.recording import Recording, matrix_from_pinhole
 
 FREIBURG3: Pinhole = (535.4, 539.2, 320.1, 247.6)
 ROS_DEFAULT: Pinhole = (525.0, 525.0, 319.5, 239.5)
@@ -34,7 +37,7 @@ def read_tum(folder: Path) -> RecordedSequence:
 
 
 def read_tum_prepared(folder: Path, pictures: Path) -> RecordedSequence:
-    """Read a prepared folder (`data/sets/prepared.py`); otherwise as `read_tum`.
+    """Read a prepared folder (`data/sets/rgbd/prepared.py`); otherwise as `read_tum`.
 
     Args:
         folder: the sequence's.
@@ -53,3 +56,36 @@ def _known_pinhole(folder: Path) -> Pinhole:
         camera = read_scene_json(folder).intrinsics
         return camera.fx, camera.fy, camera.cx, camera.cy
     return FREIBURG3 if "freiburg3" in folder.absolute().name else ROS_DEFAULT
+
+
+_SCORED = tuple(
+    f"rgbd_dataset_freiburg3_{name}"
+    for name in (
+        "sitting_halfsphere",
+        "sitting_rpy",
+        "sitting_static",
+        "sitting_xyz",
+        "walking_halfsphere",
+        "walking_rpy",
+        "walking_static",
+        "walking_xyz",
+    )
+)
+ENTRY = DatasetEntry(
+    "TUM RGB-D, dynamic objects",
+    Origin(
+        "https://cvg.cit.tum.de/data/datasets/rgbd-dataset",
+        "freiburg3, sitting and walking, 8 sequences: raw folders `rgbd_dataset_freiburg3_…/` "
+        "anywhere, then `prepare-tum`",
+        "CC BY 4.0",
+        "5 GB",
+    ),
+    (of_prepared(read_tum_prepared, 90), of_lists(read_tum)),
+    SENSOR,
+    Benchmark(
+        pose_sequences=_SCORED,
+        depth_sequences=_SCORED,
+        video_limits=DepthLimits(70),
+        mono_limits=DepthLimits(70),
+    ),
+)

@@ -12,6 +12,7 @@ from page4d_cli.core.enums import SynthLayout
 from page4d_cli.core.errors import DatasetError
 from page4d_cli.core.strict_json import Json, read_json
 from page4d_cli.data.clip.images import read_image
+from page4d_cli.data.sets.entry import CheckLimits, DatasetEntry, DatasetLayout, Origin
 from page4d_cli.data.sets.files import DEPTH
 from page4d_cli.data.sets.recorded import PointTracks, RecordedSequence
 
@@ -98,7 +99,7 @@ def read_scene_folder(folder: Path) -> RecordedSequence:
         read_moving=lambda index: np.asarray(
             read_image(folder / "moving" / f"{index:06d}.png")[..., 0] > 127
         ),
-        tracks=tracks,
+        read_tracks=tracks.at,
     )
 
 
@@ -112,3 +113,18 @@ def read_scene_json(folder: Path) -> SceneRecord:
         DatasetError: the file is absent, of another schema, or a key is missing or mistyped.
     """
     return read_json(SceneRecord, folder / SCENE_JSON, DatasetError, _ADVICE, defaults=True)
+
+
+ENTRY = DatasetEntry(
+    "scenes of page4d synth",
+    Origin("", "page4d synth --out data/synthetic", "that of page4d", "as you like"),
+    (
+        DatasetLayout(
+            "page4d",
+            "<scene>/{scene.json,cameras.npz,tracks.npz,rgb/,depth/,moving/}",
+            ("scene.json", "cameras.npz"),
+            lambda folder, _marker: read_scene_folder(folder),
+        ),
+    ),
+    CheckLimits(valid_share=0.9, depth_error=1e-3, inlier_error=0.01),
+)

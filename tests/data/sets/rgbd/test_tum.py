@@ -8,8 +8,8 @@ from page4d_cli.core.enums import Dataset, SynthLayout
 from page4d_cli.core.errors import DatasetError
 from page4d_cli.core.strict_json import encode_fields, to_text
 from page4d_cli.data.sets.find import find_sequences
-from page4d_cli.data.sets.scene_folder import PinholeRecord, SceneRecord
-from page4d_cli.data.sets.tum import FREIBURG3, ROS_DEFAULT
+from page4d_cli.data.sets.rendered.scene_folder import PinholeRecord, SceneRecord
+from page4d_cli.data.sets.rgbd.tum import FREIBURG3, ROS_DEFAULT
 
 WRITERS = pytest.mark.parametrize("write", [write_tum_raw, write_tum_prepared])
 

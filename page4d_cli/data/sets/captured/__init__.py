@@ -1,0 +1,1 @@
+"""Data sets that cameras recorded, a file each."""
