@@ -12,6 +12,7 @@ from page4d_cli.io.run.directory import Run, open_run
 from page4d_cli.pipelines.cloud.of_run import CloudOptions
 from page4d_cli.pipelines.export.folder import EXPORT_JSON, export_folder
 from page4d_cli.pipelines.export.formats import WRITERS, Job
+from page4d_cli.pipelines.export.principal_point import with_middle_as_principal_point
 from page4d_cli.pipelines.motion.motion import part_masks
 from page4d_cli.pipelines.stored_run.clip import RunClip, read_run_clip
 
@@ -83,6 +84,7 @@ def export_run(
             frozenset[Save]().union(*(writer.needs for writer in writers.values())),
             with_pictures=any(writer.with_pictures for writer in writers.values()),
         )
+        clip = with_middle_as_principal_point(clip)
         keep = None if options.part is None else part_masks(clip, options.part)
         job = Job(clip, folder, formats, options.cloud, keep, options.part)
         details: dict[str, dict[str, Json]] = {}

@@ -46,11 +46,18 @@ def source_picture(scene, index):
     return np.asarray(Image.open(scene.run.manifest.frames[index].source)).astype(int)
 
 
+def middle_intrinsics(scene, index=0):
+    """K of the map with the principal point in its middle, whole numbers being pixel centres."""
+    k = scene.run.intrinsics()[index].astype(float)
+    k[:2, 2] = (56 - 1) / 2, (42 - 1) / 2
+    return k
+
+
 def assert_colors_are_seen(scene, points, colors, *, share=0.9, atol=40):
     """Most points, carried into frame 0 by hand, fall on source pixels of their colour."""
     extrinsics = scene.run.extrinsics()[0]
     info = scene.run.manifest.frames[0].to_info((42, 56))
-    k = info.transform.intrinsics_to_source(scene.run.intrinsics()[0].astype(float))
+    k = info.transform.intrinsics_to_source(middle_intrinsics(scene))
     in_camera = points @ extrinsics[:, :3].T + extrinsics[:, 3]
     in_camera, colors = in_camera[in_camera[:, 2] > 0], colors[in_camera[:, 2] > 0]
     pixels = in_camera @ k.T
@@ -80,7 +87,7 @@ def test_glb_holds_the_points_and_a_frustum_with_every_cameras_field_of_view(sce
     assert is_centre.sum() == 1 and len(corners) == 5
     pose = scene.run.extrinsics()[1]
     in_camera = corners[~is_centre] @ pose[:, :3].T + pose[:, 3]
-    pixels = in_camera @ scene.run.intrinsics()[1].T
+    pixels = in_camera @ middle_intrinsics(scene, 1).T
     found = {tuple(p) for p in (pixels[:, :2] / pixels[:, 2:]).round(2).tolist()}
     assert found == {(-0.5, -0.5), (55.5, -0.5), (55.5, 41.5), (-0.5, 41.5)}
 
@@ -103,6 +110,7 @@ def test_colmap_observations_are_the_source_pixels_that_show_the_points(scene, e
         index = image.image_id - 1
         picture = source_picture(scene, index)
         assert (image.camera.width, image.camera.height) == picture.shape[1::-1]
+        assert tuple(image.camera.params[2:]) == (picture.shape[1] / 2, picture.shape[0] / 2)
         for seen in list(image.points2D)[::7]:
             column, row = np.floor(seen.xy).astype(int)
             color = model.points3D[seen.point3D_id].color.astype(int)
@@ -150,6 +158,7 @@ def test_nerfstudio_has_opengl_cameras_in_an_untouched_world(scene, export):
     points = trimesh.load(folder / content["ply_file_path"])
     assert len(points.vertices) > 1000
     for index, frame in enumerate(content["frames"]):
+        assert (frame["cx"], frame["cy"]) == (frame["w"] / 2, frame["h"] / 2)
         picture = np.asarray(Image.open(folder / frame["file_path"]))
         assert picture.shape[:2] == (frame["h"], frame["w"])
         np.testing.assert_array_equal(picture, source_picture(scene, index))
@@ -161,7 +170,7 @@ def test_nerfstudio_has_opengl_cameras_in_an_untouched_world(scene, export):
         y = -(row + 0.5 - frame["cy"]) / frame["fl_y"]
         ray = np.array([x, y, -1.0, 1 / depth[row, column]]) * depth[row, column]
         world = np.array(frame["transform_matrix"]) @ ray
-        pose, k = scene.run.extrinsics()[index], scene.run.intrinsics()[index]
+        pose, k = scene.run.extrinsics()[index], middle_intrinsics(scene, index)
         projected = k @ (pose @ [*world[:3], 1])
         # Source pixel (60, 50) is centred at map pixel 29.75, 25 - 3 - 0.25.
         np.testing.assert_allclose(projected[:2] / projected[2], [29.75, 21.75], atol=1e-3)
