@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from page4d_cli.pipelines.infer.scenes import RunResult
 
 _OUTPUT = "Output"
+_WHAT_CAME_OF_IT = ("cloud", "problems", "timings_s", "peak_memory_bytes", "files")
 
 
 @options.spread
@@ -124,10 +125,10 @@ def _tell(result: "RunResult", manifest: "Manifest", *, quiet: bool) -> None:
 
 def _as_object(result: "RunResult", manifest: "Manifest") -> dict[str, Any]:
     whole = encode_fields(manifest)
-    wanted = ("device", "dtype", "weights", "network_size", "cloud", "problems", "timings_s")
+    wanted = ("device", "dtype", "weights", "network_size", "segments", "scale", "joining")
     return {
         "frames": len(manifest.frames),
         "kept": result.kept,
         "seconds": round(sum(manifest.timings_s.values()), 3),
-        **{key: whole[key] for key in (*wanted, "peak_memory_bytes", "files")},
+        **{key: whole[key] for key in (*wanted, *_WHAT_CAME_OF_IT)},
     }

@@ -150,6 +150,15 @@ class TimestampSource(str, Enum):
     """No time is known: the frame's index in its source, counted as seconds."""
 
 
+class LengthUnit(str, Enum):
+    """What the lengths of a run mean: depth, points, positions of cameras."""
+
+    RELATIVE = "relative"
+    """The network has no metric scale."""
+    METRES = "metres"
+    """By a measure that was given (`pipelines/scale/`)."""
+
+
 class SynthLayout(str, Enum):
     """Files that `synth` writes (`pipelines/synth/files.py`)."""
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from page4d_cli.core.enums import LengthUnit
 from page4d_cli.core.geometry import FloatArray
 from page4d_cli.core.types import Float64Array, UInt8Array
 from page4d_cli.draw.colormaps import TIME
@@ -19,12 +20,16 @@ _MOST_ARROWS = 24
 _ARROW_SHARE = 0.12
 """Length of the arrows, as a share of the path's extent."""
 _X, _Y, _Z = 0, 1, 2
-_AXIS_NAMES = ("x, right (relative)", "y, down (relative)", "z, forward (relative)")
+_AXIS_NAMES = ("x, right", "y, down", "z, forward")
 _VIEWS = (("from above", _X, _Z), ("from the side", _Z, _Y))
 """Title, axis to the right, axis along the paper's height; y is turned, for down to be down."""
 
 
-def draw_camera_path(T_world_camera: FloatArray, frame_numbers: Sequence[int]) -> UInt8Array:
+def draw_camera_path(
+    T_world_camera: FloatArray,
+    frame_numbers: Sequence[int],
+    unit: LengthUnit = LengthUnit.RELATIVE,
+) -> UInt8Array:
     """Draw where the cameras are and where they look, both views on one scale with equal axes.
 
     The world is the first camera, an OpenCV camera: from above is along its y axis, from the side
@@ -33,6 +38,7 @@ def draw_camera_path(T_world_camera: FloatArray, frame_numbers: Sequence[int]) -
     Args:
         T_world_camera: (S, 3, 4) camera-to-world, all finite.
         frame_numbers: S, what the colours stand for.
+        unit: of the positions.
 
     Returns:
         (H, W, 3) RGB.
@@ -51,20 +57,24 @@ def draw_camera_path(T_world_camera: FloatArray, frame_numbers: Sequence[int]) -
 
     positions = poses[..., 3]
     arrows = poses[..., 2] * (_ARROW_SHARE * _extent(positions))
-    figure, panels = two_panels(_title(positions), _INCHES)
+    figure, panels = two_panels(_title(positions, unit), _INCHES)
     for panel, view in zip(panels, _VIEWS, strict=True):
         dots = _draw(panel, view, positions, arrows, frame_numbers)
+        _, right, up = view
+        panel.set_xlabel(f"{_AXIS_NAMES[right]} ({unit.value})")
+        panel.set_ylabel(f"{_AXIS_NAMES[up]} ({unit.value})")
     whole = MaxNLocator(integer=True)
     figure.colorbar(dots, ax=panels, label="frame", ticks=whole, shrink=0.8, pad=0.02)
     panels[0].legend(loc="best")
     return pixels_of(figure)
 
 
-def _title(positions: Float64Array) -> str:
+def _title(positions: Float64Array, unit: LengthUnit) -> str:
     length = np.linalg.norm(np.diff(positions, axis=0), axis=1).sum()
     cameras = "1 camera" if len(positions) == 1 else f"{len(positions)} cameras"
+    units = "relative units" if unit is LengthUnit.RELATIVE else unit.value
     return (
-        f"{cameras}, path of {length:.3g} (relative units), arrows show where they look\n"
+        f"{cameras}, path of {length:.3g} ({units}), arrows show where they look\n"
         "world: the first camera, OpenCV axes"
     )
 
@@ -105,7 +115,7 @@ def _draw(
     start = f"start, frame {frame_numbers[0]}"
     panel.plot(along[0], across[0], "o", color="tab:red", fillstyle="none", ms=11, label=start)
     show_from(panel, np.concatenate([positions, positions + arrows]), right, up)
-    panel.set(title=title, xlabel=_AXIS_NAMES[right], ylabel=_AXIS_NAMES[up])
+    panel.set(title=title)
     if up == _Y:
         panel.invert_yaxis()
     return dots

@@ -4,10 +4,12 @@
 Evaluation of RGB-D SLAM Systems, IROS 2012; "File Formats" on the benchmark's pages).
 """
 
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
 
+from page4d_cli.core.enums import LengthUnit
 from page4d_cli.core.errors import RunError
 from page4d_cli.core.geometry import FloatArray, quat_xyzw_from_matrix
 from page4d_cli.core.text_table import POSE_COLUMNS, read_poses
@@ -15,9 +17,13 @@ from page4d_cli.core.types import Float64Array
 from page4d_cli.io.whole.writing import writing
 
 _TRAJECTORY_HEADER = (
-    "TUM format; pose: camera-to-world (T_world_camera), OpenCV axes, world: first camera",
-    "timestamp in seconds; unit of length: relative (no metric scale)",
+    "TUM format; pose: camera-to-world (T_world_camera), OpenCV axes, world: first camera"
 )
+_UNITS = {
+    LengthUnit.RELATIVE: "timestamp in seconds; unit of length: relative (no metric scale)",
+    LengthUnit.METRES: "timestamp in seconds; unit of length: metres",
+}
+_NEW_WORLD = "# segment: a world and a unit of its own begins"
 _INTRINSICS_COLUMNS = "timestamp fx fy cx cy"
 _INTRINSICS_HEADER = (
     "pinhole intrinsics in pixels of the source pictures; whole numbers are pixel centres",
@@ -25,13 +31,22 @@ _INTRINSICS_HEADER = (
 )
 
 
-def write_tum(path: Path, timestamps_s: Float64Array, T_world_camera: FloatArray) -> None:
+def write_tum(
+    path: Path,
+    timestamps_s: Float64Array,
+    T_world_camera: FloatArray,
+    *,
+    unit: LengthUnit = LengthUnit.RELATIVE,
+    new_worlds: Collection[int] = (),
+) -> None:
     """Write camera-to-world poses as rows `t tx ty tz qx qy qz qw`.
 
     Args:
         path: the file, replaced if it is there.
         timestamps_s: (S,) seconds, kept to the microsecond.
         T_world_camera: (S, 3, 4) camera-to-world, all finite: leave out the other frames.
+        unit: what the header says of lengths.
+        new_worlds: rows, from 0, that do not go on where the row before was: a comment says so.
 
     Raises:
         ValueError: shapes do not fit together, or a value is not finite.
@@ -40,7 +55,8 @@ def write_tum(path: Path, timestamps_s: Float64Array, T_world_camera: FloatArray
     _require_rows("T_world_camera", T_world_camera, len(timestamps_s), (3, 4))
     quat_xyzw = quat_xyzw_from_matrix(T_world_camera[:, :3, :3])
     values = np.concatenate([T_world_camera[:, :3, 3], quat_xyzw], axis=1)
-    _write_table(path, _TRAJECTORY_HEADER, POSE_COLUMNS, timestamps_s, values)
+    header = (_TRAJECTORY_HEADER, _UNITS[unit])
+    _write_table(path, header, POSE_COLUMNS, timestamps_s, values, new_worlds)
 
 
 def read_tum(path: Path) -> tuple[Float64Array, Float64Array]:
@@ -53,9 +69,16 @@ def read_tum(path: Path) -> tuple[Float64Array, Float64Array]:
         timestamps_s (S,) and T_world_camera (S, 3, 4). Quaternions are brought to unit length.
 
     Raises:
-        RunError: the file or a row of it cannot be read; the message names file and line.
+        RunError: the file or a row of it cannot be read; the message names file and line. Or it
+            holds several worlds, of which no path can be made.
     """
-    return read_poses(path, RunError, lengths=(1e-6, 1e6))
+    timestamps_s, T_world_camera = read_poses(path, RunError, lengths=(1e-6, 1e6))
+    if _NEW_WORLD in path.read_text(encoding="utf-8").splitlines():
+        raise RunError(
+            f"{path} holds several segments, each with a world and a unit of its own: no one path; "
+            f"take them one by one, from {path.stem}_1{path.suffix} on"
+        )
+    return timestamps_s, T_world_camera
 
 
 def write_kitti(path: Path, T_world_camera: FloatArray) -> None:
@@ -107,11 +130,14 @@ def _write_table(
     columns: str,
     timestamps_s: Float64Array,
     values: FloatArray,
+    new_worlds: Collection[int] = (),
 ) -> None:
     if not np.isfinite(timestamps_s).all():
         raise ValueError("timestamps_s has values that are not finite")
     lines = [f"# {line}" for line in (*header, columns)]
-    for timestamp_s, row in zip(timestamps_s, values, strict=True):
+    for index, (timestamp_s, row) in enumerate(zip(timestamps_s, values, strict=True)):
+        if index in new_worlds:
+            lines.append(_NEW_WORLD)
         # Twelve digits are far more than float32 has, and stay readable.
         lines.append(" ".join([f"{timestamp_s:.6f}", *(f"{value:.12g}" for value in row)]))
     with writing(path):

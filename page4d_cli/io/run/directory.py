@@ -28,6 +28,18 @@ CLOUD = "cloud.ply"
 _ADVICE = "run `page4d infer` again"
 
 
+def of_segment(file: str, number: int, count: int) -> str:
+    """A file of one world: `cloud.ply`, or `cloud_2.ply` where a run has several segments.
+
+    Args:
+        file: its name in a run of one segment.
+        number: of the segment, from 1.
+        count: how many there are.
+    """
+    stem, dot, ending = file.rpartition(".")
+    return file if count == 1 else f"{stem}_{number}{dot}{ending}"
+
+
 def depth_file(stem: str) -> str:
     """(H, W) float32, planar z."""
     return f"depth/{stem}.npy"

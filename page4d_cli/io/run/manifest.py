@@ -7,7 +7,7 @@ from typing import Literal
 
 from page4d_cli._version import __version__
 from page4d_cli.core.arrays import LARGEST
-from page4d_cli.core.enums import Resolution, Save, TimestampSource, Variant
+from page4d_cli.core.enums import LengthUnit, Resolution, Save, TimestampSource, Variant
 from page4d_cli.core.errors import RunError
 from page4d_cli.core.paths import require_plain, require_relative
 from page4d_cli.core.strict_json import Json, read_json
@@ -18,6 +18,8 @@ __all__ = [
     "MANIFEST",
     "FrameRecord",
     "Manifest",
+    "ScaleRecord",
+    "SegmentRecord",
     "WeightsRecord",
     "read_manifest",
 ]
@@ -32,8 +34,9 @@ CONVENTIONS = {
     "intrinsics": "cameras.npz: K (S, 3, 3) in pixels of the maps; "
     "intrinsics.txt: fx fy cx cy in pixels of the source",
     "trajectory": "trajectory.txt: camera-to-world poses, TUM order t tx ty tz qx qy qz qw",
-    "world": "the camera of the first frame",
-    "units": "relative: the network has no metric scale",
+    "world": "the camera of the first frame, of each segment",
+    "units": "relative: the network has no metric scale; metres where scale is not empty. Each "
+    "segment has a unit of its own unless these are metres",
     "depth": "planar: the z of the camera frame",
     "depth_png": "value = depth * depth_png_scale, 0 where there is no depth",
     "confidence": "at least 1; only its order has a meaning",
@@ -72,6 +75,40 @@ class CloudRecord:
     """Pixels that are less sure than so many percent of the candidates were left out."""
     confidence_threshold: float
     """The least confidence that was kept."""
+
+
+@dataclass(frozen=True)
+class SegmentRecord:
+    """Frames that share one world and one unit of length; a cut in the video begins another."""
+
+    first: int
+    """Of the run's frames, counted from 0."""
+    last: int
+    """It belongs to the segment."""
+
+    @property
+    def frames(self) -> range:
+        """Of the run, in order."""
+        return range(self.first, self.last + 1)
+
+
+@dataclass(frozen=True)
+class ScaleRecord:
+    """How the lengths of a segment became metres."""
+
+    source: str
+    """What was measured, as it was typed."""
+    factor: float
+    """What the network's lengths were multiplied by."""
+    spread: float | None
+    """Robust standard deviation of the factor over the frames, as a share of it; None: of one
+    measurement there is none."""
+    frames: int
+    """How many frames had a say."""
+
+    def __post_init__(self) -> None:
+        if not 1 / LARGEST <= self.factor <= LARGEST:
+            raise ValueError(f"factor is {self.factor:g}, expected metres a unit of length")
 
 
 @dataclass(frozen=True)
@@ -147,6 +184,12 @@ class Manifest:
     timestamp_source: TimestampSource
     frames: tuple[FrameRecord, ...]
     """S of them, in time order."""
+    segments: tuple[SegmentRecord, ...] = ()
+    """All frames, in order; of runs that know of none, empty."""
+    scale: tuple[ScaleRecord, ...] = ()
+    """One for each segment if lengths are metres."""
+    joining: dict[str, Json] | None = None
+    """Of runs in windows: what was found at every join and loop, and each window's factor."""
     ignored: tuple[str, ...] = ()
     """Files of the input that were no images or, if that was asked for, unreadable ones."""
     saved: tuple[Save, ...]
@@ -177,6 +220,9 @@ class Manifest:
         stem, count = Counter(frame.stem for frame in self.frames).most_common(1)[0]
         if count > 1:
             raise ValueError(f"frames: {count} of them have the stem {stem!r}")
+        _require_whole(self.segments, len(self.frames))
+        if self.scale and len(self.scale) != len(self.worlds):
+            raise ValueError(f"scale has {len(self.scale)} entries, segments {len(self.worlds)}")
         for file in (*self.files, *self.checksums):
             require_relative(file)
         if len(set(self.files)) < len(self.files):
@@ -184,6 +230,28 @@ class Manifest:
         scale = self.depth_png_scale
         if scale is not None and not 1 / LARGEST <= scale <= LARGEST:
             raise ValueError(f"depth_png_scale is {scale:g}, expected values per unit of depth")
+
+    @property
+    def worlds(self) -> tuple[range, ...]:
+        """Frames of each segment, which has a world of its own; a run has one at least."""
+        segments = self.segments or (SegmentRecord(0, len(self.frames) - 1),)
+        return tuple(segment.frames for segment in segments)
+
+    @property
+    def unit(self) -> LengthUnit:
+        """What lengths mean."""
+        return LengthUnit.METRES if self.scale else LengthUnit.RELATIVE
+
+
+def _require_whole(segments: tuple[SegmentRecord, ...], count: int) -> None:
+    """Refuse segments that are not all frames, one after the other."""
+    begins = [0, *(segment.last + 1 for segment in segments)]
+    follow = all(
+        segment.first == begin <= segment.last
+        for segment, begin in zip(segments, begins, strict=False)
+    )
+    if segments and not (follow and begins[-1] == count):
+        raise ValueError(f"segments are not the {count} frames, one after the other")
 
 
 def _require_within_source(transform: PixelTransform) -> None:

@@ -1,16 +1,18 @@
 """Turn what the heads say about a clip into the files of a run directory."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from page4d_cli.core.enums import Head, Resolution, Save
+from page4d_cli.core.enums import Head, LengthUnit, Resolution, Save
 from page4d_cli.core.errors import WeightsError
 from page4d_cli.core.geometry import has_usable_focal_length, invert_rigid
 from page4d_cli.core.progress import Progress
 from page4d_cli.core.resample import to_source_pixels
+from page4d_cli.core.strict_json import Json
 from page4d_cli.core.types import Float32Array, Frames, intrinsics_in_source
 from page4d_cli.draw.camera_path import draw_camera_path
 from page4d_cli.draw.clip_preview import clip_preview
@@ -19,11 +21,12 @@ from page4d_cli.io.formats.png import scale_for, write_depth_png, write_png
 from page4d_cli.io.formats.trajectory import write_intrinsics, write_tum
 from page4d_cli.io.formats.video import playback_rate, write_video
 from page4d_cli.io.run import directory as names
-from page4d_cli.io.run.manifest import CloudRecord
+from page4d_cli.io.run.manifest import CloudRecord, ScaleRecord, SegmentRecord
 from page4d_cli.io.whole.transaction import Transaction
 from page4d_cli.io.whole.writing import writing
 from page4d_cli.pipelines.cloud.choose import (
     CONFIDENCE_PERCENTILE,
+    MAX_POINTS,
     choose_cloud,
 )
 from page4d_cli.pipelines.infer.predict import DenseChunk
@@ -59,6 +62,11 @@ class RunFiles:
     non_finite: dict[str, int] = field(default_factory=dict)
     cloud: CloudRecord | None = None
     depth_png_scale: float | None = None
+    segments: tuple[SegmentRecord, ...] = ()
+    """What shares a world, before cameras are taken; by default all frames."""
+    scale: tuple[ScaleRecord, ...] = ()
+    """How lengths became metres, before cameras are taken."""
+    joining: dict[str, Json] | None = None
     timings_s: dict[str, float] = field(default_factory=dict)
 
     _cameras: tuple[Float32Array, Float32Array] | None = None
@@ -69,6 +77,7 @@ class RunFiles:
 
     def __post_init__(self) -> None:
         """Find out now, not after hours of work, if something is in the way of a file."""
+        self.segments = self.segments or (SegmentRecord(0, len(self.frames) - 1),)
         for save, name in (
             (Save.CLOUD, names.CLOUD),
             (Save.PREVIEW, names.PREVIEW),
@@ -94,8 +103,10 @@ class RunFiles:
         if Save.CAMERAS not in self.save:
             return
         stamps = self.frames.timestamps_s
-        T_world_camera = invert_rigid(extrinsics[pose_ok].astype(np.float64))
-        write_tum(self.folder.path(names.TRAJECTORY), stamps[pose_ok], T_world_camera)
+        T_world_camera = invert_rigid(extrinsics.astype(np.float64))
+        for segment, path in self._segment_files(names.TRAJECTORY):
+            usable = [index for index in segment.frames if pose_ok[index]]
+            write_tum(path, stamps[usable], T_world_camera[usable], unit=self.unit)
         in_source = intrinsics_in_source(self.frames.infos, intrinsics).astype(np.float32)
         write_intrinsics(self.folder.path(names.INTRINSICS), stamps[focal_ok], in_source[focal_ok])
         of_maps = np.array(in_source if self.resolution is Resolution.SOURCE else intrinsics)
@@ -104,9 +115,11 @@ class RunFiles:
         with writing(path):
             np.savez(path, extrinsics=extrinsics, intrinsics=of_maps)
         if Save.PREVIEW in self.save and pose_ok.any():
-            numbers = [self.frames.infos[index].index for index in np.flatnonzero(pose_ok)]
-            picture = self.folder.path(names.TRAJECTORY_PICTURE)
-            write_png(picture, draw_camera_path(T_world_camera, numbers))
+            for segment, path in self._segment_files(names.TRAJECTORY_PICTURE):
+                usable = [index for index in segment.frames if pose_ok[index]]
+                if usable:
+                    numbers = [self.frames.infos[index].index for index in usable]
+                    write_png(path, draw_camera_path(T_world_camera[usable], numbers, self.unit))
 
     def write_chunk(self, chunk: DenseChunk) -> None:
         """Take the maps of some frames; may run in a thread of its own."""
@@ -157,15 +170,27 @@ class RunFiles:
 
     def _write_cloud(self) -> None:
         assert self._cameras is not None  # the cloud asks for the camera head, too
-        cloud = choose_cloud(self.frames, self._depth, self._confidence, *self._cameras)
-        if not len(cloud.points):
-            self.problems.append("no pixel has a usable depth and camera; cloud.ply is empty")
-        write_ply(self.folder.path(names.CLOUD), cloud.points, cloud.colors)
+        clouds = []
+        for segment, path in self._segment_files(names.CLOUD):
+            mine = slice(segment.first, segment.last + 1)
+            cloud = choose_cloud(
+                _part_of(self.frames, mine),
+                self._depth[mine],
+                self._confidence[mine],
+                *(cameras[mine] for cameras in self._cameras),
+                max_points=MAX_POINTS // len(self.segments),
+            )
+            if not len(cloud.points):
+                self.problems.append(
+                    f"no pixel has a usable depth and camera; {path.name} is empty"
+                )
+            write_ply(path, cloud.points, cloud.colors)
+            clouds.append(cloud)
         self.cloud = CloudRecord(
-            points=len(cloud.points),
-            candidates=cloud.candidates,
+            points=sum(len(cloud.points) for cloud in clouds),
+            candidates=sum(cloud.candidates for cloud in clouds),
             confidence_percentile=CONFIDENCE_PERCENTILE,
-            confidence_threshold=cloud.confidence_threshold,
+            confidence_threshold=min(cloud.confidence_threshold for cloud in clouds),
         )
 
     def _write_preview(self) -> None:
@@ -174,6 +199,17 @@ class RunFiles:
         drawn = clip_preview(clip.images, self._depth, clip.infos, clip.timestamp_source, shown)
         rate = playback_rate(clip.infos, clip.timestamp_source)
         write_video(self.folder.path(names.PREVIEW), drawn, rate)
+
+    @property
+    def unit(self) -> LengthUnit:
+        """What lengths mean."""
+        return LengthUnit.METRES if self.scale else LengthUnit.RELATIVE
+
+    def _segment_files(self, file: str) -> Iterator[tuple[SegmentRecord, Path]]:
+        """Each segment, and where a file of its world is written."""
+        count = len(self.segments)
+        for number, segment in enumerate(self.segments, start=1):
+            yield segment, self.folder.path(names.of_segment(file, number, count))
 
     def _at_resolution(self, index: int, map_: Float32Array) -> Float32Array:
         if self.resolution is Resolution.NETWORK:
@@ -202,3 +238,7 @@ class RunFiles:
             rest = len(stems) - STEMS_IN_MESSAGE
             more = f" and {rest} more" if rest > 0 else ""
             self.problems.append(f"frame {', '.join(stems[:STEMS_IN_MESSAGE])}{more}: {what}")
+
+
+def _part_of(frames: Frames, part: slice) -> Frames:
+    return replace(frames, images=frames.images[part], infos=frames.infos[part])

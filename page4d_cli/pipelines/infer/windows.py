@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +20,10 @@ from page4d_cli.core.progress import Progress
 from page4d_cli.core.strict_json import Json
 from page4d_cli.core.types import Frames
 from page4d_cli.core.window import Window
-from page4d_cli.io.run.manifest import Manifest, read_manifest
+from page4d_cli.io.run.manifest import Manifest, SegmentRecord, read_manifest
 from page4d_cli.io.run.windows import WindowFiles, WindowStore, read_window, write_window
 from page4d_cli.join.join import JoinedPath, join_windows
+from page4d_cli.join.record import record_of
 from page4d_cli.model.weights import LoadedModel
 from page4d_cli.pipelines.infer.predict import DenseChunk, cameras, dense_chunks, encode_clip
 from page4d_cli.pipelines.infer.run import RunOptions, timed, writing_run
@@ -74,6 +76,8 @@ def write_run_in_windows(
         windows = WindowFiles(store.folder)
         with timed(files.timings_s, "joining"):
             path = join_windows(windows)
+        files.segments = _segments(path)
+        files.joining = record_of(path, [file.name for file in windows.paths])
         intrinsics = np.median(np.concatenate([each.intrinsics for each in windows]), axis=0)
         files.write_cameras(
             invert_rigid(path.T_world_camera).astype(np.float32),
@@ -159,6 +163,11 @@ def _blend(
         yield DenseChunk(
             Head.DEPTH, slice(frame, frame + 1), depth[None], mean[1][None].astype(np.float32)
         )
+
+
+def _segments(path: JoinedPath) -> tuple[SegmentRecord, ...]:
+    starts = [*path.segment_starts, path.first_frame + len(path.segment)]
+    return tuple(SegmentRecord(first, stop - 1) for first, stop in pairwise(starts))
 
 
 def _segments_in_words(frames: Frames, path: JoinedPath) -> list[str]:

@@ -1,6 +1,5 @@
 """Join windows that lie in files, with nothing but what they say: no network, no pictures."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,11 +9,12 @@ from page4d_cli._version import __version__
 from page4d_cli.core.strict_json import Json, to_text
 from page4d_cli.core.types import Float64Array
 from page4d_cli.io.formats.trajectory import write_tum
+from page4d_cli.io.run.directory import of_segment
 from page4d_cli.io.run.windows import LOOPS, WINDOWS, WindowFiles, read_loops
 from page4d_cli.io.whole.transaction import Transaction
 from page4d_cli.io.whole.writing import writing
 from page4d_cli.join.join import JoinedPath, join_windows
-from page4d_cli.join.scales import LogRatio
+from page4d_cli.join.record import record_of
 
 INDEX = "join.json"
 TRAJECTORY, SCALES = "trajectory.txt", "scales.txt"
@@ -53,49 +53,30 @@ def rejoin(
     loops = read_loops(folder / LOOPS) if with_loops else []
     with Transaction(out, INDEX, overwrite=overwrite) as files:
         path = join_windows(windows, loops)
-        times = (np.flatnonzero(path.is_seen) + path.first_frame).astype(np.float64)
-        write_tum(files.path(TRAJECTORY), times, path.T_world_camera[path.is_seen])
+        _write_trajectories(files, path)
         _write_scales(files.path(SCALES), path.log_scales)
-        about = in_words(path, [file.name for file in windows.paths])
+        names = [file.name for file in windows.paths]
+        about: dict[str, Json] = {
+            "page4d": __version__,
+            "frames": int(path.is_seen.sum()),
+            **record_of(path, names),
+        }
         files.commit(to_text({**about, "files": list(files.files)}))
     return Rejoined(path, about)
 
 
-def in_words(path: JoinedPath, names: Sequence[str]) -> dict[str, Json]:
-    """What there is to say about a joined path.
-
-    Args:
-        path: the path.
-        names: of the windows' files.
-    """
-    return {
-        "page4d": __version__,
-        "frames": int(path.is_seen.sum()),
-        "windows": [
-            {"file": name, "factor": float(np.exp(scale))}
-            for name, scale in zip(names, path.log_scales, strict=True)
-        ],
-        "segments": list(path.segment_starts),
-        "joins": [
-            {
-                "windows": list(join.windows),
-                "ratio": float(np.exp(join.log_scale)),
-                "by_cameras": _ratio(join.by_cameras),
-                "by_depth": _ratio(join.by_depth),
-            }
-            for join in path.joins
-        ],
-        "loops": [
-            {"frames": list(loop.frames), "taken": loop.taken, "reason": loop.reason}
-            for loop in path.loops
-        ],
-    }
-
-
-def _ratio(ratio: LogRatio) -> Json:
-    if not np.isfinite(ratio.variance):
-        return None
-    return {"ratio": float(np.exp(ratio.value)), "deviation": float(np.sqrt(ratio.variance))}
+def _write_trajectories(files: Transaction, path: JoinedPath) -> None:
+    """Write all frames in one file; of several segments also each in its own."""
+    rows = np.flatnonzero(path.is_seen)
+    times, poses = (rows + path.first_frame).astype(np.float64), path.T_world_camera[rows]
+    segments = path.segment[rows]
+    begins = np.flatnonzero(np.diff(segments, prepend=segments[0]))
+    write_tum(files.path(TRAJECTORY), times, poses, new_worlds=begins.tolist())
+    if not len(begins):
+        return
+    count = len(begins) + 1
+    for number, mine in enumerate(np.split(np.arange(len(rows)), begins), start=1):
+        write_tum(files.path(of_segment(TRAJECTORY, number, count)), times[mine], poses[mine])
 
 
 def _write_scales(path: Path, log_scales: Float64Array) -> None:

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from page4d_cli.core.enums import LengthUnit
 from page4d_cli.core.errors import RunError, WriteError
 from page4d_cli.core.geometry import matrix_from_quat_xyzw
 from page4d_cli.io.formats.trajectory import (
@@ -151,3 +152,16 @@ def test_kitti_rows_are_the_twelve_numbers_of_the_matrix(tmp_path):
     np.testing.assert_allclose(np.loadtxt(tmp_path / "poses.txt").reshape(3, 3, 4), poses)
     with pytest.raises(ValueError, match="not finite"):
         write_kitti(tmp_path / "poses.txt", poses * np.nan)
+
+
+def test_a_file_of_several_worlds_is_no_path(tmp_path):
+    path = tmp_path / "trajectory.txt"
+    write_tum(path, stamps(4), random_poses(4), new_worlds=[2])
+    assert np.loadtxt(path).shape == (4, 8)  # others read all rows
+    with pytest.raises(RunError, match=r"several segments.*trajectory_1\.txt"):
+        read_tum(path)
+
+
+def test_the_header_says_metres_where_lengths_are(tmp_path):
+    write_tum(tmp_path / "t.txt", stamps(1), random_poses(1), unit=LengthUnit.METRES)
+    assert "unit of length: metres\n" in (tmp_path / "t.txt").read_text()

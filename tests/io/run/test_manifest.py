@@ -5,9 +5,17 @@ import pytest
 from run_manifest import frame_info, manifest
 
 from page4d_cli import _version
+from page4d_cli.core.enums import LengthUnit
 from page4d_cli.core.errors import RunError
 from page4d_cli.core.strict_json import to_text
-from page4d_cli.io.run.manifest import CONVENTIONS, MANIFEST, FrameRecord, read_manifest
+from page4d_cli.io.run.manifest import (
+    CONVENTIONS,
+    MANIFEST,
+    FrameRecord,
+    ScaleRecord,
+    SegmentRecord,
+    read_manifest,
+)
 
 
 def json_of(value):
@@ -23,6 +31,26 @@ def test_read_of_write_is_identity(tmp_path):
     assert read(json_of(manifest()), tmp_path) == manifest()
     bare = manifest(cloud=None, depth_png_scale=6553.5, saved=())
     assert read(json_of(bare), tmp_path) == bare
+
+
+def test_a_run_has_the_segments_and_the_scale_of_its_manifest(tmp_path):
+    two = manifest(segments=(SegmentRecord(0, 0), SegmentRecord(1, 1)))
+    assert two.worlds == (range(1), range(1, 2)) and two.unit is LengthUnit.RELATIVE
+    assert manifest(segments=()).worlds == (range(2),)
+    scale = ScaleRecord("height:1.65", 2.5, None, 1)
+    metric = manifest(scale=(scale,))
+    assert read(json_of(metric), tmp_path).unit is LengthUnit.METRES
+    with pytest.raises(RunError, match="scale has 1 entries, segments 2"):
+        read(json_of(two) | {"scale": [json_of(scale)]}, tmp_path)
+    with pytest.raises(RunError, match="factor"):
+        read(json_of(metric) | {"scale": [json_of(scale) | {"factor": 0}]}, tmp_path)
+
+
+@pytest.mark.parametrize("segments", [[(0, 0)], [(0, 2)], [(1, 1)], [(0, 0), (0, 1)], [(1, 0)]])
+def test_segments_that_are_not_all_frames_are_refused(tmp_path, segments):
+    written = [{"first": first, "last": last} for first, last in segments]
+    with pytest.raises(RunError, match="segments are not the 2 frames"):
+        read(json_of(manifest()) | {"segments": written}, tmp_path)
 
 
 def test_enums_are_written_as_the_words_of_the_command_line():

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from page4d_cli.core.enums import Save
+from page4d_cli.core.enums import LengthUnit, Save
 from page4d_cli.core.errors import InputError
+from page4d_cli.core.geometry import invert_rigid
 from page4d_cli.data.clip.frames import load_frames
-from page4d_cli.io.run.directory import is_complete, open_run
+from page4d_cli.io.formats.trajectory import read_tum
+from page4d_cli.io.run.directory import is_complete, of_segment, open_run
 from page4d_cli.join.choice import WindowChoice
 from page4d_cli.pipelines.infer import windows as module
 from page4d_cli.pipelines.infer.run import RunOptions, write_run
@@ -150,3 +152,22 @@ def test_a_run_that_was_killed_goes_on_from_its_windows(tmp_path):
         subprocess.run([*words, "--out", str(tmp_path / out), *more], check=True)
     assert files_of(tmp_path / "run") == files_of(tmp_path / "whole")
     assert not hidden.exists()
+
+
+def test_each_segment_has_files_of_its_own_and_no_file_a_path_across_a_cut(
+    model, long_clip, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("page4d_cli.join.join.find_cuts", lambda _cameras: [5])
+    manifest = write_run_in_windows(
+        model, long_clip, SPANS, tmp_path / "run", RunOptions(save=SAVE)
+    )
+    assert manifest.worlds == (range(5), range(5, 9)) and manifest.unit is LengthUnit.RELATIVE
+    assert manifest.joining["segments"] == [0, 5] and len(manifest.joining["windows"]) == len(SPANS)
+    run = open_run(tmp_path / "run")
+    for file in ("trajectory.txt", "trajectory.png", "cloud.ply"):
+        assert file not in manifest.files
+        assert {of_segment(file, 1, 2), of_segment(file, 2, 2)} <= set(manifest.files)
+    for number, frames in enumerate(manifest.worlds, start=1):
+        stamps_s, poses = read_tum(tmp_path / f"run/trajectory_{number}.txt")
+        assert stamps_s.tolist() == run.timestamps_s[frames].tolist()
+        np.testing.assert_allclose(poses, invert_rigid(run.extrinsics()[frames]), atol=1e-5)

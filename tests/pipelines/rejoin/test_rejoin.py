@@ -39,8 +39,13 @@ def test_a_window_that_is_missing_leaves_what_the_others_show(folder, tmp_path):
     (folder / "windows/b.npz").unlink()
     result = rejoin(folder, tmp_path / "out")
     assert result.path.segment_starts == [0, 30]
-    times, _ = read_tum(tmp_path / "out/trajectory.txt")
-    assert times.tolist() == [*range(20), *range(30, 50)]
+    rows = np.loadtxt(tmp_path / "out/trajectory.txt")
+    assert rows[:, 0].tolist() == [*range(20), *range(30, 50)]
+    with pytest.raises(RunError, match="several segments"):
+        read_tum(tmp_path / "out/trajectory.txt")
+    for number, frames in ((1, range(20)), (2, range(30, 50))):
+        times, _ = read_tum(tmp_path / f"out/trajectory_{number}.txt")
+        assert times.tolist() == list(frames)
 
 
 @pytest.mark.parametrize(
