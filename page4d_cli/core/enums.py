@@ -187,6 +187,8 @@ class Dataset(str, Enum):
     """NYU Depth V2, single images (Silberman et al., ECCV 2012). No poses."""
     SCANNET = "scannet"
     """ScanNet scenes, poses only (Dai et al., CVPR 2017)."""
+    WAYMO = "waymo"
+    """Records of the Waymo Open Dataset, front camera and LiDAR (Sun et al., CVPR 2020)."""
     FOLDER = "folder"
     """Any run of images with poses in TUM form, 16-bit depth, or both."""
 

@@ -4,6 +4,7 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 from threading import Condition
 from typing import Any
@@ -87,19 +88,47 @@ def read_picture(path: Path) -> Image.Image:
         FramesError: The file is missing, empty, damaged, holds several pictures, or numbers for
             which no white is defined (32 bit). The message begins with the path.
     """
+    with _explaining(str(path)):
+        try:
+            if require_file(path).stat().st_size == 0:
+                raise FramesError(f"{path} is empty (0 bytes)")
+            return _open(path)
+        except FileNotFoundError as error:
+            what = "is a broken symbolic link" if path.is_symlink() else "does not exist"
+            raise FramesError(f"{path} {what}") from error
+
+
+def decode_image(data: bytes, where: str) -> UInt8Array:
+    """Decode an image that lies within a file of another kind, as `read_picture` does.
+
+    Args:
+        data: the image's own bytes.
+        where: they lie, for messages.
+
+    Returns:
+        (h, w, 3) RGB.
+
+    Raises:
+        FramesError: they are no image, damaged, or of a kind that `read_picture` refuses.
+    """
+    with _explaining(where):
+        return np.asarray(_open(BytesIO(data)))
+
+
+def _open(source: Path | BytesIO) -> Image.Image:
+    with Image.open(source, formats=_formats()) as picture:
+        return _decode(picture)
+
+
+@contextmanager
+def _explaining(where: str) -> Iterator[None]:
     try:
-        if require_file(path).stat().st_size == 0:
-            raise FramesError(f"{path} is empty (0 bytes)")
-        with Image.open(path, formats=_formats()) as picture:
-            return _decode(picture)
-    except FileNotFoundError as error:
-        what = "is a broken symbolic link" if path.is_symlink() else "does not exist"
-        raise FramesError(f"{path} {what}") from error
+        yield
     except UnidentifiedImageError as error:
-        raise FramesError(f"{path} is no image, or its beginning is damaged") from error
+        raise FramesError(f"{where} is no image, or its beginning is damaged") from error
     except _DECODE_ERRORS as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-        raise FramesError(f"{path} cannot be used: {reason}") from error
+        raise FramesError(f"{where} cannot be used: {reason}") from error
 
 
 @contextmanager

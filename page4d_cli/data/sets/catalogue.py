@@ -10,6 +10,7 @@ from page4d_cli.data.sets.captured import dycheck, kitti, nyu, scannet
 from page4d_cli.data.sets.entry import DatasetEntry
 from page4d_cli.data.sets.rendered import scene_folder, sintel
 from page4d_cli.data.sets.rgbd import bonn, folder, tum
+from page4d_cli.data.sets.waymo import reader as waymo
 
 DATASETS: dict[Dataset, DatasetEntry] = {
     Dataset.SYNTHETIC: scene_folder.ENTRY,
@@ -20,6 +21,7 @@ DATASETS: dict[Dataset, DatasetEntry] = {
     Dataset.KITTI: kitti.ENTRY,
     Dataset.NYU: nyu.ENTRY,
     Dataset.SCANNET: scannet.ENTRY,
+    Dataset.WAYMO: waymo.ENTRY,
     Dataset.FOLDER: folder.ENTRY,
 }
 """All that can be read."""

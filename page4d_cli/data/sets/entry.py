@@ -14,6 +14,10 @@ ASK_OWNERS = "see the owners' page"
 """Of a fact that their pages state in words of their own, or that changes."""
 
 
+def _name_of_folder(folder: Path, _marker: Path) -> str:
+    return folder.absolute().name
+
+
 @dataclass(frozen=True)
 class DatasetLayout:
     """One way in which the sequences of a data set lie in folders."""
@@ -29,6 +33,9 @@ class DatasetLayout:
     """Folders in which sequences lie, below the data set's; patterns, such as `train` or `*`."""
     has_variants: bool = False
     """Whether one folder can hold several, told apart by their markers."""
+    sequence_name: Callable[[Path, Path], str] = _name_of_folder
+    """What a sequence is called, given its folder and the marker. A folder whose markers give
+    several names holds as many sequences."""
 
     def name_of(self, marker: Path) -> str:
         """Name of the layout, with the marker's if there can be several."""
@@ -45,6 +52,8 @@ class CheckLimits:
     """Greatest median relative error of depth between frames."""
     inlier_error: float
     """Relative error below which a point is an inlier."""
+    sparse: bool = False
+    """Depth is known at scattered pixels (LiDAR)."""
     positive_share: float = 0.9
     rotation_error: float = 1e-4
     track_error_px: float = 0.05

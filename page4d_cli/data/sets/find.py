@@ -24,7 +24,7 @@ class FoundSequence:
 
     dataset: Dataset
     name: str
-    """The folder's, as benchmarks list it."""
+    """The folder's, as benchmarks list it, unless the layout has names of its own."""
     folder: Path
     layout: str
     """`raw` for instance; `prepared rgb_90` where there can be several."""
@@ -142,7 +142,8 @@ def _look(dataset: Dataset, root: Path, layout: str | None) -> list[FoundSequenc
             for marker in _markers(folder, each):
                 name = each.name_of(marker)
                 if layout in (None, each.name, name):
-                    one = FoundSequence(dataset, folder.absolute().name, folder, name, marker)
+                    called = each.sequence_name(folder, marker)
+                    one = FoundSequence(dataset, called, folder, name, marker)
                     found.setdefault(one.name, one)
     return natsorted(found.values(), key=lambda one: one.name)
 

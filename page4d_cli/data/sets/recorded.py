@@ -47,13 +47,16 @@ class RecordedSequence:
 
     name: str
     frames: tuple[Path, ...]
-    """S images."""
+    """S images; or the files that hold them, with `read_picture`."""
     timestamps_s: Float64Array
     """(S,) seconds."""
     intrinsics: Float64Array | None = None
     """(3, 3) or (S, 3, 3) in pixels of the images."""
     T_camera_world: Float64Array | None = None
     """(S, 3, 4)."""
+    read_picture: Callable[[int], UInt8Array] | None = None
+    """RGB (H, W, 3) of a frame whose picture is no file of its own. Raises DatasetError,
+    FramesError."""
     read_depth: Callable[[int], NDArray[Any]] | None = None
     """Depth of a frame: (H, W) planar z, 0 = none. Raises DatasetError."""
     depth_files: tuple[Path, ...] | None = None
@@ -100,7 +103,9 @@ class RecordedSequence:
         return float(max(offsets)) if offsets else None
 
     def read_image(self, index: int) -> UInt8Array:
-        """(H, W, 3) RGB of a frame. Raises FramesError."""
+        """(H, W, 3) RGB of a frame. Raises FramesError; DatasetError of files of other kinds."""
+        if self.read_picture is not None:
+            return self.read_picture(index)
         return read_image(self.frames[index])
 
     def intrinsics_of(self, index: int) -> Float64Array | None:

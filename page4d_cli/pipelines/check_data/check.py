@@ -196,7 +196,7 @@ class _Work:
     valid: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.consistency = DepthConsistency(self.limits.inlier_error)
+        self.consistency = DepthConsistency(self.limits.inlier_error, sparse=self.limits.sparse)
         self.usable_cameras = _usable_cameras(self.sequence, self.limits)
 
     def add(self, index: int) -> None:

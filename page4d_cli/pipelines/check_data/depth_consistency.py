@@ -7,9 +7,10 @@ on the way from one frame then on the way back: of the two ways the worse one co
 """
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from page4d_cli.core.reproject import PosedDepth, carry
 from page4d_cli.core.types import Float64Array
@@ -20,6 +21,8 @@ _POINTS = 2000
 _MIN_POINTS, _MIN_SHARE = 50, 0.1
 """Of points that no other surface hides; fewer agree by chance."""
 _MIN_COMPARISONS = 2
+_REACH_PX = 3.0
+"""Within which a scattered point is compared with another frame's."""
 _EDGE_RATIO = 1.05
 """Depths of four neighbours further apart than this lie on an edge, where nothing is compared."""
 
@@ -47,6 +50,8 @@ class DepthConsistency:
 
     tolerance: float
     """Relative error of an inlier."""
+    sparse: bool = False
+    """Depth is known at scattered pixels."""
     comparisons: list[DepthComparison] = field(default_factory=list)
     shares_in_front: dict[int, float] = field(default_factory=dict)
     """Share of the preceding frame's points that lie before the camera of a frame."""
@@ -79,7 +84,7 @@ class DepthConsistency:
         self, source: tuple[int, PosedDepth], target: tuple[int, PosedDepth]
     ) -> tuple[DepthComparison | None, float]:
         """Compare one way; None if that tells nothing. And the share in front."""
-        errors, in_front = compare(source[1], target[1])
+        errors, in_front = (compare_scattered if self.sparse else compare)(source[1], target[1])
         seen = errors[errors > -self.tolerance]
         if len(seen) < max(_MIN_POINTS, _MIN_SHARE * len(errors)):
             return None, in_front
@@ -137,3 +142,29 @@ def compare(source: PosedDepth, target: PosedDepth) -> tuple[Float64Array, float
     share = float((carried.depth > 0).mean()) if len(carried.depth) else float("nan")
     smooth = carried.found.farthest < _EDGE_RATIO * carried.found.nearest  # false for NaN, too
     return carried.found.between[smooth] / carried.depth[smooth] - 1, share
+
+
+def compare_scattered(source: PosedDepth, target: PosedDepth) -> tuple[Float64Array, float]:
+    """The same where depth is known at scattered pixels, each compared with its nearest.
+
+    Args:
+        source: where about 2000 of the points are taken.
+        target: whose points they are compared with.
+
+    Returns:
+        As `compare`, of the points that have another one nearby.
+    """
+    known = np.flatnonzero(np.isfinite(source.depth))
+    taken = np.full_like(source.depth, np.nan)
+    some = known[:: max(1, len(known) // _POINTS)]
+    taken.flat[some] = source.depth.flat[some]
+    carried = carry(replace(source, depth=taken), target)
+    share = float((carried.depth > 0).mean()) if len(carried.depth) else float("nan")
+    v, u = np.nonzero(np.isfinite(target.depth))
+    in_front = carried.depth > 0
+    distance, nearest = cKDTree(np.stack([u, v], -1)).query(
+        carried.pixels[in_front], distance_upper_bound=_REACH_PX
+    )
+    met = np.isfinite(distance)
+    found = target.depth[v[nearest[met]], u[nearest[met]]]
+    return found / carried.depth[in_front][met] - 1, share

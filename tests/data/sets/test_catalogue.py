@@ -24,6 +24,7 @@ def test_every_data_set_can_be_read():
         (Dataset.KITTI, 0, 13),
         (Dataset.NYU, 0, 1),
         (Dataset.SCANNET, 0, 0),
+        (Dataset.WAYMO, 0, 0),
         (Dataset.FOLDER, 0, 0),
         (Dataset.SYNTHETIC, 0, 0),
     ],

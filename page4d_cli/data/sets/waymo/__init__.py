@@ -1,0 +1,1 @@
+"""The Waymo Open Dataset, from its TFRecords, without TensorFlow."""

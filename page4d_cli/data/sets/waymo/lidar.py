@@ -1,0 +1,169 @@
+"""LiDAR of a Waymo frame: from range images to points in the world, and to depth in the camera.
+
+A range image has a row a beam and a column an angle of the turning sensor; a second matrix says
+in which pixels of which cameras each return is seen, lens and rolling shutter taken into account,
+and a third, of the sensor on the roof, where the vehicle was at each return. The geometry is that
+of the data set's own tools: column j of W is at the azimuth (1 - (2 j + 1) / W) π, less the
+sensor's own heading, row 0 is the highest beam.
+"""
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from page4d_cli.core.types import Float32Array, Float64Array, Int64Array
+from page4d_cli.data.sets.waymo.camera import WaymoCamera
+from page4d_cli.data.sets.waymo.messages import parse
+
+_MOST_BYTES = 1 << 28
+"""Of a matrix: thirty times those of the largest range image."""
+
+
+@dataclass(frozen=True)
+class LidarPoints:
+    """N first returns of all sensors of a frame."""
+
+    world: Float64Array
+    """(N, 3)."""
+    seen: Int64Array
+    """(N, 6): number of a camera, u, v in its picture as taken, and the same of a second one; the
+    number 0 is none."""
+
+
+def matrix_4x4(transform: Any) -> Float64Array:  # noqa: ANN401 - a message
+    """(4, 4) of a transform, row by row.
+
+    Raises:
+        ValueError: it has not 16 numbers.
+    """
+    return np.array(transform.transform, np.float64).reshape(4, 4)
+
+
+def read_points(frame: Any) -> LidarPoints:  # noqa: ANN401 - a message
+    """The points of a frame; none if it holds no laser data.
+
+    Raises:
+        ValueError: a range image is damaged, or its sensor is not calibrated.
+    """
+    found = list(_of_lasers(frame))
+    world = [points for points, _ in found] or [np.zeros((0, 3))]
+    seen = [cameras for _, cameras in found] or [np.zeros((0, 6), np.int64)]
+    return LidarPoints(np.concatenate(world), np.concatenate(seen))
+
+
+def _of_lasers(frame: Any) -> Iterator[tuple[Float64Array, Int64Array]]:  # noqa: ANN401
+    T_world_vehicle = matrix_4x4(frame.pose)
+    calibrations = {each.name: each for each in frame.context.laser_calibrations}
+    for laser in frame.lasers:
+        stored = laser.ri_return1
+        if not stored.range_image_compressed:
+            continue
+        if laser.name not in calibrations:
+            raise ValueError(f"laser {laser.name} is not calibrated")
+        ranges = _matrix("MatrixFloat", stored.range_image_compressed, 4)[..., 0]
+        seen = _matrix("MatrixInt32", stored.camera_projection_compressed, 6)
+        if seen.shape[:2] != ranges.shape:
+            raise ValueError(f"laser {laser.name}: range image and projections differ in size")
+        rows, columns = np.nonzero(ranges > 0)
+        points = _in_vehicle(ranges, rows, columns, calibrations[laser.name])
+        if stored.range_image_pose_compressed:
+            poses = _matrix("MatrixFloat", stored.range_image_pose_compressed, 6)
+            points = _by_pose(points, poses[rows, columns].astype(np.float64))
+        else:
+            points = points @ T_world_vehicle[:3, :3].T + T_world_vehicle[:3, 3]
+        yield points, seen[rows, columns].astype(np.int64)
+
+
+def _in_vehicle(
+    ranges: NDArray[Any],
+    rows: NDArray[np.intp],
+    columns: NDArray[np.intp],
+    calibration: Any,  # noqa: ANN401 - a message
+) -> Float64Array:
+    """Returns (N, 3) in the frame of the vehicle."""
+    height, width = ranges.shape
+    T_vehicle_laser = matrix_4x4(calibration.extrinsic)
+    inclinations = beam_inclinations(calibration, height)[::-1]
+    heading = np.arctan2(T_vehicle_laser[1, 0], T_vehicle_laser[0, 0])
+    azimuth = (1 - (2 * columns + 1) / width) * np.pi - heading
+    inclination = inclinations[rows]
+    direction = np.stack(
+        [
+            np.cos(azimuth) * np.cos(inclination),
+            np.sin(azimuth) * np.cos(inclination),
+            np.sin(inclination),
+        ],
+        -1,
+    )
+    points = direction * ranges[rows, columns][:, None]
+    return np.asarray(points @ T_vehicle_laser[:3, :3].T + T_vehicle_laser[:3, 3])
+
+
+def beam_inclinations(calibration: Any, height: int) -> Float64Array:  # noqa: ANN401 - a message
+    """(height,) radians, the lowest beam first.
+
+    Raises:
+        ValueError: the calibration has another number of beams.
+    """
+    if not calibration.beam_inclinations:
+        low, high = calibration.beam_inclination_min, calibration.beam_inclination_max
+        return np.asarray(low + (np.arange(height) + 0.5) / height * (high - low))
+    inclinations = np.array(calibration.beam_inclinations, np.float64)
+    if len(inclinations) != height:
+        raise ValueError(f"{len(inclinations)} beams for a range image of {height} rows")
+    return inclinations
+
+
+def _by_pose(points: Float64Array, poses: Float64Array) -> Float64Array:
+    """Points (N, 3) of the vehicle in the world, each by its pose (N, 6).
+
+    A pose is roll, pitch, yaw, of which the roll comes first, and x, y, z.
+    """
+    return np.asarray(Rotation.from_euler("xyz", poses[:, :3]).apply(points) + poses[:, 3:])
+
+
+def _matrix(kind: str, compressed: bytes, channels: int) -> NDArray[Any]:
+    """Unpack a matrix (H, W, channels).
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        matrix = parse(kind, zlib.decompressobj().decompress(compressed, _MOST_BYTES))
+        values = np.array(matrix.data, np.float32 if kind == "MatrixFloat" else np.int32)
+        height, width, _ = matrix.shape.dims
+        return values.reshape(height, width, channels)
+    except (zlib.error, ValueError) as error:
+        raise ValueError(f"a matrix of laser data is damaged: {error}") from error
+
+
+def depth_in_camera(
+    points: LidarPoints, number: int, camera: WaymoCamera, T_camera_world: Float64Array
+) -> Float32Array:
+    """Depth of the points that a camera sees, where the pinhole has them; the nearest one counts.
+
+    Args:
+        points: of the frame.
+        number: the camera's.
+        camera: which one.
+        T_camera_world: (3, 4) of the camera when the picture was taken.
+
+    Returns:
+        (H, W) planar z, 0 where there is no point.
+    """
+    width, height = camera.size
+    pixels = np.where(points.seen[:, :1] == number, points.seen[:, 1:3], points.seen[:, 4:6])
+    taken = (points.seen[:, 0] == number) | (points.seen[:, 3] == number)
+    z = points.world[taken] @ T_camera_world[2, :3] + T_camera_world[2, 3]
+    moved = camera.undistort_pixels(pixels[taken].astype(np.float64))
+    u, v = np.floor(moved + 0.5).astype(np.intp).T
+    inside = (z > 0) & (u >= 0) & (u < width) & (v >= 0) & (v < height)
+    depth = np.full((height, width), np.inf, np.float32)
+    np.minimum.at(depth, (v[inside], u[inside]), z[inside].astype(np.float32))
+    depth[np.isinf(depth)] = 0
+    return depth
