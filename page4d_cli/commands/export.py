@@ -10,13 +10,53 @@ from page4d_cli.commands.shared import options
 from page4d_cli.commands.shared.console import Steps, print_json, print_line, say
 from page4d_cli.core.enums import ExportFormat
 from page4d_cli.core.wording import count_noun
+from page4d_cli.pipelines.export.options import FormatOptions
 
 if TYPE_CHECKING:
+    from page4d_cli.core.strict_json import Json
     from page4d_cli.pipelines.export.export import Exported
 
 _CLOUD = "Points, of formats that hold them"
+_OF_FORMATS = "Single formats"
 
 
+def _parse_depth_scale(text: str) -> float | None:
+    if text.strip() == "auto":
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r}: give a number above 0, or auto") from None
+
+
+FormatFlags = Annotated[
+    FormatOptions,
+    options.Flags(
+        FormatOptions,
+        depth_scale=typer.Option(
+            parser=options.parsed_by(_parse_depth_scale),
+            metavar="N|auto",
+            help="depth-png: values per unit of depth, such as 1000 or 5000; auto gives the "
+            "deepest pixel the largest value.",
+            show_default="auto",
+            rich_help_panel=_OF_FORMATS,
+        ),
+        half=typer.Option(
+            "--half", help="exr: 16-bit floats instead of 32.", rich_help_panel=_OF_FORMATS
+        ),
+        points=typer.Option(
+            "--points",
+            help="exr: the points of the world, too, in P.X, P.Y, P.Z.",
+            rich_help_panel=_OF_FORMATS,
+        ),
+    ),
+]
+
+
+_AS_USUAL = FormatOptions()
+
+
+@options.spread
 def export(
     run: options.Run,
     formats: Annotated[
@@ -60,6 +100,7 @@ def export(
             rich_help_panel=_CLOUD,
         ),
     ] = None,
+    of_formats: FormatFlags = _AS_USUAL,
     static_only: options.StaticOnly = False,
     moving_only: options.MovingOnly = False,
     overwrite: Annotated[
@@ -85,7 +126,7 @@ def export(
     from page4d_cli.pipelines.export.export import ExportOptions, export_run
 
     cloud = CloudOptions(min_conf_percentile, voxel, outliers, max_points)
-    asked = ExportOptions(tuple(formats), frames, cloud, part, overwrite=overwrite)
+    asked = ExportOptions(tuple(formats), frames, of_formats, cloud, part, overwrite=overwrite)
     with Steps("export", quiet=quiet) as steps:
         exported = export_run(run, out, asked, progress=steps.step)
     for note in exported.notes:
@@ -94,14 +135,20 @@ def export(
         print_json(_as_json(run, out, exported))
         return
     for name, detail in exported.details.items():
-        what = ", ".join(
-            count_noun(value, key.removesuffix("s"))
-            for key, value in detail.items()
-            if isinstance(value, int)
-        )
+        what = ", ".join(_in_words(key, value) for key, value in detail.items() if _is_said(value))
         say(f"{name}: {what}" if what else name, quiet=quiet)
     for file in exported.files:
         print_line(str(file))
+
+
+def _is_said(value: "Json") -> bool:
+    return isinstance(value, int | float)
+
+
+def _in_words(key: str, value: "Json") -> str:
+    if isinstance(value, int):
+        return count_noun(value, key.removesuffix("s"))
+    return f"{key.replace('_', ' ')} {value:g}"
 
 
 def _as_json(run: Path, out: Path, exported: "Exported") -> dict[str, object]:

@@ -99,6 +99,8 @@ class ExportFormat(str, Enum):
 
     PLY = "ply"
     """Coloured points, in cloud.ply."""
+    PLY_SEQUENCE = "ply-sequence"
+    """Coloured points of each frame, in clouds/NAME.ply."""
     GLB = "glb"
     """Points and camera frustums, in scene.glb; axes of glTF, y up and z to the viewer."""
     COLMAP = "colmap"
@@ -112,10 +114,15 @@ class ExportFormat(str, Enum):
     KITTI = "kitti"
     """Camera path, in trajectory_kitti.txt; camera to world, 12 numbers of the 3×4 matrix a row, no
     time stamps."""
+    NUKE = "nuke"
+    """Camera path with fields of view, in nuke/camera.chan, focal lengths and apertures in
+    camera.json; camera to world, axes of OpenGL, rotation order ZXY; frames count from 1."""
     NPZ = "npz"
     """Cameras (world to camera), depth, confidence, names and times, in run.npz."""
     DEPTH_PNG = "depth-png"
     """Depth, 16 bit, in depth/NAME.png, its scale in depth/scale.json."""
+    EXR = "exr"
+    """Depth, in exr/NAME.exr, the camera in the header, which needs pip install '.[exr]'."""
     VIDEO = "video"
     """Colour and depth side by side, in depth.mp4."""
     RRD = "rrd"

@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.floating[Any]]
 LEAST_FOCAL_LENGTH = 1e-3
 """Pixels; below it the field of view is a half turn, and points at any depth are nowhere."""
+OPENGL_AXES = np.diag([1.0, -1.0, -1.0])
+"""From OpenCV's axes to x right, y up, z to the viewer (OpenGL, glTF, USD, Nuke), and back."""
 
 
 def as_homogeneous(transform: FloatArray) -> FloatArray:

@@ -49,7 +49,10 @@ def test_json_is_one_object(made, tmp_path):
 def test_an_unknown_format_is_refused_before_any_work(tmp_path, formats):
     result = page4d(tmp_path / "nowhere", "--format", formats, "--out", tmp_path / "out")
     assert result.exit_code == 2
-    assert "choose among ply, glb, colmap" in result.stderr and "nowhere" not in result.stderr
+    assert (
+        "choose among ply, ply-sequence, glb, colmap" in result.stderr
+        and "nowhere" not in result.stderr
+    )
 
 
 def test_a_directory_without_manifest(tmp_path):
@@ -122,6 +125,23 @@ def test_a_second_export_needs_overwrite(made, tmp_path):
     assert page4d(*arguments, "--overwrite").exit_code == 0
 
 
+@pytest.mark.parametrize("option", [("--depth-scale", "5000"), ("--half",), ("--points",)])
+def test_options_of_single_formats_need_them(made, tmp_path, option):
+    result = page4d(made, "-f", "tum", "-o", tmp_path / "out", *option)
+    assert result.exit_code == 2 and not (tmp_path / "out").exists()
+    needed = "depth-png" if option[0] == "--depth-scale" else "exr"
+    assert result.stderr == (
+        f"error: {option[0]} concerns --format {needed}; add it, or leave the option out\n"
+    )
+
+
+def test_the_scale_of_depth_is_printed(made, tmp_path):
+    result = page4d(made, "-f", "depth-png", "-o", tmp_path / "out", "--depth-scale", "1000")
+    assert "depth-png: 2 frames, depth png scale 1000\n" in result.stderr
+    result = page4d(made, "-f", "depth-png", "-o", tmp_path / "auto", "--depth-scale", "auto")
+    assert "depth png scale" in result.stderr and "scale 1000" not in result.stderr
+
+
 def test_without_rerun_it_says_how_to_get_it(made, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "rerun", None)
     result = page4d(made, "-f", "rrd", "-o", tmp_path / "out")
@@ -136,6 +156,9 @@ def test_without_rerun_it_says_how_to_get_it(made, tmp_path, monkeypatch):
         ("--outliers", "0", "--outliers 0: give a number above 0"),
         ("--min-conf-percentile", "101", "--min-conf-percentile 101: give a number from 0 to 100"),
         ("--max-points", "0", "--max-points 0: give a number from 1"),
+        ("--depth-scale", "-1", "--depth-scale -1: give a number above 0, or auto"),
+        ("--depth-scale", "inf", "--depth-scale inf: give a number above 0, or auto"),
+        ("--depth-scale", "millimetres", "give a number above 0, or auto"),
         ("--frames", "a:b", "--frames a:b: give first:end:step"),
         ("--frames", "::0", "the step is 0"),
         ("--frames", "", "give first:end:step"),
@@ -163,7 +186,7 @@ def test_options_of_points_need_a_format_with_points(made, tmp_path, option):
     result = page4d(made, "-f", "tum,npz", "-o", out, *option)
     assert result.exit_code == 2 and not out.exists() and result.stdout == ""
     start = f"error: {option[0]}: points are chosen so, and --format tum,npz has none; add one of "
-    assert result.stderr.startswith(f"{start}ply, glb, colmap, nerfstudio, rrd")
+    assert result.stderr.startswith(f"{start}ply, ply-sequence, glb, colmap, nerfstudio, rrd")
     assert result.stderr.count("\n") == 1
 
 

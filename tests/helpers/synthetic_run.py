@@ -87,6 +87,14 @@ def write_synthetic_run(
     return SyntheticRun(open_run(folder / "run"), images, clips.moving[0].numpy())
 
 
+def middle_intrinsics(run: Run, index: int = 0) -> NDArray[np.float64]:
+    """K of a map with the principal point in its middle, as exports have it."""
+    k = run.intrinsics()[index].astype(float)
+    height, width = run.manifest.network_size
+    k[:2, 2] = (width - 1) / 2, (height - 1) / 2
+    return k
+
+
 def _write_source(path: Path, image: NDArray[np.uint8]) -> Path:
     source = image.repeat(SCALE, axis=0).repeat(SCALE, axis=1)
     source = np.pad(source, ((CUT_ROWS * SCALE,) * 2, (0, 0), (0, 0)), mode="edge")

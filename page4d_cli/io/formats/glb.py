@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from page4d_cli.core.geometry import frustum_corners
+from page4d_cli.core.geometry import OPENGL_AXES, frustum_corners
 from page4d_cli.core.types import Float32Array, Float64Array, UInt8Array
 from page4d_cli.io.whole.writing import writing
 
@@ -58,4 +58,4 @@ def write_glb(
 
 
 def _to_gltf(points: Float32Array | Float64Array) -> Float64Array:
-    return np.asarray(points * np.array([1.0, -1.0, -1.0]), np.float64)
+    return np.asarray(points @ OPENGL_AXES, np.float64)

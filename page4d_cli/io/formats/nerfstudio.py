@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from page4d_cli.core.geometry import as_homogeneous, invert_rigid
+from page4d_cli.core.geometry import OPENGL_AXES, as_homogeneous, invert_rigid
 from page4d_cli.core.strict_json import to_text
 from page4d_cli.core.types import Float64Array
 from page4d_cli.io.whole.writing import writing
@@ -44,8 +44,9 @@ def write_transforms(
     Raises:
         WriteError: the file cannot be written.
     """
-    opengl_axes = np.diag([1.0, -1.0, -1.0, 1.0])
-    T_world_camera = as_homogeneous(invert_rigid(T_camera_world)) @ opengl_axes
+    T_world_camera = as_homogeneous(invert_rigid(T_camera_world)) @ as_homogeneous(
+        np.pad(OPENGL_AXES, ((0, 0), (0, 1)))
+    )
     frames = [
         {
             "file_path": image,

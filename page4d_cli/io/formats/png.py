@@ -12,7 +12,8 @@ from page4d_cli.core.geometry import FloatArray
 from page4d_cli.core.types import Float32Array
 from page4d_cli.io.whole.writing import writing
 
-_MAX_DEPTH, _MAX_MOTION = 65535, 255
+MAX_DEPTH_VALUE = 65535
+_MAX_MOTION = 255
 
 
 def write_png(path: Path, picture: NDArray[np.uint8] | NDArray[np.uint16]) -> None:
@@ -43,7 +44,7 @@ def scale_for(max_depth: float) -> float:
     """
     if not 0 < max_depth < np.inf:
         raise ValueError(f"max_depth is {max_depth}, expected a positive finite number")
-    return _MAX_DEPTH / float(max_depth)
+    return MAX_DEPTH_VALUE / float(max_depth)
 
 
 def write_depth_png(path: Path, depth: FloatArray, scale: float) -> None:
@@ -58,7 +59,7 @@ def write_depth_png(path: Path, depth: FloatArray, scale: float) -> None:
         WriteError: the file cannot be written.
     """
     values = np.rint(depth.astype(np.float64) * scale)
-    valid = (values > 0) & (values <= _MAX_DEPTH)  # false for NaN, too
+    valid = (values > 0) & (values <= MAX_DEPTH_VALUE)  # false for NaN, too
     write_png(path, np.where(valid, values, 0).astype(np.uint16))
 
 

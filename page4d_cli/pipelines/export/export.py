@@ -7,11 +7,12 @@ from page4d_cli.core.enums import ExportFormat, MotionPart, Save
 from page4d_cli.core.errors import InputError, OutputError
 from page4d_cli.core.progress import Progress
 from page4d_cli.core.strict_json import Json, encode
-from page4d_cli.io.formats.rerun import require_rerun
 from page4d_cli.io.run.directory import Run, open_run
 from page4d_cli.pipelines.cloud.of_run import CloudOptions
 from page4d_cli.pipelines.export.folder import EXPORT_JSON, export_folder
-from page4d_cli.pipelines.export.formats import WRITERS, Job
+from page4d_cli.pipelines.export.formats import WRITERS
+from page4d_cli.pipelines.export.job import Job
+from page4d_cli.pipelines.export.options import FormatOptions
 from page4d_cli.pipelines.export.principal_point import with_middle_as_principal_point
 from page4d_cli.pipelines.motion.motion import part_masks
 from page4d_cli.pipelines.stored_run.clip import RunClip, read_run_clip
@@ -24,6 +25,7 @@ class ExportOptions:
     formats: tuple[ExportFormat, ...]
     frames: slice = field(default_factory=lambda: slice(None))
     """Which of the run's frames to export."""
+    of_formats: FormatOptions = field(default_factory=FormatOptions)
     cloud: CloudOptions = field(default_factory=CloudOptions)
     part: MotionPart | None = None
     """Points of only what stands still or only what moves; None: of both."""
@@ -60,8 +62,8 @@ def export_run(
         progress: told about every format.
 
     Raises:
-        InputError: a package is missing, the run lacks what an option needs, or no format has the
-            points that an option concerns.
+        InputError: a package is missing, the run lacks what an option needs, or an option concerns
+            none of the formats.
         RunError: the run cannot be read, or lacks files.
         OutputError: the place cannot be used, or holds one of the formats already.
         NothingLeftError: no frame or no point passes the filters.
@@ -69,8 +71,9 @@ def export_run(
     """
     formats = tuple(dict.fromkeys(options.formats))
     _require_points(options)
-    if ExportFormat.RRD in formats:
-        require_rerun()
+    _require_heed(options)
+    for chosen in formats:
+        WRITERS[chosen].require()
     run = open_run(directory)
     if out.absolute() == directory.absolute() or out.resolve() == directory.resolve():
         raise OutputError(f"{out} is the run itself; choose another --out, such as {out}/export")
@@ -86,7 +89,8 @@ def export_run(
         )
         clip = with_middle_as_principal_point(clip)
         keep = None if options.part is None else part_masks(clip, options.part)
-        job = Job(clip, folder, formats, options.cloud, keep, options.part)
+        named = [chosen.value for chosen, writer in writers.items() if writer.names_images]
+        job = Job(clip, folder, options.of_formats, options.cloud, named, keep, options.part)
         details: dict[str, dict[str, Json]] = {}
         for done, (chosen, writer) in enumerate(writers.items()):
             if progress is not None:
@@ -115,6 +119,16 @@ def _require_points(options: ExportOptions) -> None:
         f"{', '.join(given)}: points are chosen so, and --format {chosen} has none; add one of "
         f"{possible}, or leave the option out"
     )
+
+
+def _require_heed(options: ExportOptions) -> None:
+    for name in options.of_formats.given:
+        heeding = [each for each, writer in WRITERS.items() if name in writer.options]
+        if not set(heeding) & set(options.formats):
+            raise InputError(
+                f"--{name.replace('_', '-')} concerns --format "
+                f"{', '.join(each.value for each in heeding)}; add it, or leave the option out"
+            )
 
 
 def _common(run: Run, clip: RunClip, options: ExportOptions) -> dict[str, Json]:

@@ -93,8 +93,16 @@ def motion_of(run: Run) -> "WrittenMotion | ComputedMotion":
         RunError: depth or cameras were not saved, or there is one frame only.
         NothingLeftError: no two frames have a usable camera, or no pixel has a usable depth.
     """
-    files = {motion_file(frame.stem) for frame in run.manifest.frames}
-    return WrittenMotion(run) if files <= set(run.manifest.files) else ComputedMotion(run)
+    return WrittenMotion(run) if _is_written(run) else ComputedMotion(run)
+
+
+def known_masks(clip: RunClip, part: MotionPart) -> list[NDArray[np.bool_]] | None:
+    """As `part_masks`, but None where the run does not have them and they would be computed.
+
+    Raises:
+        RunError: a file is missing, damaged, or of another size than the depth.
+    """
+    return part_masks(clip, part) if _is_written(clip.run) else None
 
 
 def part_masks(clip: RunClip, part: MotionPart) -> list[NDArray[np.bool_]]:
@@ -106,6 +114,11 @@ def part_masks(clip: RunClip, part: MotionPart) -> list[NDArray[np.bool_]]:
     """
     motion = motion_of(clip.run)
     return [keep_mask(motion.score(index), part) for index in clip.indices]
+
+
+def _is_written(run: Run) -> bool:
+    files = {motion_file(frame.stem) for frame in run.manifest.frames}
+    return files <= set(run.manifest.files)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import pytest
 import trimesh
 from evo.tools import file_interface
 from PIL import Image
-from synthetic_run import write_synthetic_run
+from synthetic_run import middle_intrinsics
 
 from page4d_cli.core.enums import ExportFormat, MotionPart
 from page4d_cli.core.errors import NothingLeftError, OutputError
@@ -24,40 +24,15 @@ FRAMES = 4
 OPENGL = np.diag([1.0, -1.0, -1.0])
 
 
-@pytest.fixture(scope="module")
-def scene(tmp_path_factory):
-    """A run with exact depth and cameras. Tests must not change it."""
-    return write_synthetic_run(tmp_path_factory.mktemp("scene"), frames=FRAMES)
-
-
-@pytest.fixture
-def export(scene, tmp_path):
-    def call(*formats, cloud=None, run=scene.run, **options):
-        options = ExportOptions(
-            tuple(map(ExportFormat, formats)), cloud=cloud or CloudOptions(), **options
-        )
-        export_run(run.directory, tmp_path / "out", options)
-        return tmp_path / "out"
-
-    return call
-
-
 def source_picture(scene, index):
     return np.asarray(Image.open(scene.run.manifest.frames[index].source)).astype(int)
-
-
-def middle_intrinsics(scene, index=0):
-    """K of the map with the principal point in its middle, whole numbers being pixel centres."""
-    k = scene.run.intrinsics()[index].astype(float)
-    k[:2, 2] = (56 - 1) / 2, (42 - 1) / 2
-    return k
 
 
 def assert_colors_are_seen(scene, points, colors, *, share=0.9, atol=40):
     """Most points, carried into frame 0 by hand, fall on source pixels of their colour."""
     extrinsics = scene.run.extrinsics()[0]
     info = scene.run.manifest.frames[0].to_info((42, 56))
-    k = info.transform.intrinsics_to_source(middle_intrinsics(scene))
+    k = info.transform.intrinsics_to_source(middle_intrinsics(scene.run))
     in_camera = points @ extrinsics[:, :3].T + extrinsics[:, 3]
     in_camera, colors = in_camera[in_camera[:, 2] > 0], colors[in_camera[:, 2] > 0]
     pixels = in_camera @ k.T
@@ -87,7 +62,7 @@ def test_glb_holds_the_points_and_a_frustum_with_every_cameras_field_of_view(sce
     assert is_centre.sum() == 1 and len(corners) == 5
     pose = scene.run.extrinsics()[1]
     in_camera = corners[~is_centre] @ pose[:, :3].T + pose[:, 3]
-    pixels = in_camera @ middle_intrinsics(scene, 1).T
+    pixels = in_camera @ middle_intrinsics(scene.run, 1).T
     found = {tuple(p) for p in (pixels[:, :2] / pixels[:, 2:]).round(2).tolist()}
     assert found == {(-0.5, -0.5), (55.5, -0.5), (55.5, 41.5), (-0.5, 41.5)}
 
@@ -170,7 +145,7 @@ def test_nerfstudio_has_opengl_cameras_in_an_untouched_world(scene, export):
         y = -(row + 0.5 - frame["cy"]) / frame["fl_y"]
         ray = np.array([x, y, -1.0, 1 / depth[row, column]]) * depth[row, column]
         world = np.array(frame["transform_matrix"]) @ ray
-        pose, k = scene.run.extrinsics()[index], middle_intrinsics(scene, index)
+        pose, k = scene.run.extrinsics()[index], middle_intrinsics(scene.run, index)
         projected = k @ (pose @ [*world[:3], 1])
         # Source pixel (60, 50) is centred at map pixel 29.75, 25 - 3 - 0.25.
         np.testing.assert_allclose(projected[:2] / projected[2], [29.75, 21.75], atol=1e-3)

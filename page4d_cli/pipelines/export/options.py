@@ -1,0 +1,32 @@
+"""Choices of an export that concern some formats only. Free of numpy, as all that is typed."""
+
+from dataclasses import dataclass, fields
+from math import inf
+
+from page4d_cli.core.errors import InputError
+
+
+@dataclass(frozen=True)
+class FormatOptions:
+    """What single formats are asked for; who heeds what is in `WRITERS`.
+
+    Raises:
+        InputError: a number is out of range.
+    """
+
+    depth_scale: float | None = None
+    """Values of depth-png per unit of depth; None: the deepest pixel gets the largest value."""
+    half: bool = False
+    """16-bit floats in exr."""
+    points: bool = False
+    """Points of the world beside the depth in exr."""
+
+    def __post_init__(self) -> None:
+        scale = self.depth_scale
+        if scale is not None and not 0 < scale < inf:
+            raise InputError(f"--depth-scale {scale:g}: give a number above 0, or auto")
+
+    @property
+    def given(self) -> list[str]:
+        """Names of the fields that are not as they are by default."""
+        return [each.name for each in fields(self) if getattr(self, each.name) != each.default]
