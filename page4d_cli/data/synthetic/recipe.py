@@ -16,6 +16,9 @@ class SceneRecipe:
     six wall textures of the scene with this seed, and differ in bodies and camera paths only."""
     camera_travel_m: tuple[float, float] = (0.6, 1.6)
     """How far apart the two ends of the camera path are."""
+    camera_round_m: tuple[float, float] = (0.0, 0.0)
+    """How wide the camera path is across the line between its ends. 0: the camera goes to and fro
+    on this line. More: it goes round, and comes back to its beginning by another way."""
     camera_turn_deg: tuple[float, float] = (15.0, 60.0)
     """Angle between the camera's leftmost and rightmost direction."""
     camera_heading_deg: tuple[float, float] = (0.0, 360.0)
@@ -32,6 +35,7 @@ class SceneRecipe:
 
     def __post_init__(self) -> None:
         self._require("camera_travel_m", self.camera_travel_m, 0.0, 2.0)
+        self._require("camera_round_m", self.camera_round_m, 0.0, 2.0)
         self._require("camera_turn_deg", self.camera_turn_deg, 0.0, 180.0)
         self._require("camera_heading_deg", self.camera_heading_deg, -360.0, 360.0)
         self._require("fov_deg", self.fov_deg, 10.0, 120.0)

@@ -132,7 +132,7 @@ def _add_static(rng: np.random.Generator, recipe: SceneRecipe, crowd: _Crowd) ->
 
 
 def _draw_camera(rng: np.random.Generator, recipe: SceneRecipe, room: Float64Array) -> CameraPath:
-    """A swing to and fro, along a line or an arc, with a little unrest on top."""
+    """A swing to and fro, or a walk round, with a little unrest on top."""
     travel = rng.uniform(*recipe.camera_travel_m)
     turn = np.radians(rng.uniform(*recipe.camera_turn_deg))
     yaw = np.radians(rng.uniform(*recipe.camera_heading_deg))
@@ -151,9 +151,22 @@ def _draw_camera(rng: np.random.Generator, recipe: SceneRecipe, room: Float64Arr
     angles[1:] = 0.06 * turn * rng.uniform(-1, 1, (2, 3))
     phase = rng.uniform(0, 2 * np.pi, (HARMONICS, 1)) * np.ones(3)
     looks = np.array([yaw, rng.uniform(-0.35, -0.08), 0.0])
-    return CameraPath(
-        Wave(centre, swing, phase, recipe.period_s), Wave(looks, angles, phase, recipe.period_s)
-    )
+    moves = Wave(centre, swing, phase, recipe.period_s)
+    # Drawn last, and only if asked for: the scenes of other recipes stay what they were.
+    if recipe.camera_round_m[1] > 0:
+        moves = _rounded(moves, rng.uniform(*recipe.camera_round_m))
+    return CameraPath(moves, Wave(looks, angles, phase, recipe.period_s))
+
+
+def _rounded(line: Wave, width: float) -> Wave:
+    """An ellipse of a swing along a line: level and across it, a quarter of a period behind."""
+    along = line.amplitude[0]
+    across = width / 2 * np.array([-along[1], along[0], 0.0]) / np.hypot(*along[:2])
+    # A sine and a cosine of one pace are a sine of another amplitude and phase.
+    amplitude, phase = line.amplitude.copy(), line.phase.copy()
+    amplitude[0] = np.hypot(along, across)
+    phase[0] += np.arctan2(across, along)
+    return Wave(line.centre, amplitude, phase, line.period_s)
 
 
 def _has_free_view(path: Float64Array, room: Float64Array) -> bool:

@@ -120,12 +120,27 @@ def test_the_recipe_rules_how_far_the_camera_goes():
             assert recipe.camera_travel_m[0] * 0.85 < travel < recipe.camera_travel_m[1] * 1.2
 
 
+def test_a_walk_round_returns_by_another_way():
+    times_s = np.linspace(0, 12, 49)
+    ends = {"camera_travel_m": (1.6, 1.6), "fov_deg": (60, 60)}
+    walk = SceneRecipe(**ends, camera_round_m=(1.0, 1.0))
+    for seed in range(6):
+        centre, line = (
+            sample_scene(recipe, seed).camera.T_world_camera(times_s)[..., :2, 3]
+            for recipe in (walk, SceneRecipe(**ends))
+        )
+        assert np.abs(centre[-1] - centre[0]).max() < 1e-9
+        across = [np.linalg.svd(path - path.mean(0))[1][1] / 7 * 2**1.5 for path in (centre, line)]
+        assert 0.8 < across[0] < 1.2 and across[1] < 0.4
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
         ({"fov_deg": (75, 45)}, r"fov_deg is \(75, 45\), expected a range within 10 to 120"),
         ({"moving_bodies": (0, 2)}, "moving_bodies"),
         ({"camera_travel_m": (0, 5)}, "camera_travel_m"),
+        ({"camera_round_m": (0, 5)}, "camera_round_m"),
         ({"period_s": 0.0}, "period_s"),
         ({"room_seed": -1}, "room_seed is -1"),
     ],
