@@ -1,4 +1,4 @@
-"""The files of synthetic scenes: a folder each, in one of two layouts. Lengths are metres.
+"""The files of synthetic scenes: a folder each, in one of three layouts. Lengths are metres.
 
 Layout `page4d`, made for training; S frames, N points:
 
@@ -14,6 +14,9 @@ scene_000042/            named after its seed
                          the camera; visible (S, N) bool; points_world (S, N, 3) float32;
                          moving (N,) bool
 ```
+
+Layout `compact`, the same for little space: `rgb/000000.jpg`, `depth/000000.png` in 16 bits,
+`depth_png_scale` of scene.json a metre, and `tracks.npz` compressed.
 
 Layout `tum`, that of the TUM RGB-D benchmark before any preparation (Sturm et al., IROS 2012):
 
@@ -33,6 +36,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from page4d_cli.core.enums import SynthLayout
 from page4d_cli.core.geometry import invert_rigid, quat_xyzw_from_matrix
@@ -46,6 +50,8 @@ from page4d_cli.io.whole.writing import writing
 TRACKS = (16, 16)
 """Points that are followed: one in each cell of a grid of so many columns and rows."""
 TUM_DEPTH_SCALE = 5000.0
+COMPACT_DEPTH_SCALE = 1000.0
+"""Millimetres; the room's longest line is 11 metres, far less than 16 bits hold."""
 TUM_EPOCH_S = 1_300_000_000
 TUM_POSE_RATE = 100
 _FRAMES_AT_ONCE = 16
@@ -86,8 +92,10 @@ def write_page4d(
     timestamps_s: Float64Array,
     size: tuple[int, int],
     step: Step,
+    *,
+    compact: bool = False,
 ) -> Stamps:
-    """Write a scene in the layout `page4d`.
+    """Write a scene in the layout `page4d`, or in `compact`.
 
     Args:
         folder: empty.
@@ -95,6 +103,7 @@ def write_page4d(
         timestamps_s: (S,).
         size: (width, height).
         step: called after each frame.
+        compact: which of the two.
 
     Returns:
         The stamps of its pictures.
@@ -106,10 +115,14 @@ def write_page4d(
         _make(folder / kind)
     for index, image, depth, moving in _frames(scene, timestamps_s, size):
         stem = f"{index:06d}"
-        write_png(folder / "rgb" / f"{stem}.png", image)
         write_png(folder / "moving" / f"{stem}.png", np.where(moving, 255, 0).astype(np.uint8))
-        with writing(folder / "depth" / f"{stem}.npy"):
-            np.save(folder / "depth" / f"{stem}.npy", depth)
+        if compact:
+            _write_jpeg(folder / "rgb" / f"{stem}.jpg", image)
+            write_depth_png(folder / "depth" / f"{stem}.png", depth, COMPACT_DEPTH_SCALE)
+        else:
+            write_png(folder / "rgb" / f"{stem}.png", image)
+            with writing(folder / "depth" / f"{stem}.npy"):
+                np.save(folder / "depth" / f"{stem}.npy", depth)
         step()
     with writing(folder / "cameras.npz"):
         np.savez(
@@ -120,14 +133,15 @@ def write_page4d(
         )
     tracks = track_points([scene], timestamps_s[None], size, _grid(scene.seed, size)[None])
     with writing(folder / "tracks.npz"):
-        np.savez(
+        save = np.savez_compressed if compact else np.savez
+        save(
             folder / "tracks.npz",
             pixels=tracks.pixels[0].astype(np.float32),
             visible=tracks.visible[0],
             points_world=tracks.points_world[0].astype(np.float32),
             moving=tracks.moving[0],
         )
-    return Stamps(timestamps_s)
+    return Stamps(timestamps_s, COMPACT_DEPTH_SCALE if compact else None)
 
 
 def write_tum(
@@ -227,6 +241,11 @@ def _write_list(
 
 def _stamp(time_s: float) -> str:
     return f"{TUM_EPOCH_S + time_s:.6f}"
+
+
+def _write_jpeg(path: Path, pixels: UInt8Array) -> None:
+    with writing(path):
+        Image.fromarray(pixels).save(path, format="JPEG", quality=90, subsampling=0)
 
 
 def _make(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,11 @@ from page4d_cli.io.whole.transaction import Transaction, check_place
 from page4d_cli.pipelines.synth.files import describe, folder_name, write_page4d, write_tum
 
 _SIDES = (8, 8192)
-_WRITERS = {SynthLayout.PAGE4D: write_page4d, SynthLayout.TUM: write_tum}
+_WRITERS = {
+    SynthLayout.PAGE4D: write_page4d,
+    SynthLayout.COMPACT: partial(write_page4d, compact=True),
+    SynthLayout.TUM: write_tum,
+}
 
 
 @dataclass(frozen=True)

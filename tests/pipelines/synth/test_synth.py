@@ -3,10 +3,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from page4d_cli.data.scene_folder import read_scene_folder
 from PIL import Image
 
 from page4d_cli.core.enums import SynthLayout
-from page4d_cli.core.errors import InputError, OutputError, WriteError
+from page4d_cli.core.errors import DatasetError, InputError, OutputError, WriteError
 from page4d_cli.core.geometry import invert_rigid, project, world_points_from_depth
 from page4d_cli.data.synthetic import SceneRecipe, sample_scene
 from page4d_cli.io.formats.png import read_depth_png
@@ -49,6 +50,27 @@ def test_a_scene_reads_back_and_is_consistent(tmp_path):
     assert np.asarray(Image.open(folder / "rgb/000002.png")).shape == (32, 48, 3)
     mask = np.asarray(Image.open(folder / "moving/000000.png"))
     assert mask.shape == (32, 48) and set(np.unique(mask)) <= {0, 255}
+
+
+def test_a_compact_scene_says_the_same_in_less_space(tmp_path):
+    options = {"frames": 3, "size": (96, 72), "seed": 7, "fps": 2}
+    (whole,) = write_scenes(tmp_path / "whole", SynthOptions(**options))
+    (small,) = write_scenes(tmp_path, SynthOptions(**options, layout=SynthLayout.COMPACT))
+    sizes = [sum(map(len, contents(folder).values())) for folder in (whole, small)]
+    assert sizes[1] < 0.5 * sizes[0]
+    exact, read = (read_scene_folder(folder) for folder in (whole, small))
+    assert small.name == whole.name and len(read) == 3
+    np.testing.assert_array_equal(read.T_camera_world, exact.T_camera_world)
+    np.testing.assert_array_equal(read.tracks.pixels, exact.tracks.pixels)
+    for index in range(3):
+        assert np.abs(read.read_depth(index) - exact.read_depth(index)).max() <= 0.0005 + 1e-6
+        difference = read.read_image(index).astype(int) - exact.read_image(index)
+        assert np.abs(difference).mean() < 4
+        np.testing.assert_array_equal(read.read_moving(index), exact.read_moving(index))
+    scene_json = small / "scene.json"
+    scene_json.write_text(scene_json.read_text().replace("depth_png_scale", "depth_scale"))
+    with pytest.raises(DatasetError, match="depth_png_scale None; expected a number above 0"):
+        read_scene_folder(small)
 
 
 def test_equal_seeds_give_equal_files(tmp_path):

@@ -1,10 +1,14 @@
-"""Scenes that `page4d synth --layout page4d` wrote (`pipelines/synth/files.py` has the layout)."""
+"""Scenes that `page4d synth` wrote in the layouts `page4d` and `compact`.
+
+`pipelines/synth/files.py` has the layouts.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from page4d_cli._version import __version__
 from page4d_cli.core.arrays import ArrayKind, ArraySpec, read_npy, read_npz
@@ -15,6 +19,7 @@ from page4d_cli.data.clip.images import read_image
 from page4d_cli.data.sets.entry import CheckLimits, DatasetEntry, DatasetLayout, Origin
 from page4d_cli.data.sets.files import DEPTH
 from page4d_cli.data.sets.recorded import PointTracks, RecordedSequence
+from page4d_cli.data.sets.rgbd import read_depth16
 
 SCENE_JSON = "scene.json"
 """Comes to its place last: a folder with it is complete."""
@@ -77,24 +82,37 @@ def read_scene_folder(folder: Path) -> RecordedSequence:
     Raises:
         DatasetError: a file is absent or damaged, or the folder is of another layout.
     """
-    layout = read_scene_json(folder).layout
-    if layout is not SynthLayout.PAGE4D:
+    about = read_scene_json(folder)
+    if about.layout is SynthLayout.TUM:
         raise DatasetError(
-            f"{folder / SCENE_JSON} says layout {layout.value!r}; expected 'page4d'; "
+            f"{folder / SCENE_JSON} says layout 'tum'; expected 'page4d' or 'compact'; "
             "check a folder of the layout 'tum' as the data set tum"
+        )
+    compact = about.layout is SynthLayout.COMPACT
+    scale = about.depth_png_scale
+    if compact and not (scale is not None and scale > 0):
+        raise DatasetError(
+            f"{folder / SCENE_JSON} says depth_png_scale {scale!r}; expected a number above 0"
         )
     cameras = read_npz(folder / "cameras.npz", _CAMERAS, DatasetError, _ADVICE)
     count = len(cameras["timestamps_s"])
     specs = {name: spec.with_lengths({"S": count}) for name, spec in _TRACKS.items()}
     tracks = PointTracks(**read_npz(folder / "tracks.npz", specs, DatasetError, _ADVICE))
-    depths = tuple(folder / "depth" / f"{index:06d}.npy" for index in range(count))
+    picture, depth = (".jpg", ".png") if compact else (".png", ".npy")
+    depths = tuple(folder / "depth" / f"{index:06d}{depth}" for index in range(count))
+
+    def read_depth(index: int) -> NDArray[np.floating]:
+        if compact and scale is not None:
+            return read_depth16(depths[index], scale)
+        return read_npy(depths[index], DEPTH, DatasetError, _ADVICE)
+
     return RecordedSequence(
         name=folder.absolute().name,
-        frames=tuple(folder / "rgb" / f"{index:06d}.png" for index in range(count)),
+        frames=tuple(folder / "rgb" / f"{index:06d}{picture}" for index in range(count)),
         timestamps_s=cameras["timestamps_s"],
         intrinsics=cameras["intrinsics"],
         T_camera_world=cameras["extrinsics"],
-        read_depth=lambda index: read_npy(depths[index], DEPTH, DatasetError, _ADVICE),
+        read_depth=read_depth,
         depth_files=depths,
         read_moving=lambda index: np.asarray(
             read_image(folder / "moving" / f"{index:06d}.png")[..., 0] > 127
