@@ -28,8 +28,8 @@ HEAD = """\
 A configuration is a YAML file that states what differs from the defaults below; `key=value` on
 the command line of `page4d train` comes last. Dots stand between the levels, `[0]` is the first
 entry of a list, None is YAML's `null`. A section whose default is null is off, and is switched on
-as a whole: `'loss.absolute_pose={{layer: 2}}'`. A key that does not exist is refused by name. A run
-that is resumed may change {free}; anything else needs
+as a whole: `'loss.absolute_pose={{layers: [2]}}'`. A key that does not exist is refused by name.
+A run that is resumed may change {free}; anything else needs
 `--allow-changes`.
 """
 

@@ -14,10 +14,10 @@ from page4d_cli.core.strict_json import to_text
 from page4d_cli.data.sets.rendered.scene_folder import SCENE_JSON, SceneRecord
 from page4d_cli.data.synthetic import SceneRecipe, sample_scene
 from page4d_cli.io.whole.transaction import Transaction, check_place
-from page4d_cli.pipelines.synth.files import describe, folder_name, write_page4d, write_tum
+from page4d_cli.pipelines.synth.files import Stamps, describe, folder_name, write_page4d, write_tum
 
 _SIDES = (8, 8192)
-_WRITERS = {
+_WRITERS: dict[SynthLayout, Callable[..., Stamps]] = {
     SynthLayout.PAGE4D: write_page4d,
     SynthLayout.COMPACT: partial(write_page4d, compact=True),
     SynthLayout.TUM: write_tum,

@@ -17,7 +17,9 @@ from page4d_cli.core.strict_json import Json, MistypedError, decode, encode_fiel
 from page4d_cli.model.config import ModelConfig
 from page4d_cli.pipelines.train.data_options import DataOptions
 from page4d_cli.train.augment import ColorOptions
+from page4d_cli.train.losses.absolute_pose import AbsolutePoseOptions
 from page4d_cli.train.losses.options import LossOptions
+from page4d_cli.train.losses.places import PlacesOptions
 from page4d_cli.train.parameters import GradientClipOptions, GroupOptions
 from page4d_cli.train.sampling import BatchOptions
 from page4d_cli.train.schedules import MaskSchedule
@@ -93,20 +95,22 @@ class TrainConfig:
             raise InputError(
                 f"dense_frames is {self.dense_frames}; give 1 or more, or leave it out"
             )
-        self._check_absolute_pose()
+        for name in ("absolute_pose", "places"):
+            self._check_training_head(name, getattr(self.loss, name))
 
-    def _check_absolute_pose(self) -> None:
-        absolute_pose = self.loss.absolute_pose
-        if absolute_pose is None:
+    def _check_training_head(
+        self, name: str, loss: AbsolutePoseOptions | PlacesOptions | None
+    ) -> None:
+        if loss is None:
             return
         if self.data.datasets or self.data.recipe.room_seed is None:
             raise InputError(
-                "loss.absolute_pose needs drawn scenes in one room; give data.recipe.room_seed and "
-                "no data.datasets"
+                f"loss.{name} needs drawn scenes in one room; give data.recipe.room_seed and no "
+                "data.datasets"
             )
-        if absolute_pose.layer >= self.model.depth:
+        if loss.layers[-1] >= self.model.depth:
             raise InputError(
-                f"loss.absolute_pose.layer is {absolute_pose.layer}; the network has layers 0 to "
+                f"loss.{name}.layers ends with {loss.layers[-1]}; the network has layers 0 to "
                 f"{self.model.depth - 1}"
             )
 

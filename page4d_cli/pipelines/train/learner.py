@@ -37,14 +37,18 @@ class Learner(nn.Module):
     def forward(
         self, images: Tensor, *, mask_strength: float, dense_frames: slice = EVERY_FRAME
     ) -> dict[str, Tensor | Sequence[Tensor]]:
-        """The network's outputs and, if there are, `training_heads`: their outputs by loss."""
-        predicted: dict[str, Tensor] = {}
+        """The network's outputs and, if there are, `training_heads`.
+
+        These are what the heads predict, by loss, layer after layer.
+        """
+        start = self.network.aggregator.patch_start_idx
+        predicted: dict[str, list[Tensor]] = {}
 
         def on_layer(layer: LayerTokens) -> None:
             for name, head in self.heads.items():
-                if layer.index == head.layer:
-                    both = (layer.frame_tokens[:, :, 0], layer.global_tokens[:, :, 0])
-                    predicted[name] = head(torch.cat(both, dim=-1))
+                said = head(layer.index, layer.concatenated(), start)
+                if said is not None:
+                    predicted.setdefault(name, []).append(said)
 
         outputs: dict[str, Any] = self.network(
             images, mask_strength=mask_strength, dense_frames=dense_frames, on_layer=on_layer

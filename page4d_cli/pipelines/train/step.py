@@ -87,7 +87,7 @@ class OptimiserStep:
             encoding,
             config.loss,
             dense_frames=frames,
-            world_extrinsics=part.extrinsics,
+            in_metres=part,
         )
 
     def _skip(self, batch: Batch, *, finite: bool) -> dict[str, float]:

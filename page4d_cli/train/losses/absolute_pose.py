@@ -1,4 +1,4 @@
-"""Where each camera is in the world, said by one layer's camera token, in training only.
+"""Where each camera is in the world, said by the camera tokens of some layers, in training only.
 
 Scenes that share a room let a network recognise its place from a single picture. That is learned at
 once, while the pose of one frame against another, all that the network itself is asked for, stays
@@ -9,65 +9,46 @@ middle of the network makes it compute the factors.
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from page4d_cli.core.errors import InputError
-from page4d_cli.train.losses.loss import Comparison, Loss, LossTerms, TrainingHead
+from page4d_cli.train.losses.loss import (
+    Comparison,
+    Loss,
+    LossTerms,
+    TrainingHead,
+    require_layers,
+    require_weight,
+)
 
 WIDTH = 12
 """Nine numbers of the rotation matrix, three of the position."""
-STD = 0.01
 
 
 @dataclass(frozen=True)
 class AbsolutePoseOptions(Loss):
     """What the head reads, and how much it counts."""
 
-    layer: int
-    """Layer of the aggregator, from 0, whose camera token is read."""
+    layers: tuple[int, ...]
+    """Layers of the aggregator, from 0, whose camera tokens are read; the term is their mean."""
     weight: float = 3.0
     """Weight of the mean absolute difference in the objective."""
 
     def __post_init__(self) -> None:
-        if self.layer < 0 or not 0 < self.weight < float("inf"):
-            raise InputError(
-                f"absolute_pose: layer {self.layer}, weight {self.weight:g}; give a layer from 0 "
-                "and a weight above 0"
-            )
+        require_layers("absolute_pose.layers", self.layers)
+        require_weight("absolute_pose.weight", self.weight)
 
     def compare(self, given: Comparison) -> LossTerms | None:
         """`loss_absolute_pose`."""
-        poses = given.predictions.heads.get("absolute_pose")
-        if poses is None or given.world_extrinsics is None:
+        of_layers = given.predictions.heads.get("absolute_pose")
+        if of_layers is None or given.in_metres is None:
             return None
-        loss = absolute_pose_loss(poses, given.world_extrinsics)
+        extrinsics = given.in_metres.extrinsics
+        loss = torch.stack([absolute_pose_loss(poses, extrinsics) for poses in of_layers]).mean()
         return LossTerms(loss, {"loss_absolute_pose": loss})
 
-    def head(self, width: int) -> "AbsolutePoseHead":
+    def head(self, width: int) -> TrainingHead:
         """The head, with random weights from torch's seed."""
-        return AbsolutePoseHead(width, self.layer)
-
-
-class AbsolutePoseHead(TrainingHead):
-    """One linear map.
-
-    Args:
-        width: channels of a layer's output, 2C.
-        layer: of the aggregator, from 0, that it reads.
-    """
-
-    def __init__(self, width: int, layer: int) -> None:
-        super().__init__()
-        self.layer = layer
-        self.linear = nn.Linear(width, WIDTH)
-        nn.init.normal_(self.linear.weight, std=STD)
-        nn.init.zeros_(self.linear.bias)
-
-    def forward(self, camera_tokens: Tensor) -> Tensor:
-        """Poses (B, S, 12) from camera tokens (B, S, 2C)."""
-        with torch.autocast(camera_tokens.device.type, enabled=False):  # as the other heads
-            poses: Tensor = self.linear(camera_tokens.float())
-        return poses
+        return TrainingHead(width, WIDTH, self.layers)
 
 
 def absolute_pose_loss(poses: Tensor, extrinsics: Tensor) -> Tensor:

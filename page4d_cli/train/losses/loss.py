@@ -6,14 +6,19 @@ needs one, follow from that.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from page4d_cli.core.errors import InputError
 from page4d_cli.train.batch import Batch
 from page4d_cli.train.losses.predictions import Predictions
 from page4d_cli.train.losses.quirks import Quirks
+
+_STD = 0.01
+"""Deviation of the random weights of heads for training."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +34,8 @@ class Comparison:
     quirks: Quirks
     dense_frames: slice
     """Frames that the maps of the predictions are of."""
-    world_extrinsics: Tensor | None = None
-    """(B, S, 3, 4) T_camera_world in metres, before `normalise`."""
+    in_metres: Batch | None = None
+    """The batch before `normalise`."""
 
 
 @dataclass(frozen=True)
@@ -43,15 +48,44 @@ class LossTerms:
     """Scalars to be recorded, by name."""
 
 
-class TrainingHead(nn.Module, ABC):
-    """A head that only training has: reads the camera tokens of a layer."""
+class TrainingHead(nn.Module):
+    """A head that only training has: a linear map for each of some layers.
 
-    layer: int
-    """Layer of the aggregator, from 0, whose camera tokens are read."""
+    Args:
+        width: channels of a layer's output, 2C.
+        numbers: that are predicted, N.
+        layers: of the aggregator, from 0.
+        of_patches: read the patch tokens, not the camera token.
+    """
 
-    @abstractmethod
-    def forward(self, camera_tokens: Tensor) -> Tensor:
-        """What the head predicts (B, S, …), from camera tokens (B, S, 2C)."""
+    def __init__(
+        self, width: int, numbers: int, layers: Sequence[int], *, of_patches: bool = False
+    ) -> None:
+        super().__init__()
+        self.of_patches = of_patches
+        self.maps = nn.ModuleDict({str(layer): _linear(width, numbers) for layer in layers})
+
+    def forward(self, layer: int, tokens: Tensor, patch_start: int) -> Tensor | None:
+        """What is predicted of a layer: (B, S, N), or (B, S, patches, N); None if it is not read.
+
+        Args:
+            layer: from 0.
+            tokens: (B, S, P, 2C), all of the layer.
+            patch_start: index of the first patch token.
+        """
+        if str(layer) not in self.maps:
+            return None
+        read = tokens[:, :, patch_start:] if self.of_patches else tokens[:, :, 0]
+        with torch.autocast(tokens.device.type, enabled=False):  # as the other heads
+            predicted: Tensor = self.maps[str(layer)](read.float())
+        return predicted
+
+
+def _linear(width: int, numbers: int) -> nn.Linear:
+    linear = nn.Linear(width, numbers)
+    nn.init.normal_(linear.weight, std=_STD)
+    nn.init.zeros_(linear.bias)
+    return linear
 
 
 class Loss(ABC):
@@ -71,6 +105,16 @@ class Loss(ABC):
             width: channels of a layer's output, 2C.
         """
         return None
+
+
+def require_layers(name: str, layers: Sequence[int]) -> None:
+    """Refuse layers that are none, or not in ascending order from 0.
+
+    Raises:
+        InputError: they are.
+    """
+    if not layers or list(layers) != sorted(set(layers)) or layers[0] < 0:
+        raise InputError(f"{name} is {list(layers)}; give one or more from 0, ascending")
 
 
 def require_weight(name: str, value: float) -> None:

@@ -45,7 +45,7 @@ def compute_losses(
     options: LossOptions | None = None,
     *,
     dense_frames: slice = EVERY_FRAME,
-    world_extrinsics: Tensor | None = None,
+    in_metres: Batch | None = None,
 ) -> Losses:
     """Compare the network's predictions with a normalised batch.
 
@@ -59,7 +59,7 @@ def compute_losses(
         target_pose_encoding: (B, S, 9) encoding of the batch's cameras.
         options: weights, filters and quirks; the default ones if None.
         dense_frames: those that the maps of the predictions are of.
-        world_extrinsics: (B, S, 3, 4) T_camera_world before `normalise`, for absolute poses.
+        in_metres: the batch before `normalise`, for absolute poses and places.
 
     Raises:
         ValueError: a prediction has not the shape of its target.
@@ -67,7 +67,7 @@ def compute_losses(
     options = options or LossOptions()
     _require_matching_shapes(predictions, batch, target_pose_encoding, dense_frames)
     given = Comparison(
-        predictions, batch, target_pose_encoding, options.quirks, dense_frames, world_extrinsics
+        predictions, batch, target_pose_encoding, options.quirks, dense_frames, in_metres
     )
     terms: dict[str, Tensor] = {}
     weighted: list[Tensor] = []

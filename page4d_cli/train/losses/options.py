@@ -10,6 +10,7 @@ from page4d_cli.train.losses.absolute_pose import AbsolutePoseOptions
 from page4d_cli.train.losses.camera import CameraLossOptions
 from page4d_cli.train.losses.dense import DepthLossOptions, PointLossOptions
 from page4d_cli.train.losses.loss import Loss
+from page4d_cli.train.losses.places import PlacesOptions
 from page4d_cli.train.losses.quirks import Quirks
 
 
@@ -23,6 +24,8 @@ class LossOptions:
     absolute_pose: AbsolutePoseOptions | None = None
     """A head beside the network that helps small ones to learn cameras; scenes must share a room.
     It is left behind when training ends."""
+    places: PlacesOptions | None = None
+    """The same for the places that patches show."""
     quirks: Quirks = field(default_factory=Quirks)
 
     @property

@@ -28,8 +28,8 @@ class Predictions:
     """Depth maps, C = 1; None if their head was not run."""
     points: DensePrediction | None = None
     """Point maps, C = 3; None if their head was not run."""
-    heads: Mapping[str, Tensor] = field(default_factory=dict)
-    """What heads for training only predict (B, S, …), by the name of their loss."""
+    heads: Mapping[str, Sequence[Tensor]] = field(default_factory=dict)
+    """What heads for training only predict, by the name of their loss: (B, S, …) a layer."""
 
     def __post_init__(self) -> None:
         if not self.tensors:
@@ -56,7 +56,8 @@ class Predictions:
         """All there are."""
         maps = (one for one in (self.depth, self.points) if one is not None)
         dense = (part for one in maps for part in (one.values, one.confidence))
-        return (*self.pose_encodings, *dense, *self.heads.values())
+        of_layers = (part for parts in self.heads.values() for part in parts)
+        return (*self.pose_encodings, *dense, *of_layers)
 
     def count_non_finite(self) -> Tensor:
         """(B,) int64: how many numbers of each sample are NaN or infinite."""

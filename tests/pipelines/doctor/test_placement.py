@@ -142,7 +142,7 @@ def fake_batch(device, size=(56, 42), frames=3):
 
 def training(device, dtype):
     """A learner and its steps, whose forward passes are under autocast."""
-    loss = LossOptions(absolute_pose=AbsolutePoseOptions(layer=0))
+    loss = LossOptions(absolute_pose=AbsolutePoseOptions(layers=(0,)))
     data = DataOptions(recipe=SceneRecipe(room_seed=0))
     mask = MaskSchedule(1, 2)
     config = TrainConfig(model=SMALL, mask=mask, dense_frames=1, loss=loss, data=data)

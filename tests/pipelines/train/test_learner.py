@@ -4,10 +4,11 @@ import torch
 from page4d_cli.model.random_weights import RANDOM_CONFIG, random_model
 from page4d_cli.pipelines.train.learner import Learner
 from page4d_cli.train.losses.absolute_pose import AbsolutePoseOptions
+from page4d_cli.train.losses.places import PlacesOptions
 
 
-def absolute_pose(layer):
-    return {"absolute_pose": AbsolutePoseOptions(layer=layer)}
+def absolute_pose(*layers):
+    return {"absolute_pose": AbsolutePoseOptions(layers)}
 
 
 @pytest.fixture
@@ -26,9 +27,9 @@ def test_without_losses_that_need_a_head_it_is_the_network(images):
 
 
 def test_the_absolute_pose_reaches_the_layers_up_to_its_own(images):
-    learner = Learner(random_model(RANDOM_CONFIG, 0), absolute_pose(layer=1), seed=0)
+    learner = Learner(random_model(RANDOM_CONFIG, 0), absolute_pose(1), seed=0)
     outputs = learner(images, mask_strength=0.0)
-    poses = outputs["training_heads"]["absolute_pose"]
+    (poses,) = outputs["training_heads"]["absolute_pose"]
     assert poses.shape == (2, 3, 12)
     poses.sum().backward()
     blocks = learner.network.aggregator.global_blocks
@@ -40,11 +41,21 @@ def test_the_absolute_pose_reaches_the_layers_up_to_its_own(images):
     ]
 
 
+def test_each_layer_is_asked_for_its_pose_and_for_the_places_of_its_patches(images):
+    losses = absolute_pose(0, 3) | {"places": PlacesOptions((1, 2))}
+    learner = Learner(random_model(RANDOM_CONFIG, 0), losses, seed=0)
+    said = learner(images, mask_strength=0.0)["training_heads"]
+    assert [tuple(poses.shape) for poses in said["absolute_pose"]] == [(2, 3, 12)] * 2
+    # 28 by 42 pixels are two by three patches.
+    assert [tuple(places.shape) for places in said["places"]] == [(2, 3, 6, 6)] * 2
+    assert not torch.equal(*said["places"])
+
+
 def test_names_under_one_roof_are_the_networks_own_and_the_heads():
     network = random_model(RANDOM_CONFIG, 0)
-    named = dict(Learner(network, absolute_pose(layer=0), seed=0).named_parts.named_parameters())
+    named = dict(Learner(network, absolute_pose(0), seed=0).named_parts.named_parameters())
     extra = named.keys() - dict(network.named_parameters()).keys()
-    assert extra == {"absolute_pose_head.linear.weight", "absolute_pose_head.linear.bias"}
+    assert extra == {"absolute_pose_head.maps.0.weight", "absolute_pose_head.maps.0.bias"}
     assert all(named[name] is parameter for name, parameter in network.named_parameters())
 
 
@@ -53,9 +64,7 @@ def test_the_heads_weights_follow_the_seed_and_leave_the_global_one_alone():
     expected = torch.rand(1)
     torch.manual_seed(3)
     network = random_model(RANDOM_CONFIG, 0)
-    heads = [
-        Learner(network, absolute_pose(layer=0), seed).heads["absolute_pose"] for seed in (1, 1, 2)
-    ]
+    heads = [Learner(network, absolute_pose(0), seed).heads["absolute_pose"] for seed in (1, 1, 2)]
     assert torch.equal(torch.rand(1), expected)
-    weights = [head.linear.weight for head in heads]
+    weights = [head.maps["0"].weight for head in heads]
     assert torch.equal(weights[0], weights[1]) and not torch.equal(weights[0], weights[2])

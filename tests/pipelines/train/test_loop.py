@@ -126,7 +126,8 @@ def test_killed_and_resumed_on_the_command_line(whole, tmp_path):
 
 ABSOLUTE_POSE = (
     "data.recipe.room_seed=0",
-    "loss.absolute_pose={layer: 1, weight: 3.0}",
+    "loss.absolute_pose={layers: [1, 3], weight: 3.0}",
+    "loss.places={layers: [2], weight: 1.0}",
     "dense_frames=1",
     "batch.images_per_sample=[2,3]",
     "batch.max_images=6",
@@ -139,14 +140,15 @@ def test_absolute_poses_are_learned_resumed_and_left_behind(tmp_path):
         run_until(tmp_path / "parts", 3, *ABSOLUTE_POSE)
     train(tmp_path / "parts", *ABSOLUTE_POSE, resume=True)
     assert curve(tmp_path / "parts") == curve(tmp_path / "whole")
-    assert all(line["loss_absolute_pose"] > 0 for line in curve(tmp_path / "whole"))
+    for line in curve(tmp_path / "whole"):
+        assert line["loss_absolute_pose"] > 0 and line["loss_places"] > 0
     load_model(tmp_path / "whole" / BEST, device="cpu")  # strict: nothing of the head is left
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ("loss.absolute_pose={layer: 1, weight: 3.0}", "one room; give data.recipe.room_seed"),
+        ("loss.absolute_pose={layers: [1]}", "one room; give data.recipe.room_seed"),
         ("dense_frames=0", "dense_frames is 0; give 1 or more"),
     ],
 )

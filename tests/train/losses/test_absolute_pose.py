@@ -3,11 +3,8 @@ import torch
 from train_support import random_rotations
 
 from page4d_cli.core.errors import InputError
-from page4d_cli.train.losses.absolute_pose import (
-    AbsolutePoseHead,
-    AbsolutePoseOptions,
-    absolute_pose_loss,
-)
+from page4d_cli.train.losses.absolute_pose import AbsolutePoseOptions, absolute_pose_loss
+from page4d_cli.train.losses.places import PlacesOptions
 
 
 def cameras(count, seed):
@@ -33,18 +30,27 @@ def test_the_head_learns_a_linear_pose():
     rotation, position, extrinsics = cameras(64, 1)
     truth = torch.cat((rotation.flatten(-2), position), dim=-1)[None]
     basis = torch.linalg.qr(torch.randn(12, 12, generator=torch.Generator().manual_seed(2)))[0]
-    tokens = truth @ basis
-    head = AbsolutePoseHead(12, layer=0)
+    tokens = (truth @ basis)[:, :, None]
+    head = AbsolutePoseOptions((0,)).head(12)
     optimiser = torch.optim.Adam(head.parameters(), lr=0.02)
-    before = absolute_pose_loss(head(tokens), extrinsics[None]).item()
+    before = absolute_pose_loss(head(0, tokens, 1), extrinsics[None]).item()
     for _ in range(300):
         optimiser.zero_grad()
-        absolute_pose_loss(head(tokens), extrinsics[None]).backward()
+        absolute_pose_loss(head(0, tokens, 1), extrinsics[None]).backward()
         optimiser.step()
-    assert absolute_pose_loss(head(tokens), extrinsics[None]).item() < 0.1 * before
+    assert absolute_pose_loss(head(0, tokens, 1), extrinsics[None]).item() < 0.1 * before
 
 
-@pytest.mark.parametrize("values", [{"layer": -1}, {"layer": 0, "weight": 0.0}])
-def test_options_that_make_no_sense_are_refused(values):
-    with pytest.raises(InputError, match="give a layer from 0 and a weight above 0"):
-        AbsolutePoseOptions(**values)
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"layers": ()}, r"layers is \[\]; give one or more from 0, ascending"),
+        ({"layers": (-1,)}, "give one or more from 0, ascending"),
+        ({"layers": (2, 1)}, "give one or more from 0, ascending"),
+        ({"layers": (0,), "weight": -1.0}, "weight is -1.0; give a finite number"),
+    ],
+)
+@pytest.mark.parametrize("options", [AbsolutePoseOptions, PlacesOptions])
+def test_options_that_make_no_sense_are_refused(options, values, message):
+    with pytest.raises(InputError, match=message):
+        options(**values)
