@@ -14,7 +14,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 TERMS = {
-    "loss_absolute_places": "places of patches",
+    "loss_places": "places of patches",
     "loss_absolute_pose": "pose in the room",
     "loss_T": "translation",
     "loss_R": "rotation",
