@@ -82,7 +82,7 @@ _CONVENTIONS = {
 
 def folder_name(layout: SynthLayout, seed: int) -> str:
     """Name of a scene's folder."""
-    prefix = {SynthLayout.PAGE4D: "scene", SynthLayout.TUM: "rgbd_dataset_synthetic"}[layout]
+    prefix = "rgbd_dataset_synthetic" if layout is SynthLayout.TUM else "scene"
     return f"{prefix}_{seed:06d}"
 
 
