@@ -198,6 +198,8 @@ class Dataset(str, Enum):
     """ScanNet scenes, poses only (Dai et al., CVPR 2017)."""
     WAYMO = "waymo"
     """Records of the Waymo Open Dataset, front camera and LiDAR (Sun et al., CVPR 2020)."""
+    RLBENCH = "rlbench"
+    """Demonstrations rendered by RLBench, a sequence for each camera (James et al., RA-L 2020)."""
     FOLDER = "folder"
     """Any run of images with poses in TUM form, 16-bit depth, or both."""
 

@@ -8,7 +8,7 @@ tables' numbers stand in `eval/published.py`.
 from page4d_cli.core.enums import Dataset
 from page4d_cli.data.sets.captured import dycheck, kitti, nyu, scannet
 from page4d_cli.data.sets.entry import DatasetEntry
-from page4d_cli.data.sets.rendered import scene_folder, sintel
+from page4d_cli.data.sets.rendered import rlbench, scene_folder, sintel
 from page4d_cli.data.sets.rgbd import bonn, folder, tum
 from page4d_cli.data.sets.waymo import reader as waymo
 
@@ -22,6 +22,7 @@ DATASETS: dict[Dataset, DatasetEntry] = {
     Dataset.NYU: nyu.ENTRY,
     Dataset.SCANNET: scannet.ENTRY,
     Dataset.WAYMO: waymo.ENTRY,
+    Dataset.RLBENCH: rlbench.ENTRY,
     Dataset.FOLDER: folder.ENTRY,
 }
 """All that can be read."""

@@ -25,6 +25,7 @@ def test_every_data_set_can_be_read():
         (Dataset.NYU, 0, 1),
         (Dataset.SCANNET, 0, 0),
         (Dataset.WAYMO, 0, 0),
+        (Dataset.RLBENCH, 0, 0),
         (Dataset.FOLDER, 0, 0),
         (Dataset.SYNTHETIC, 0, 0),
     ],
