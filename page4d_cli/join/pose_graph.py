@@ -14,6 +14,7 @@ from scipy.sparse.linalg import splu
 from scipy.spatial.transform import Rotation
 
 from page4d_cli.core.types import Float64Array, Int64Array
+from page4d_cli.join.bending import Nodes
 
 _KERNEL = 5.0
 """Deviations at which a loop begins to lose its say."""
@@ -21,21 +22,6 @@ _COOLING = 1.6
 _ROUNDS_AT_THE_END = 12
 _CONVERGED = 1e-9
 _DAMPING = 1e-9
-
-
-@dataclass(frozen=True)
-class Nodes:
-    """N poses with scales."""
-
-    rotations: Float64Array
-    """(N, 3, 3) world from node."""
-    centres: Float64Array
-    """(N, 3)."""
-    log_scales: Float64Array
-    """(N,) log of the length of a node's unit in the world's."""
-
-    def __len__(self) -> int:
-        return len(self.centres)
 
 
 @dataclass(frozen=True)

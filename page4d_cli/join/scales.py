@@ -28,6 +28,8 @@ _INDEPENDENT_CELLS = 3
 _FAR = 8.0
 """Median depths beyond which a pixel may be sky."""
 _MOST_PIXELS_A_FRAME = 3000
+HELD_OUT = 4
+"""Of the pixels that are looked at, every fourth row is left to `held_out`."""
 _CREEP = 0.004
 """Deviation of what all windows' scales grow by from their beginning to their end."""
 _OWN = np.array([0.0, 0.5, 1.0, 2.0])
@@ -107,17 +109,22 @@ def depth_ratio(a: Window, b: Window, frames: Int64Array | None = None) -> LogRa
         in_a, in_b = in_a[wanted], in_b[wanted]
     if not len(in_a):
         return UNKNOWN
-    height, width = a.depth.shape[1:]
-    step = max(1, int(np.sqrt(height * width / _MOST_PIXELS_A_FRAME)))
+    step = pixel_step(a.depth.shape[1:])
     depth_a = a.depth[in_a, ::step, ::step].astype(np.float64)
     depth_b = b.depth[in_b, ::step, ::step].astype(np.float64)
     valid = _is_near(depth_a) & _is_near(depth_b)
+    valid[:, HELD_OUT - 1 :: HELD_OUT] = False
     if valid.sum() < _LEAST_PIXELS:
         return UNKNOWN
     ratio = np.full(depth_a.shape, np.nan)
     ratio[valid] = np.log(depth_b[valid]) - np.log(depth_a[valid])
     spread = max(deviation(_cell_medians(ratio)), 1e-3)
     return LogRatio(centre(ratio[valid]), spread**2 / _INDEPENDENT_CELLS)
+
+
+def pixel_step(size: tuple[int, ...]) -> int:
+    """Every how many rows and columns a pixel of maps (H, W) is looked at."""
+    return max(1, int(np.sqrt(size[0] * size[1] / _MOST_PIXELS_A_FRAME)))
 
 
 def settle_log_scales(ratios: list[LogRatio]) -> Float64Array:

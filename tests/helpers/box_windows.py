@@ -52,6 +52,39 @@ def window_of(path, indices, scale=1.0, seed=None):
     return Window(indices.astype(np.int64), depth.astype(np.float32), k, invert_rigid(moved))
 
 
+def shaken(window, rng, turn=0.002):
+    """The window with a drifting camera."""
+    path = window.cameras.T_world_camera.copy()
+    drift = np.cumsum(rng.normal(0, turn, (len(path), 3)), 0)
+    quat = np.concatenate([drift / 2, np.ones((len(path), 1))], 1)
+    path[..., :3] = path[..., :3] @ matrix_from_quat_xyzw(quat)
+    path[..., 3] += np.cumsum(rng.normal(0, 1e-3, (len(path), 3)), 0)
+    return with_path(window, path)
+
+
+def with_path(window, T_world_camera):
+    return Window(window.indices, window.depth, window.intrinsics, invert_rigid(T_world_camera))
+
+
+def looks(path, other, later, earlier):
+    """A window of two looks, the second as if it were on another path."""
+    both = path.copy()
+    run = np.arange(earlier - 4, earlier + 4)
+    both[run] = other[run]
+    indices = np.concatenate([np.arange(later - 4, later + 4), run])
+    window = window_of(path, indices, 0.7, seed=later)
+    return with_path(window, window_of(both, indices, 0.7, seed=later).cameras.T_world_camera)
+
+
+def error(estimate, path):
+    """Root mean square of positions after the best similarity."""
+    a, b = estimate[..., 3] - estimate[..., 3].mean(0), path[..., 3] - path[..., 3].mean(0)
+    u, singular, v = np.linalg.svd(b.T @ a)
+    sign = np.array([1, 1, np.sign(np.linalg.det(u @ v))])
+    scale = (singular * sign).sum() / (a**2).sum()
+    return np.sqrt(((scale * a @ ((u * sign) @ v).T - b) ** 2).sum(1).mean())
+
+
 def spans(count, window, overlap):
     step = window - overlap
     starts = range(0, max(count - overlap, 1), step)

@@ -1,6 +1,13 @@
 import numpy as np
 import pytest
-from box_windows import as_first_world, spans, walk, window_of
+from box_windows import (
+    as_first_world,
+    shaken,
+    spans,
+    walk,
+    window_of,
+    with_path,
+)
 
 from page4d_cli.core.geometry import matrix_from_quat_xyzw
 from page4d_cli.core.window import Window
@@ -105,46 +112,10 @@ def test_windows_that_share_nothing_are_segments():
     assert join_windows(windows).segment.tolist() == [0] * 20 + [1] * 20
 
 
-def test_loops_mend_drift_and_false_ones_are_refused():
-    path = walk(160, laps=2.0)
-    rng = np.random.default_rng(1)
-    windows = [
-        shaken(window_of(path, indices, seed=n), rng, turn=0.01)
-        for n, indices in enumerate(spans(160, 40, 20))
-    ]
-    true = [looks(path, path, later, later - 80) for later in (90, 110, 130, 150)]
-    false = [looks(path, path, later, later - 40) for later in (100, 140)]
-    shifted = path.copy()
-    shifted[:60, :, 3] += [0.3, 0.0, -0.3]
-    alike = [looks(path, shifted, later, later - 80) for later in (95, 115)]
-    without = error(join_windows(windows).T_world_camera, path)
-    joined = join_windows(windows, [*true, *false, *alike])
-    verdicts = {verdict.frames: verdict for verdict in joined.loops}
-    assert all(verdicts[(later, later - 80)].taken for later in (90, 110, 130, 150))
-    assert not any(verdicts[(later, later - 40)].taken for later in (100, 140))
-    assert error(joined.T_world_camera, path) < 0.65 * without
-
-
 def unit(joined, path):
     """Factors of (3, 4) poses: a segment behind a cut has a unit of its own."""
     mine, true = joined.T_world_camera[47:, :, 3], as_first_world(path)[..., 3]
     return np.array([1.0, 1, 1, np.linalg.norm(mine) / np.linalg.norm(true)])
-
-
-def shaken(window, rng, turn=0.002):
-    """The window with a drifting camera."""
-    path = window.cameras.T_world_camera.copy()
-    drift = np.cumsum(rng.normal(0, turn, (len(path), 3)), 0)
-    quat = np.concatenate([drift / 2, np.ones((len(path), 1))], 1)
-    path[..., :3] = path[..., :3] @ matrix_from_quat_xyzw(quat)
-    path[..., 3] += np.cumsum(rng.normal(0, 1e-3, (len(path), 3)), 0)
-    return with_path(window, path)
-
-
-def with_path(window, T_world_camera):
-    from page4d_cli.core.geometry import invert_rigid
-
-    return Window(window.indices, window.depth, window.intrinsics, invert_rigid(T_world_camera))
 
 
 def in_unit(window, factor):
@@ -163,22 +134,3 @@ def put_apart(window, cut, seed):
     path[later, :, :3] = turn @ path[later, :, :3]
     path[later, :, 3] = path[later, :, 3] @ turn.T + 3 * rng.normal(size=3)
     return with_path(window, path)
-
-
-def looks(path, other, later, earlier):
-    """A window of two looks, the second as if it were on another path."""
-    both = path.copy()
-    run = np.arange(earlier - 4, earlier + 4)
-    both[run] = other[run]
-    indices = np.concatenate([np.arange(later - 4, later + 4), run])
-    window = window_of(path, indices, 0.7, seed=later)
-    return with_path(window, window_of(both, indices, 0.7, seed=later).cameras.T_world_camera)
-
-
-def error(estimate, path):
-    """Root mean square of positions after the best similarity."""
-    a, b = estimate[..., 3] - estimate[..., 3].mean(0), path[..., 3] - path[..., 3].mean(0)
-    u, singular, v = np.linalg.svd(b.T @ a)
-    sign = np.array([1, 1, np.sign(np.linalg.det(u @ v))])
-    scale = (singular * sign).sum() / (a**2).sum()
-    return np.sqrt(((scale * a @ ((u * sign) @ v).T - b) ** 2).sum(1).mean())

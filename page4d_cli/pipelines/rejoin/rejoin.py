@@ -13,6 +13,7 @@ from page4d_cli.io.run.directory import of_segment
 from page4d_cli.io.run.windows import LOOPS, WINDOWS, WindowFiles, read_loops
 from page4d_cli.io.whole.transaction import Transaction
 from page4d_cli.io.whole.writing import writing
+from page4d_cli.join.closing import Loop
 from page4d_cli.join.join import JoinedPath, join_windows
 from page4d_cli.join.record import record_of
 
@@ -50,7 +51,7 @@ def rejoin(
         WriteError: the disk is full, or the like.
     """
     windows = WindowFiles(folder / WINDOWS)
-    loops = read_loops(folder / LOOPS) if with_loops else []
+    loops = [Loop(window) for window in read_loops(folder / LOOPS)] if with_loops else []
     with Transaction(out, INDEX, overwrite=overwrite) as files:
         path = join_windows(windows, loops)
         _write_trajectories(files, path)
