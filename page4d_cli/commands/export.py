@@ -1,6 +1,6 @@
 """`page4d export`: a run directory in, files of other programs out."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -81,7 +81,8 @@ def export(
     voxel: Annotated[
         float | None,
         typer.Option(
-            help="Keep the surest point of each cube of this edge, in the run's unit.",
+            help="Keep the surest point of each cube of this edge, in the run's unit; for mesh the "
+            "edge of the volume's cubes, if not given what two pixels cover.",
             rich_help_panel=_CLOUD,
         ),
     ] = None,
@@ -135,20 +136,22 @@ def export(
         print_json(_as_json(run, out, exported))
         return
     for name, detail in exported.details.items():
-        what = ", ".join(_in_words(key, value) for key, value in detail.items() if _is_said(value))
+        what = ", ".join(_in_words(detail))
         say(f"{name}: {what}" if what else name, quiet=quiet)
     for file in exported.files:
         print_line(str(file))
 
 
-def _is_said(value: "Json") -> bool:
-    return isinstance(value, int | float)
-
-
-def _in_words(key: str, value: "Json") -> str:
-    if isinstance(value, int):
-        return count_noun(value, key.removesuffix("s"))
-    return f"{key.replace('_', ' ')} {value:g}"
+def _in_words(detail: "dict[str, Json]") -> Iterator[str]:
+    """Numbers of what was written."""
+    for key, value in detail.items():
+        name = key.replace("_", " ")
+        if isinstance(value, int):
+            yield count_noun(value, name.removesuffix("s"))
+        elif isinstance(value, float):
+            yield f"{name} {value:g}"
+        elif key == "extent" and isinstance(value, list):
+            yield f"{name} {' × '.join(f'{side:.3g}' for side in value)}"
 
 
 def _as_json(run: Path, out: Path, exported: "Exported") -> dict[str, object]:

@@ -101,6 +101,8 @@ class ExportFormat(str, Enum):
     """Coloured points, in cloud.ply."""
     PLY_SEQUENCE = "ply-sequence"
     """Coloured points of each frame, in clouds/NAME.ply."""
+    MESH = "mesh"
+    """A coloured surface of what stands still, by open3d's TSDF volume, in mesh.ply."""
     GLB = "glb"
     """Points and camera frustums, in scene.glb; axes of glTF, y up and z to the viewer."""
     COLMAP = "colmap"

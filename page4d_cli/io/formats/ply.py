@@ -1,8 +1,9 @@
-"""Coloured point clouds as binary little-endian PLY (Turk, The PLY Polygon File Format, 1994)."""
+"""Coloured points and surfaces as binary PLY (Turk, The PLY Polygon File Format, 1994)."""
 
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from page4d_cli.core.types import Float32Array, UInt8Array
 from page4d_cli.io.whole.writing import writing
@@ -18,21 +19,31 @@ property float z
 property uchar red
 property uchar green
 property uchar blue
-end_header
+{faces}end_header
+"""
+_FACE = np.dtype([("corners", "u1"), ("indices", "<i4", 3)])
+_FACES = """element face {count}
+property list uchar int vertex_indices
 """
 _PREDICTED = "world: first camera, OpenCV axes; unit: relative (no metric scale)"
 
 
 def write_ply(
-    path: Path, points: Float32Array, colors: UInt8Array, about: str = _PREDICTED
+    path: Path,
+    points: Float32Array,
+    colors: UInt8Array,
+    about: str = _PREDICTED,
+    *,
+    triangles: NDArray[np.int32] | None = None,
 ) -> None:
-    """Write coloured points.
+    """Write coloured points, or a surface through them.
 
     Args:
         path: the file, replaced if it is there.
         points: (N, 3) x y z in the world, all finite.
         colors: (N, 3) red green blue.
         about: frame and unit of the points, one line of ASCII for the header.
+        triangles: (T, 3) indices of points.
 
     Raises:
         ValueError: shapes do not fit together, or a point is not finite.
@@ -44,6 +55,15 @@ def write_ply(
         raise ValueError("points has values that are not finite: leave those points out")
     vertices = np.empty(len(points), _VERTEX)
     vertices["xyz"], vertices["rgb"] = points, colors
+    faces = np.empty(0 if triangles is None else len(triangles), _FACE)
+    if triangles is not None:
+        faces["corners"], faces["indices"] = 3, triangles
+    header = _HEADER.format(
+        about=about,
+        count=len(points),
+        faces="" if triangles is None else _FACES.format(count=len(faces)),
+    )
     with writing(path), path.open("wb") as file:
-        file.write(_HEADER.format(about=about, count=len(points)).encode("ascii"))
+        file.write(header.encode("ascii"))
         file.write(vertices.data)
+        file.write(faces.data)

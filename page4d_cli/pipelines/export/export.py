@@ -70,7 +70,6 @@ def export_run(
         WriteError: the disk is full, or the like.
     """
     formats = tuple(dict.fromkeys(options.formats))
-    _require_points(options)
     _require_heed(options)
     for chosen in formats:
         WRITERS[chosen].require()
@@ -107,27 +106,17 @@ def export_run(
     )
 
 
-def _require_points(options: ExportOptions) -> None:
-    given = options.cloud.given
+def _require_heed(options: ExportOptions) -> None:
+    """Refuse an option that concerns none of the formats."""
+    given = [*options.cloud.given, *options.of_formats.given]
     if options.part is not None:
         given.append(f"--{options.part.value}-only")
-    if not given or any(WRITERS[each].has_points for each in options.formats):
-        return
-    chosen = ",".join(each.value for each in options.formats)
-    possible = ", ".join(each.value for each, writer in WRITERS.items() if writer.has_points)
-    raise InputError(
-        f"{', '.join(given)}: points are chosen so, and --format {chosen} has none; add one of "
-        f"{possible}, or leave the option out"
-    )
-
-
-def _require_heed(options: ExportOptions) -> None:
-    for name in options.of_formats.given:
-        heeding = [each for each, writer in WRITERS.items() if name in writer.options]
+    for option in given:
+        heeding = [each for each, writer in WRITERS.items() if option in writer.options]
         if not set(heeding) & set(options.formats):
             raise InputError(
-                f"--{name.replace('_', '-')} concerns --format "
-                f"{', '.join(each.value for each in heeding)}; add it, or leave the option out"
+                f"{option} concerns --format {', '.join(each.value for each in heeding)}; add one "
+                "of them, or leave the option out"
             )
 
 

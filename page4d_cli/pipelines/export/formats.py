@@ -3,20 +3,23 @@
 from page4d_cli.core.enums import ExportFormat
 from page4d_cli.io.formats.exr import require_openexr
 from page4d_cli.io.formats.rerun import require_rerun
-from page4d_cli.pipelines.export.job import CAMERAS, DEPTH, FROM_DEPTH, FormatWriter
+from page4d_cli.pipelines.export.job import CAMERAS, DEPTH, FROM_DEPTH, PART, POINTS, FormatWriter
 from page4d_cli.pipelines.export.writers import cameras, maps, points, recordings, splats
 
 WRITERS = {
-    ExportFormat.PLY: FormatWriter(points.write_cloud, "cloud.ply", FROM_DEPTH, has_points=True),
+    ExportFormat.PLY: FormatWriter(points.write_cloud, "cloud.ply", FROM_DEPTH, options=POINTS),
     ExportFormat.PLY_SEQUENCE: FormatWriter(
-        points.write_cloud_sequence, "clouds", FROM_DEPTH, has_points=True
+        points.write_cloud_sequence, "clouds", FROM_DEPTH, options=POINTS
     ),
-    ExportFormat.GLB: FormatWriter(points.write_scene, "scene.glb", FROM_DEPTH, has_points=True),
+    ExportFormat.MESH: FormatWriter(
+        points.write_mesh, "mesh.ply", CAMERAS | DEPTH, options=PART | {"--voxel"}
+    ),
+    ExportFormat.GLB: FormatWriter(points.write_scene, "scene.glb", FROM_DEPTH, options=POINTS),
     ExportFormat.COLMAP: FormatWriter(
-        splats.write_colmap, "colmap", FROM_DEPTH, has_points=True, names_images=True
+        splats.write_colmap, "colmap", FROM_DEPTH, options=POINTS, names_images=True
     ),
     ExportFormat.NERFSTUDIO: FormatWriter(
-        splats.write_nerfstudio, "nerfstudio", FROM_DEPTH, has_points=True, names_images=True
+        splats.write_nerfstudio, "nerfstudio", FROM_DEPTH, options=POINTS, names_images=True
     ),
     ExportFormat.TUM: FormatWriter(
         cameras.write_tum_path, "trajectory_tum.txt", CAMERAS, with_pictures=False
@@ -31,18 +34,18 @@ WRITERS = {
         "depth",
         DEPTH,
         with_pictures=False,
-        options=frozenset({"depth_scale"}),
+        options=frozenset({"--depth-scale"}),
     ),
     ExportFormat.EXR: FormatWriter(
         maps.write_exrs,
         "exr",
         CAMERAS | DEPTH,
         with_pictures=False,
-        options=frozenset({"half", "points"}),
+        options=frozenset({"--half", "--points"}),
         require=require_openexr,
     ),
     ExportFormat.VIDEO: FormatWriter(maps.write_depth_video, "depth.mp4", DEPTH),
     ExportFormat.RRD: FormatWriter(
-        recordings.write_rrd, "run.rrd", FROM_DEPTH, has_points=True, require=require_rerun
+        recordings.write_rrd, "run.rrd", FROM_DEPTH, options=POINTS, require=require_rerun
     ),
 }

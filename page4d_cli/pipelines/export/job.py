@@ -16,10 +16,14 @@ from page4d_cli.pipelines.cloud.of_run import CloudOptions, cloud_of_clip
 from page4d_cli.pipelines.export.folder import ExportFolder
 from page4d_cli.pipelines.export.images import ImageFiles, image_files
 from page4d_cli.pipelines.export.options import FormatOptions
-from page4d_cli.pipelines.motion.motion import known_masks
+from page4d_cli.pipelines.motion.motion import known_masks, part_masks
 from page4d_cli.pipelines.stored_run.clip import RunClip
 
 CAMERAS, DEPTH = frozenset({Save.CAMERAS}), frozenset({Save.DEPTH})
+PART = frozenset({"--static-only", "--moving-only"})
+"""Options of formats that show a part of the scene, if that is asked for."""
+POINTS = PART | {"--min-conf-percentile", "--voxel", "--outliers", "--max-points"}
+"""Options of formats that hold points."""
 FROM_DEPTH = CAMERAS | DEPTH | {Save.CONFIDENCE}
 
 
@@ -54,6 +58,12 @@ class Job:
     def still(self) -> Sequence[NDArray[np.bool_]] | None:
         """S masks (H, W) of what stands still, as far as the run says so; None: it does not."""
         return known_masks(self.clip, MotionPart.STATIC)
+
+    def static_pixels(self) -> Sequence[NDArray[np.bool_]] | None:
+        """S masks (H, W) of what stands still, computed if need be; None for a single frame."""
+        if len(self.clip.run.manifest.frames) == 1:
+            return None
+        return part_masks(self.clip, MotionPart.STATIC)
 
     @cached_property
     def images(self) -> ImageFiles:
@@ -110,10 +120,9 @@ class FormatWriter:
     """File or folder in the export."""
     needs: frozenset[Save]
     with_pictures: bool = True
-    has_points: bool = False
     names_images: bool = False
     """Whether it names files of the source pictures."""
     options: frozenset[str] = frozenset()
-    """Fields of `FormatOptions` that it heeds."""
+    """Those of the command line that it heeds, beside those that all do."""
     require: Callable[[], None] = lambda: None
     """Refuses what a missing package could not write, before any work."""

@@ -28,5 +28,9 @@ class FormatOptions:
 
     @property
     def given(self) -> list[str]:
-        """Names of the fields that are not as they are by default."""
-        return [each.name for each in fields(self) if getattr(self, each.name) != each.default]
+        """The options of the command line that were given."""
+        return [
+            "--" + each.name.replace("_", "-")
+            for each in fields(self)
+            if getattr(self, each.name) != each.default
+        ]

@@ -14,9 +14,7 @@ from synthetic_run import middle_intrinsics
 from page4d_cli.core.enums import ExportFormat, MotionPart
 from page4d_cli.core.errors import NothingLeftError, OutputError
 from page4d_cli.core.geometry import invert_rigid
-from page4d_cli.io.formats.png import write_motion_png
-from page4d_cli.io.run.addition import adding
-from page4d_cli.io.run.directory import depth_file, open_run
+from page4d_cli.io.run.directory import depth_file
 from page4d_cli.pipelines.cloud.of_run import CloudOptions
 from page4d_cli.pipelines.export.export import ExportOptions, export_run
 
@@ -240,18 +238,9 @@ def test_the_same_input_gives_the_same_bytes(export):
     assert contents(export(*DETERMINISTIC, cloud=cloud, overwrite=True)) == first
 
 
-def with_motion(scene, folder, moving):
-    """A copy of the run whose motion is as given, (S, H, W)."""
-    run = open_run(shutil.copytree(scene.run.directory, folder / "run"))
-    with adding(run, "motion", {}) as files:
-        for frame, mask in zip(run.manifest.frames, moving, strict=True):
-            write_motion_png(files.path(f"motion/{frame.stem}.png"), mask.astype(np.float32))
-    return open_run(run.directory)
-
-
 @pytest.mark.parametrize("part", MotionPart)
-def test_points_of_the_other_part_are_left_out(scene, export, tmp_path, part):
-    run = with_motion(scene, tmp_path, scene.moving)
+def test_points_of_the_other_part_are_left_out(scene, export, with_motion, part):
+    run = with_motion(scene.moving)
     all_of_them = CloudOptions(min_confidence_percentile=0)
     out = export("ply", part=part, cloud=all_of_them, run=run)
     wanted = scene.moving if part is MotionPart.MOVING else ~scene.moving
@@ -264,9 +253,11 @@ def test_points_of_the_other_part_are_left_out(scene, export, tmp_path, part):
     ("part", "words"),
     [(MotionPart.MOVING, "of what moves"), (MotionPart.STATIC, "of what stands still")],
 )
-def test_a_part_that_is_empty_says_so_and_writes_nothing(scene, export, tmp_path, part, words):
+def test_a_part_that_is_empty_says_so_and_writes_nothing(
+    scene, export, with_motion, tmp_path, part, words
+):
     everything = np.full_like(scene.moving, part is MotionPart.STATIC)
-    run = with_motion(scene, tmp_path, everything)
+    run = with_motion(everything)
     counts = r"of 9408 pixels in 4 frames 9408 have a usable.* 0 of them are at confidence .* and "
     with pytest.raises(NothingLeftError, match=counts + words):
         export("ply", "tum", part=part, run=run)
