@@ -77,7 +77,10 @@ def fuse(frames: Iterable[SeenSurface], voxel: float) -> Mesh:
             continue
         seen = True
         image = geometry.Image(depth)
-        camera = (core.Tensor(frame.intrinsics), core.Tensor(as_homogeneous(frame.T_camera_world)))
+        camera = [
+            core.Tensor.from_numpy(np.array(matrix, np.float64))
+            for matrix in (frame.intrinsics, as_homogeneous(frame.T_camera_world))
+        ]
         ranges = (1.0, float(depth.max()) * 1.01, _TRUNCATION_VOXELS)
         blocks = volume.compute_unique_block_coordinates(image, *camera, *ranges)
         color = geometry.Image(np.ascontiguousarray(frame.image / 255, np.float32))
