@@ -4,8 +4,9 @@ import subprocess
 import sys
 
 import pytest
-from dataset_layouts import exact_truth, write_nyu, write_tum_prepared
+from dataset_layouts import write_nyu, write_tum_prepared
 from evaluation_runs import write_run_of
+from exact_truth import exact_truth
 from raw_rgbd import steady, write_raw
 from synthetic_run import write_synthetic_run
 from typer.testing import CliRunner

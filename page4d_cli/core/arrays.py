@@ -52,9 +52,16 @@ class ArrayKind(Enum):
     FLOAT = "f"
     NUMBER = "fiu"
     BOOL = "b"
+    FLAG = "biuf"
+    """Truth values, or numbers that stand for them."""
 
 
-_WORDS = {ArrayKind.FLOAT: "floats", ArrayKind.NUMBER: "numbers", ArrayKind.BOOL: "booleans"}
+_WORDS = {
+    ArrayKind.FLOAT: "floats",
+    ArrayKind.NUMBER: "numbers",
+    ArrayKind.BOOL: "booleans",
+    ArrayKind.FLAG: "booleans",
+}
 
 
 @dataclass(frozen=True)
@@ -138,6 +145,12 @@ def read_npz(
             lengths |= {side: length for side, length in sides if isinstance(side, str)}
             arrays[name] = array
     return arrays
+
+
+def names_in_npz(path: Path, error: type[InputError], advice: str) -> frozenset[str]:
+    """Names of the arrays of a `.npz` file; arguments and errors as in `read_npy`."""
+    with _explaining(path, error, advice), zipfile.ZipFile(path) as archive:
+        return frozenset(name.removesuffix(".npy") for name in archive.namelist())
 
 
 def _read_member(archive: zipfile.ZipFile, member: str, spec: ArraySpec) -> NDArray[Any]:

@@ -198,6 +198,14 @@ class Dataset(str, Enum):
     """NYU Depth V2, single images (Silberman et al., ECCV 2012). No poses."""
     SCANNET = "scannet"
     """ScanNet scenes, poses only (Dai et al., CVPR 2017)."""
+    ODYSSEY = "odyssey"
+    """PointOdyssey (Zheng et al., ICCV 2023)."""
+    DYNAMIC_REPLICA = "dynamic-replica"
+    """Dynamic Replica, each eye by itself (Karaev et al., CVPR 2023)."""
+    KUBRIC = "kubric"
+    """Scenes of Kubric's generators, MOVi for instance (Greff et al., CVPR 2022)."""
+    SPRING = "spring"
+    """Spring (Mehl et al., CVPR 2023)."""
     WAYMO = "waymo"
     """Records of the Waymo Open Dataset, front camera and LiDAR (Sun et al., CVPR 2020)."""
     RLBENCH = "rlbench"
@@ -210,7 +218,11 @@ class Dataset(str, Enum):
         return next((each for each in cls if value in OTHER_DATASET_NAMES.get(each, ())), None)
 
 
-OTHER_DATASET_NAMES: dict[Dataset, tuple[str, ...]] = {Dataset.DYCHECK: ("dyncheck",)}
+OTHER_DATASET_NAMES: dict[Dataset, tuple[str, ...]] = {
+    Dataset.DYCHECK: ("dyncheck",),
+    Dataset.ODYSSEY: ("pointodyssey", "point_odyssey"),
+    Dataset.DYNAMIC_REPLICA: ("dynamic_replica", "dynamic_replica_data"),
+}
 """Further names that are understood, as words and as folders below a data root."""
 
 

@@ -2,7 +2,8 @@ import json
 import shutil
 
 import pytest
-from dataset_layouts import exact_truth, write_bonn_raw, write_nyu, write_sintel
+from dataset_layouts import write_bonn_raw, write_nyu, write_sintel
+from exact_truth import exact_truth
 from typer.testing import CliRunner
 
 from page4d_cli.app import app

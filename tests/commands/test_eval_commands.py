@@ -1,8 +1,9 @@
 import json
 
 import pytest
-from dataset_layouts import exact_truth, write_tum_prepared
+from dataset_layouts import write_tum_prepared
 from evaluation_runs import write_run_of
+from exact_truth import exact_truth
 from support import ORACLE
 from typer.testing import CliRunner
 

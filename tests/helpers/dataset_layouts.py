@@ -8,16 +8,22 @@ import json
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import numpy as np
+from exact_truth import (
+    Truth,
+    save_array,
+    save_bytes,
+    save_depth16,
+    save_image,
+    save_text,
+)
 from numpy.typing import NDArray
-from PIL import Image
+from rendered_layouts import write_dynamic_replica, write_kubric, write_odyssey, write_spring
 
 from page4d_cli.core.enums import Dataset
 from page4d_cli.core.geometry import as_homogeneous, invert_rigid, quat_xyzw_from_matrix
-from page4d_cli.data.synthetic import render, sample_scene
 
 EPOCH_S = 1_300_000_000.0
 POSE_DELAY_S = 0.002
@@ -32,38 +38,6 @@ KITTI_NAME = "2011_09_26_drive_0002_sync_02"
 _BONN_AXES = np.array([[-1.0, 0, 0, 0], [0, 0, 1, 0], [0, 1, 0, 0], [0, 0, 0, 1]])
 _BONN_MARKERS = np.array([[1.0157, 0.1828, -0.2389, 0.0113], [0.0009, -0.8431, -0.6413, -0.0098],
                           [-0.3009, 0.6147, -0.8085, 0.0111], [0, 0, 0, 1]])  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Truth:
-    """S frames of a scene, and what is true of them."""
-
-    images: NDArray[np.uint8]
-    """(S, H, W, 3)."""
-    depth_m: NDArray[np.float32]
-    """(S, H, W): whole fifths of a millimetre, which 16-bit PNGs keep exactly."""
-    T_camera_world: NDArray[np.float64]
-    """(S, 3, 4)."""
-    intrinsics: NDArray[np.float64]
-    """(3, 3)."""
-    timestamps_s: NDArray[np.float64]
-    """(S,)."""
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-
-@cache
-def exact_truth(
-    seed: int = 0, frames: int = 4, size: tuple[int, int] = (32, 24), fps: float = 2.0
-) -> Truth:
-    """Draw a scene; size is (width, height). The arrays must not be changed."""
-    scene = sample_scene(seed=seed)
-    times_s = np.arange(frames) / fps
-    clips = render([scene], times_s[None], size)
-    depth_m = (np.round(clips.depth[0].numpy() * 5000.0) / 5000.0).astype(np.float32)
-    k = scene.intrinsics(size)
-    return Truth(clips.images[0].numpy(), depth_m, scene.T_camera_world(times_s), k, times_s)
 
 
 def write_tum_raw(root: Path, truth: Truth, name: str = TUM_NAME) -> Path:
@@ -122,13 +96,13 @@ def write_dpt(path: Path, depth: NDArray[np.float32]) -> Path:
     height, width = depth.shape
     values = [float(value) for row in depth for value in row]
     data = struct.pack(f"<fii{len(values)}f", 202021.25, width, height, *values)
-    return _save_bytes(path, data)
+    return save_bytes(path, data)
 
 
 def write_cam(path: Path, k: NDArray[np.float64], T_camera_world: NDArray[np.float64]) -> Path:
     """Sintel's camera format, written without numpy's help."""
     values = [float(value) for row in (*k, *T_camera_world) for value in row]
-    return _save_bytes(path, struct.pack("<f21d", 202021.25, *values))
+    return save_bytes(path, struct.pack("<f21d", 202021.25, *values))
 
 
 def write_dycheck(root: Path, truth: Truth, name: str = "apple", *, unit_m: float = 1.0) -> Path:
@@ -147,7 +121,7 @@ def write_dycheck(root: Path, truth: Truth, name: str = "apple", *, unit_m: floa
             "skew": 0.0,
             "pixel_aspect_ratio": 1.0,
         }
-        _save_text(folder / f"camera/{stem}.json", json.dumps(camera))
+        save_text(folder / f"camera/{stem}.json", json.dumps(camera))
     return folder
 
 
@@ -174,7 +148,7 @@ def write_scannet(root: Path, truth: Truth, name: str = "scene0707_00", count: i
     """Prepared; there is no depth, and pictures are lossy."""
     folder = root / name
     rows = [" ".join(map(repr, matrix.ravel().tolist())) for matrix in _matrices(truth)]
-    _save_text(folder / f"pose_{count}.txt", "\n".join(rows) + "\n")
+    save_text(folder / f"pose_{count}.txt", "\n".join(rows) + "\n")
     for index, image in enumerate(truth.images):
         save_image(folder / f"color_{count}" / f"frame_{index:04d}.jpg", image)
     return folder
@@ -188,7 +162,7 @@ def write_scannet_raw(root: Path, truth: Truth, name: str = "scene0707_00") -> P
         save_image(folder / f"color/{number}.jpg", truth.images[index])
         matrix = _matrices(truth)[index] if rest == 0 else np.full((4, 4), -np.inf)
         rows = [" ".join(map(repr, row)) for row in matrix.tolist()]
-        _save_text(folder / f"pose/{number}.txt", "\n".join(rows) + "\n")
+        save_text(folder / f"pose/{number}.txt", "\n".join(rows) + "\n")
     return folder
 
 
@@ -210,6 +184,8 @@ class Written:
     write: Callable[[Path, Truth], Path]
     poses: bool = True
     depth: bool = True
+    kept: Callable[[Truth], Truth] = lambda truth: truth
+    """What of a truth can be written."""
 
 
 LAYOUTS = {
@@ -218,6 +194,10 @@ LAYOUTS = {
     "bonn raw": Written(Dataset.BONN, "raw", write_bonn_raw),
     "bonn prepared": Written(Dataset.BONN, "prepared rgb_110", write_bonn_prepared),
     "sintel": Written(Dataset.SINTEL, "final", write_sintel),
+    "odyssey": Written(Dataset.ODYSSEY, "archives", write_odyssey),
+    "dynamic-replica": Written(Dataset.DYNAMIC_REPLICA, "archives", write_dynamic_replica),
+    "kubric": Written(Dataset.KUBRIC, "scenes", write_kubric, kept=Truth.without_border),
+    "spring": Written(Dataset.SPRING, "left", write_spring),
     "dycheck": Written(Dataset.DYCHECK, "iphone", write_dycheck),
     "kitti": Written(Dataset.KITTI, "gathered", write_kitti, poses=False),
     "nyu": Written(Dataset.NYU, "single images", write_nyu, poses=False),
@@ -225,33 +205,7 @@ LAYOUTS = {
     "scannet raw": Written(Dataset.SCANNET, "raw", write_scannet_raw, depth=False),
     "folder": Written(Dataset.FOLDER, "folder", write_folder),
 }
-"""All of the above."""
-
-
-def save_image(path: Path, pixels: NDArray[np.uint8]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(pixels).save(path)
-
-
-def save_depth16(path: Path, depth_m: NDArray[np.float32], scale: float = 5000.0) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(np.round(depth_m.astype(np.float64) * scale).astype(np.uint16)).save(path)
-
-
-def save_array(path: Path, array: NDArray[np.float32]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    np.save(path, array)
-
-
-def _save_text(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-
-
-def _save_bytes(path: Path, data: bytes) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)
-    return path
+"""All ways."""
 
 
 def _world_camera(truth: Truth) -> NDArray[np.float64]:
@@ -268,7 +222,7 @@ def _write_lists(folder: Path, truth: Truth, poses: NDArray[np.float64]) -> Path
     _save_poses(folder / "groundtruth.txt", times_s + POSE_DELAY_S, poses)
     for kind, stamps in (("rgb", times_s), ("depth", depth_s)):
         rows = [f"{_stamp(time)} {kind}/{_stamp(time)}.png" for time in stamps]
-        _save_text(folder / f"{kind}.txt", "\n".join([f"# {kind}", *rows]) + "\n")
+        save_text(folder / f"{kind}.txt", "\n".join([f"# {kind}", *rows]) + "\n")
     _save_pictures(folder, ("rgb", "depth"), truth, times_s, depth_s)
     return folder
 
@@ -298,7 +252,7 @@ def _save_poses(path: Path, times_s: Sequence[float], T_world: NDArray[np.float6
     rows = ["# timestamp tx ty tz qx qy qz qw"]
     for time, pose, quat in zip(times_s, T_world, quats, strict=True):
         rows.append(" ".join([_stamp(time), *map(repr, [*pose[:, 3].tolist(), *quat.tolist()])]))
-    _save_text(path, "\n".join(rows) + "\n")
+    save_text(path, "\n".join(rows) + "\n")
 
 
 def _stamp(time_s: float) -> str:

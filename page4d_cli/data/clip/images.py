@@ -75,6 +75,20 @@ def read_image(path: Path) -> UInt8Array:
     return np.asarray(read_picture(path))
 
 
+def image_size(path: Path) -> tuple[int, int]:
+    """(width, height) of an image as it is stored, by its header.
+
+    Raises:
+        FramesError: the file is missing or no image.
+    """
+    try:
+        with Image.open(require_file(path), formats=_formats()) as picture:
+            return picture.width, picture.height
+    except _DECODE_ERRORS as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else "no image"
+        raise FramesError(f"{path} cannot be used: {reason}") from error
+
+
 def read_picture(path: Path) -> Image.Image:
     """Decode an image, turn it upright (EXIF), lay transparency on white and scale to 8 bit.
 

@@ -8,7 +8,15 @@ tables' numbers stand in `eval/published.py`.
 from page4d_cli.core.enums import Dataset
 from page4d_cli.data.sets.captured import dycheck, kitti, nyu, scannet
 from page4d_cli.data.sets.entry import DatasetEntry
-from page4d_cli.data.sets.rendered import rlbench, scene_folder, sintel
+from page4d_cli.data.sets.rendered import (
+    dynamic_replica,
+    kubric,
+    odyssey,
+    rlbench,
+    scene_folder,
+    sintel,
+    spring,
+)
 from page4d_cli.data.sets.rgbd import bonn, folder, tum
 from page4d_cli.data.sets.waymo import reader as waymo
 
@@ -21,6 +29,10 @@ DATASETS: dict[Dataset, DatasetEntry] = {
     Dataset.KITTI: kitti.ENTRY,
     Dataset.NYU: nyu.ENTRY,
     Dataset.SCANNET: scannet.ENTRY,
+    Dataset.ODYSSEY: odyssey.ENTRY,
+    Dataset.DYNAMIC_REPLICA: dynamic_replica.ENTRY,
+    Dataset.KUBRIC: kubric.ENTRY,
+    Dataset.SPRING: spring.ENTRY,
     Dataset.WAYMO: waymo.ENTRY,
     Dataset.RLBENCH: rlbench.ENTRY,
     Dataset.FOLDER: folder.ENTRY,

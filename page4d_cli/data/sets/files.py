@@ -1,7 +1,8 @@
 """What data sets without lists have in common: pictures in order, and files named after them."""
 
 import math
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,17 +54,38 @@ def partners_in(folder: Path, frames: Iterable[Path], suffix: str) -> tuple[Path
     Raises:
         DatasetError: the folder is there, and a file is not.
     """
+    return files_called(folder, [f"{frame.stem}{suffix}" for frame in frames])
+
+
+def files_called(folder: Path, names: Sequence[str]) -> tuple[Path, ...] | None:
+    """Files of a folder that are called as frames ask for; as `partners_in`.
+
+    Args:
+        folder: where they lie.
+        names: one for each frame.
+    """
     if not folder.is_dir():
         return None
     found = {path.name for path in folder.iterdir()}
-    paths = tuple(folder / f"{frame.stem}{suffix}" for frame in frames)
-    missing = [path for path in paths if path.name not in found]
+    missing = [name for name in names if name not in found]
     if missing:
         raise DatasetError(
-            f"{missing[0]} does not exist ({len(missing)} of {len(paths)} such files are missing); "
-            "unpack the data set again"
+            f"{folder / missing[0]} does not exist ({len(missing)} of {len(names)} such files are "
+            "missing); unpack the data set again"
         )
-    return paths
+    return tuple(folder / name for name in names)
+
+
+def number_of(frame: Path) -> int:
+    """The number at the end of a frame's name, before its extension.
+
+    Raises:
+        DatasetError: there is none.
+    """
+    digits = re.search(r"\d+$", frame.stem)
+    if digits is None:
+        raise DatasetError(f"{frame}: the name does not end in the number of the frame")
+    return int(digits.group())
 
 
 def absent(what: str, folder: Path) -> str:
@@ -80,12 +102,12 @@ def read_npy_depth(path: Path) -> NDArray[Any]:
     return read_npy(path, DEPTH, DatasetError, "unpack the data set again")
 
 
-def read_numbers(path: Path, rows: int, columns: int) -> Float64Array:
+def read_numbers(path: Path, rows: int | None, columns: int) -> Float64Array:
     """Read a table of numbers in a text file.
 
     Args:
         path: the file.
-        rows: how many there must be.
+        rows: how many there must be; None takes any number.
         columns: how many there must be in each.
 
     Returns:
@@ -104,6 +126,6 @@ def read_numbers(path: Path, rows: int, columns: int) -> Float64Array:
         if any(LARGEST < abs(value) < math.inf for value in row):
             raise DatasetError(f"{where}: expected numbers up to {LARGEST:g}, inf or nan")
         table.append(row)
-    if len(table) != rows:
+    if rows is not None and len(table) != rows:
         raise DatasetError(f"{path} has {len(table)} rows; expected {rows}")
     return np.array(table)

@@ -38,6 +38,9 @@ class PointTracks:
         return PointTracks(self.pixels[chosen], self.visible[chosen], points, self.moving)
 
 
+TrackReader = Callable[[Sequence[int]], PointTracks]
+
+
 @dataclass(frozen=True)
 class RecordedSequence:
     """Frames in time order with their ground truth; `None` stands for what the data set lacks.
@@ -63,7 +66,7 @@ class RecordedSequence:
     """S files that `read_depth` reads."""
     read_moving: Callable[[int], NDArray[np.bool_]] | None = None
     """Pixels (H, W) of a frame that show something that moves in the world. Raises FramesError."""
-    read_tracks: Callable[[Sequence[int]], PointTracks] | None = None
+    read_tracks: TrackReader | None = None
     """Points through the frames of given indices, in ascending order: those that the data set has,
     or points of the first frame, carried on by its flow. Raises DatasetError."""
     T_world_recorded: Float64Array | None = None

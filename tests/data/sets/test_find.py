@@ -3,13 +3,13 @@ from pathlib import Path
 import pytest
 from dataset_layouts import (
     LAYOUTS,
-    exact_truth,
     write_dycheck,
     write_folder,
     write_sintel,
     write_tum_prepared,
     write_tum_raw,
 )
+from exact_truth import exact_truth
 
 from page4d_cli.core.enums import Dataset
 from page4d_cli.core.errors import DatasetError, InputError

@@ -2,13 +2,21 @@
 
 import numpy as np
 import pytest
-from dataset_layouts import LAYOUTS, exact_truth
+from dataset_layouts import LAYOUTS
+from exact_truth import exact_truth
 
 from page4d_cli.data.sets.find import find_sequences
 
 LOSSY = {"scannet", "scannet raw"}
 """Whose pictures are JPEGs."""
-DEPTH_STEP_M = {"kitti": 1 / 256}
+DEPTH_STEP_M = {
+    "kitti": 1 / 256,
+    "odyssey": 1000 / 65535,
+    "dynamic-replica": 8 / 2048,
+    "kubric": 4e-6,
+    "spring": 4e-6,
+}
+"""Between depths that a format can tell apart, at those of a room."""
 
 
 @pytest.fixture(params=LAYOUTS)
@@ -19,6 +27,7 @@ def name(request):
 def test_read_is_the_inverse_of_write(name, tmp_path):
     truth, written = exact_truth(), LAYOUTS[name]
     folder = written.write(tmp_path, truth)
+    truth = written.kept(truth)
     (found,) = find_sequences(written.dataset, tmp_path)
     assert (found.folder, found.layout) == (folder, written.layout)
     sequence = found.read()

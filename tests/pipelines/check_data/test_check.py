@@ -5,7 +5,8 @@ import shutil
 
 import numpy as np
 import pytest
-from dataset_layouts import LAYOUTS, exact_truth
+from dataset_layouts import LAYOUTS
+from exact_truth import exact_truth
 from PIL import Image
 from ply_file import read_ply
 
@@ -293,8 +294,8 @@ def test_exact_data_of_every_layout_passes(name, tmp_path):
     dataset = LAYOUTS[name].dataset
     LAYOUTS[name].write(tmp_path, truth)
     k = truth.intrinsics
-    own = dataset in (Dataset.SINTEL, Dataset.DYCHECK)
-    pinhole = None if own else (k[0, 0], k[1, 1], k[0, 2], k[1, 2])
+    of_sensor = dataset in (Dataset.TUM, Dataset.BONN, Dataset.FOLDER)
+    pinhole = (k[0, 0], k[1, 1], k[0, 2], k[1, 2]) if of_sensor else None
     report = check_data(dataset, tmp_path, pinhole=pinhole)
     assert report.passed, report.sequences[0].failures
     assert report.sequences[0].frames == tuple(range(6))

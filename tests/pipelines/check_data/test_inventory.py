@@ -2,14 +2,8 @@ import shutil
 
 import numpy as np
 import pytest
-from dataset_layouts import (
-    LAYOUTS,
-    exact_truth,
-    save_depth16,
-    write_bonn_prepared,
-    write_sintel,
-    write_tum_raw,
-)
+from dataset_layouts import LAYOUTS, write_bonn_prepared, write_sintel, write_tum_raw
+from exact_truth import exact_truth, save_depth16
 from PIL import Image
 
 from page4d_cli.core.enums import Dataset

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from dataset_layouts import exact_truth, write_tum_prepared
+from dataset_layouts import write_tum_prepared
 from evaluation_runs import write_run_of
+from exact_truth import exact_truth
 from PIL import Image
 
 from page4d_cli.core.enums import Align, Dataset, Precision, ProtocolName

@@ -5,12 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dataset_layouts import LAYOUTS, exact_truth, write_tum_prepared
+from dataset_layouts import LAYOUTS, write_tum_prepared
 from evaluation_runs import write_run_of
+from exact_truth import exact_truth
 
 from page4d_cli.core.enums import Align, Dataset, ProtocolName
 from page4d_cli.core.errors import DatasetError, InputError, OutputError, RunError
 from page4d_cli.core.geometry import as_homogeneous, invert_rigid
+from page4d_cli.data.sets.catalogue import DATASETS
 from page4d_cli.data.sets.find import find_sequences
 from page4d_cli.eval.protocol import Measure
 from page4d_cli.model.choice import ModelChoice
@@ -18,10 +20,14 @@ from page4d_cli.pipelines.evaluate.evaluate import evaluate, succeeded
 from page4d_cli.pipelines.evaluate.options import EvaluationOptions
 from page4d_cli.pipelines.evaluate.results import SIM3, read_results
 
-WITH_DEPTH = [name for name, one in LAYOUTS.items() if one.dataset is not Dataset.SCANNET]
-WITH_POSES = [
-    name for name, one in LAYOUTS.items() if one.dataset not in (Dataset.KITTI, Dataset.NYU)
-]
+SCORED = {
+    name: one
+    for name, one in LAYOUTS.items()
+    if DATASETS[one.dataset].benchmark.sequences or one.dataset in (Dataset.SCANNET, Dataset.FOLDER)
+}
+"""But for data sets to train on, whose readers have tests of their own."""
+WITH_DEPTH = [name for name, one in SCORED.items() if one.depth]
+WITH_POSES = [name for name, one in SCORED.items() if one.poses]
 ERRORS = ("Abs Rel", "Sq Rel", "RMSE", "Log RMSE")
 
 

@@ -4,8 +4,9 @@ import json
 
 import numpy as np
 import pytest
-from dataset_layouts import exact_truth, write_tum_prepared
+from dataset_layouts import write_tum_prepared
 from evaluation_runs import write_run_of
+from exact_truth import exact_truth
 
 from page4d_cli.core.enums import Align, Dataset
 from page4d_cli.data.sets.find import find_sequences

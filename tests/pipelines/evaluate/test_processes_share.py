@@ -8,8 +8,9 @@ import time
 from pathlib import Path
 
 import pytest
-from dataset_layouts import exact_truth, write_tum_prepared
+from dataset_layouts import write_tum_prepared
 from evaluation_runs import write_run_of
+from exact_truth import exact_truth
 
 from page4d_cli.core.enums import Dataset
 from page4d_cli.core.strict_json import to_text

@@ -10,8 +10,8 @@ from page4d_cli.core.benchmark import Benchmark
 from page4d_cli.core.errors import DatasetError
 from page4d_cli.data.sets.entry import ASK_OWNERS, DatasetEntry, DatasetLayout, Origin
 from page4d_cli.data.sets.files import UNTIMED, count_as_seconds, frames_in, partners_in
+from page4d_cli.data.sets.png16 import read_depth16
 from page4d_cli.data.sets.recorded import RecordedSequence
-from page4d_cli.data.sets.rgbd.recording import read_depth16
 
 DEPTH_SCALE = 256.0
 """PNG values a metre."""

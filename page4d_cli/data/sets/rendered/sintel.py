@@ -5,9 +5,11 @@ are those of the reader that comes with the depth archive.
 
 All files are little-endian and begin with the float32 202021.25. `.dpt` goes on with int32 width,
 int32 height and float32 planar z, row by row; `.cam` with 9 float64 K and 12 float64
-T_camera_world, row by row.
+T_camera_world, row by row; `.flo` as `.dpt`, with float32 (u, v) to the next frame. Pixels of
+`occlusions/` and `invalid/` that are not black are not seen in it.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,14 +18,17 @@ from page4d_cli.core.benchmark import Benchmark, DepthLimits
 from page4d_cli.core.errors import DatasetError
 from page4d_cli.core.paths import require_file
 from page4d_cli.core.types import Float32Array, Float64Array
+from page4d_cli.data.clip.images import image_size, read_image
 from page4d_cli.data.sets.entry import ASK_OWNERS, CheckLimits, DatasetEntry, DatasetLayout, Origin
 from page4d_cli.data.sets.files import UNTIMED, absent, count_as_seconds, frames_in, partners_in
 from page4d_cli.data.sets.recorded import RecordedSequence
+from page4d_cli.data.sets.rendered.flow import Flow, advect
 
 TAG = 202021.25
 _CAM_BYTES = 4 + 8 * (9 + 12)
 _PICTURES_ARCHIVE = "MPI-Sintel-training_images"
 _DEPTH_ARCHIVE = "MPI-Sintel-depth-training-20150305"
+_EXTRAS_ARCHIVE = "MPI-Sintel-training_extras"
 
 
 def read_sintel(folder: Path, _marker: Path) -> RecordedSequence:
@@ -42,6 +47,7 @@ def read_sintel(folder: Path, _marker: Path) -> RecordedSequence:
     depths = partners_in(depth_folder, frames, ".dpt")
     cameras = partners_in(camera_folder, frames, ".cam")
     read = None if cameras is None else [read_cam(path) for path in cameras]
+    read_flow = _flow_reader(folder.absolute(), frames[:-1])
     return RecordedSequence(
         name=folder.absolute().name,
         frames=frames,
@@ -50,6 +56,9 @@ def read_sintel(folder: Path, _marker: Path) -> RecordedSequence:
         T_camera_world=None if read is None else np.stack([pose for _, pose in read]),
         read_depth=None if depths is None else lambda index: read_dpt(depths[index]),
         depth_files=depths,
+        read_tracks=None
+        if read_flow is None
+        else lambda chosen: advect(read_flow, chosen, image_size(frames[chosen[0]])),
         notes=(
             UNTIMED,
             *([absent("depth", depth_folder)] if depths is None else []),
@@ -59,11 +68,36 @@ def read_sintel(folder: Path, _marker: Path) -> RecordedSequence:
 
 
 def _ground_truth(folder: Path, kind: str) -> Path:
-    """The folder of a kind of ground truth: beside the pictures, or in the archive of its own."""
+    """The folder of a kind of ground truth: beside the pictures, or in an archive of its own."""
     training = folder.parents[1]
     if training.parent.name == _PICTURES_ARCHIVE and not (training / kind).is_dir():
-        training = training.parents[1] / _DEPTH_ARCHIVE / "training"
+        archive = _DEPTH_ARCHIVE if kind in {"depth", "camdata_left"} else _EXTRAS_ARCHIVE
+        training = training.parents[1] / archive / "training"
     return training / kind / folder.name
+
+
+def _flow_reader(folder: Path, frames: tuple[Path, ...]) -> Callable[[int], Flow] | None:
+    """Reads flow and what of it the next frame does not show; None if there is no flow."""
+    flows = partners_in(_ground_truth(folder, "flow"), frames, ".flo")
+    if flows is None:
+        return None
+    kinds = ("occlusions", "invalid")
+    masks = [partners_in(_ground_truth(folder, kind), frames, ".png") for kind in kinds]
+
+    def read(index: int) -> Flow:
+        motion = read_flo(flows[index])
+        seen = np.asarray(np.isfinite(motion).all(-1))
+        for path in (paths[index] for paths in masks if paths is not None):
+            mask = read_image(path)[..., 0] > 0
+            if mask.shape != seen.shape:
+                raise DatasetError(
+                    f"{path} is {mask.shape[1]}×{mask.shape[0]}, its flow "
+                    f"{seen.shape[1]}×{seen.shape[0]}"
+                )
+            seen &= ~mask
+        return Flow(motion, seen)
+
+    return read
 
 
 def read_dpt(path: Path) -> Float32Array:
@@ -75,15 +109,32 @@ def read_dpt(path: Path) -> Float32Array:
     Raises:
         DatasetError: the file is absent, of another format or of another size than it says.
     """
+    return _read_map(path, 1)[..., 0]
+
+
+def read_flo(path: Path) -> Float32Array:
+    """Read flow.
+
+    Returns:
+        (H, W, 2) as (u, v), pixels to the next frame.
+
+    Raises:
+        DatasetError: the file is absent, of another format or of another size than it says.
+    """
+    return _read_map(path, 2)
+
+
+def _read_map(path: Path, channels: int) -> Float32Array:
+    """(H, W, channels)."""
     data = _tagged(path, 12)
     width, height = (int(value) for value in np.frombuffer(data, "<i4", 2, 4))
-    if width <= 0 or height <= 0 or len(data) != 12 + 4 * width * height:
+    if width <= 0 or height <= 0 or len(data) != 12 + 4 * channels * width * height:
         raise DatasetError(
-            f"{path} says {width}×{height} pixels and has {len(data)} bytes; expected 12 and 4 a "
-            "pixel; unpack the data set again"
+            f"{path} says {width}×{height} pixels and has {len(data)} bytes; expected 12 and "
+            f"{4 * channels} a pixel; unpack the data set again"
         )
-    depth = np.frombuffer(data, "<f4", offset=12).reshape(height, width)
-    return depth.astype(np.float32)  # a copy that can be written to, in the machine's byte order
+    values = np.frombuffer(data, "<f4", offset=12).reshape(height, width, channels)
+    return values.astype(np.float32)  # a copy that can be written to, in the machine's byte order
 
 
 def read_cam(path: Path) -> tuple[Float64Array, Float64Array]:
@@ -148,7 +199,12 @@ ENTRY = DatasetEntry(
         ASK_OWNERS,
     ),
     (_layout("final"), _layout("clean")),
-    CheckLimits(valid_share=0.9, depth_error=0.03, inlier_error=0.05),
+    CheckLimits(
+        valid_share=0.9,
+        depth_error=0.03,
+        inlier_error=0.05,
+        track_error_px=0.5,
+    ),
     Benchmark(
         pose_sequences=_SCORED_POSE,
         depth_sequences=_SCORED_DEPTH,

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
-from page4d_cli.core.errors import DatasetError
 from page4d_cli.core.geometry import invert_rigid
 from page4d_cli.core.types import Float32Array, Float64Array
+from page4d_cli.data.sets.png16 import read_depth16
 from page4d_cli.data.sets.recorded import RecordedSequence
 
 MAX_POSE_OFFSET_S = 0.02
@@ -48,7 +47,7 @@ class Recording:
     def read_depth(self) -> Callable[[int], Float32Array] | None:
         """Depth (H, W) of a frame in metres, 0 = none."""
         depths = self.depths
-        return None if depths is None else lambda index: read_depth16(depths[index])
+        return None if depths is None else lambda index: read_depth16(depths[index], DEPTH_SCALE)
 
     def as_sequence(self, folder: Path) -> RecordedSequence:
         """The same with the rows taken for camera-to-world poses; intrinsics are not known.
@@ -97,31 +96,6 @@ def associate(times_s: Float64Array, others_s: Float64Array, limit_s: float) -> 
             pairs[a] = b
             taken.add(b)
     return pairs
-
-
-def read_depth16(path: Path, scale: float = DEPTH_SCALE) -> Float32Array:
-    """Read depth from a 16-bit grey PNG.
-
-    Args:
-        path: the file.
-        scale: values a metre.
-
-    Returns:
-        (H, W) metres, 0 = none.
-
-    Raises:
-        DatasetError: the file is absent, damaged or of another form.
-    """
-    try:
-        with Image.open(path, formats=("PNG",)) as picture:
-            mode, values = picture.mode, np.asarray(picture)
-    except (OSError, SyntaxError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "it is damaged or no PNG"
-        raise DatasetError(f"cannot read {path}: {reason}; expected a 16-bit grey PNG") from error
-    # Pillow before 11.3 opens some 16-bit PNGs as 32-bit whole numbers.
-    if not (mode.startswith("I;16") or mode == "I"):
-        raise DatasetError(f"{path} is a picture of mode {mode}; expected a 16-bit grey PNG")
-    return (values / scale).astype(np.float32)
 
 
 def matrix_from_pinhole(pinhole: Sequence[float]) -> Float64Array:

@@ -2,7 +2,8 @@ import json
 
 import numpy as np
 import pytest
-from dataset_layouts import exact_truth, save_array, write_dycheck
+from dataset_layouts import write_dycheck
+from exact_truth import exact_truth, save_array
 
 from page4d_cli.core.enums import Dataset
 from page4d_cli.core.errors import DatasetError

@@ -1,5 +1,6 @@
 import pytest
-from dataset_layouts import KITTI_NAME, exact_truth, write_kitti
+from dataset_layouts import KITTI_NAME, write_kitti
+from exact_truth import exact_truth
 
 from page4d_cli.core.enums import Dataset
 from page4d_cli.core.errors import DatasetError

@@ -1,5 +1,6 @@
 import pytest
-from dataset_layouts import exact_truth, write_nyu
+from dataset_layouts import write_nyu
+from exact_truth import exact_truth
 
 from page4d_cli.core.enums import Dataset
 from page4d_cli.core.errors import DatasetError

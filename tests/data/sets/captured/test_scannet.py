@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
-from dataset_layouts import exact_truth, write_scannet, write_scannet_raw
+from dataset_layouts import write_scannet, write_scannet_raw
+from exact_truth import exact_truth
 
 from page4d_cli.core.enums import Dataset
 from page4d_cli.core.errors import DatasetError

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dataset_layouts import exact_truth
+from exact_truth import exact_truth
 from rlbench_episode import FAR_M, pickled_demo, write_rlbench, write_rlbench_frames
 
 from page4d_cli.core.enums import Dataset

@@ -2,7 +2,8 @@ import struct
 
 import numpy as np
 import pytest
-from dataset_layouts import exact_truth, write_cam, write_dpt, write_sintel
+from dataset_layouts import write_cam, write_dpt, write_sintel
+from exact_truth import exact_truth
 
 from page4d_cli.core.enums import Dataset
 from page4d_cli.core.errors import DatasetError

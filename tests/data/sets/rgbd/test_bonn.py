@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
-from dataset_layouts import bonn_markers, exact_truth, write_bonn_prepared, write_bonn_raw
+from dataset_layouts import bonn_markers, write_bonn_prepared, write_bonn_raw
+from exact_truth import exact_truth
 
 from page4d_cli.core.enums import Dataset
 from page4d_cli.core.geometry import as_homogeneous, matrix_from_quat_xyzw

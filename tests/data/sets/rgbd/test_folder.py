@@ -2,7 +2,8 @@ import shutil
 
 import numpy as np
 import pytest
-from dataset_layouts import EPOCH_S, exact_truth, write_folder
+from dataset_layouts import EPOCH_S, write_folder
+from exact_truth import exact_truth
 
 from page4d_cli.core.enums import Dataset
 from page4d_cli.core.errors import DatasetError

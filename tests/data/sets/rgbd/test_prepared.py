@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
-from dataset_layouts import EPOCH_S, TUM_NAME, exact_truth, write_tum_prepared
+from dataset_layouts import EPOCH_S, TUM_NAME, write_tum_prepared
+from exact_truth import exact_truth
 
 from page4d_cli.core.errors import DatasetError
 from page4d_cli.core.geometry import invert_rigid

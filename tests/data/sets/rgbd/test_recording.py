@@ -4,8 +4,9 @@ from PIL import Image
 
 from page4d_cli.core.errors import DatasetError
 from page4d_cli.core.geometry import invert_rigid
+from page4d_cli.data.sets.png16 import read_depth16
 from page4d_cli.data.sets.rgbd.pairing import read_recording
-from page4d_cli.data.sets.rgbd.recording import associate, read_depth16
+from page4d_cli.data.sets.rgbd.recording import associate
 from page4d_cli.data.sets.rgbd.tum import read_tum
 
 IDENTITY = "0 0 0 0 0 0 1"
@@ -79,8 +80,8 @@ def test_names_a_missing_list(folder):
 
 def test_depth_must_be_16_bit(folder):
     with pytest.raises(DatasetError, match="mode L; expected a 16-bit"):
-        read_depth16(folder / "rgb/a.png")
+        read_depth16(folder / "rgb/a.png", 5000)
     damaged = folder / "depth/a.png"
     damaged.write_bytes(damaged.read_bytes()[:50])
     with pytest.raises(DatasetError, match=r"a\.png: it is damaged"):
-        read_depth16(damaged)
+        read_depth16(damaged, 5000)

@@ -2,7 +2,8 @@ import json
 
 import numpy as np
 import pytest
-from dataset_layouts import DEPTH_DELAY_S, EPOCH_S, exact_truth, write_tum_prepared, write_tum_raw
+from dataset_layouts import DEPTH_DELAY_S, EPOCH_S, write_tum_prepared, write_tum_raw
+from exact_truth import exact_truth
 
 from page4d_cli.core.enums import Dataset, SynthLayout
 from page4d_cli.core.errors import DatasetError
