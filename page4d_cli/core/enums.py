@@ -206,6 +206,8 @@ class Dataset(str, Enum):
     """Scenes of Kubric's generators, MOVi for instance (Greff et al., CVPR 2022)."""
     SPRING = "spring"
     """Spring (Mehl et al., CVPR 2023)."""
+    CO3D = "co3d"
+    """CO3D, version 2, with its own annotations or VGGT's (Reizenstein et al., ICCV 2021)."""
     WAYMO = "waymo"
     """Records of the Waymo Open Dataset, front camera and LiDAR (Sun et al., CVPR 2020)."""
     RLBENCH = "rlbench"

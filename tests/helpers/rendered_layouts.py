@@ -77,7 +77,7 @@ def write_dynamic_replica(
 
 
 def _dynamic_replica_entry(truth: Truth, index: int, name: str, isotropic: bool) -> object:
-    """In PyTorch3D's conventions: rows, x to the left, y up."""
+    """In PyTorch3D's conventions: rows, x to the left, y up, borders of the picture at ±1."""
     width, height = truth.size
     flip = np.diag([-1.0, -1.0, 1.0])
     pose, k = truth.T_camera_world[index], truth.intrinsics
@@ -94,7 +94,7 @@ def _dynamic_replica_entry(truth: Truth, index: int, name: str, isotropic: bool)
             "R": (flip @ pose[:, :3]).T.tolist(),
             "T": (flip @ pose[:, 3]).tolist(),
             "focal_length": (np.array([k[0, 0], k[1, 1]]) / scale).tolist(),
-            "principal_point": ((half - k[:2, 2]) / scale).tolist(),
+            "principal_point": ((half - (k[:2, 2] + 0.5)) / scale).tolist(),
             "intrinsics_format": "ndc_isotropic" if isotropic else "ndc_norm_image_bounds",
         },
         "meta": None,

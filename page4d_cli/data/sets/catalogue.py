@@ -6,7 +6,7 @@ tables' numbers stand in `eval/published.py`.
 """
 
 from page4d_cli.core.enums import Dataset
-from page4d_cli.data.sets.captured import dycheck, kitti, nyu, scannet
+from page4d_cli.data.sets.captured import co3d, dycheck, kitti, nyu, scannet
 from page4d_cli.data.sets.entry import DatasetEntry
 from page4d_cli.data.sets.rendered import (
     dynamic_replica,
@@ -33,6 +33,7 @@ DATASETS: dict[Dataset, DatasetEntry] = {
     Dataset.DYNAMIC_REPLICA: dynamic_replica.ENTRY,
     Dataset.KUBRIC: kubric.ENTRY,
     Dataset.SPRING: spring.ENTRY,
+    Dataset.CO3D: co3d.ENTRY,
     Dataset.WAYMO: waymo.ENTRY,
     Dataset.RLBENCH: rlbench.ENTRY,
     Dataset.FOLDER: folder.ENTRY,

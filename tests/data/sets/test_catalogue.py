@@ -28,6 +28,7 @@ def test_every_data_set_can_be_read():
         (Dataset.DYNAMIC_REPLICA, 0, 0),
         (Dataset.KUBRIC, 0, 0),
         (Dataset.SPRING, 0, 0),
+        (Dataset.CO3D, 0, 0),
         (Dataset.WAYMO, 0, 0),
         (Dataset.RLBENCH, 0, 0),
         (Dataset.FOLDER, 0, 0),

@@ -1,21 +1,18 @@
 """What a Waymo record says of its frames, without reading their pictures and laser data.
 
-A record holds a gigabyte, of which this is a few kilobytes. It is found once, and kept in the
-user's cache folder: data often lie where nobody may write.
+A record holds a gigabyte, of which this is a few kilobytes. It is found out once (`kept.py`).
 """
 
-import os
-import tempfile
-from dataclasses import dataclass, fields
-from hashlib import sha256
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
-from page4d_cli.core.arrays import ArrayKind, ArraySpec, read_npz
+from page4d_cli.core.arrays import ArrayKind, ArraySpec
 from page4d_cli.core.errors import DatasetError
 from page4d_cli.core.types import Float64Array, Int64Array
+from page4d_cli.data.sets.kept import kept_arrays
 from page4d_cli.data.sets.waymo.lidar import matrix_4x4
 from page4d_cli.data.sets.waymo.messages import PARTS, PARTS_OF_IMAGE, parse
 from page4d_cli.data.sets.waymo.records import ADVICE, Span, find_records
@@ -23,8 +20,8 @@ from page4d_cli.data.sets.waymo.wire import Field, walk
 
 FRONT = 1
 """The camera that looks ahead."""
-_VERSION = 1
-"""Of what is kept; an index of another one is not looked at."""
+_VERSION = "waymo 1"
+"""Of what is kept."""
 
 
 @dataclass(frozen=True)
@@ -72,39 +69,8 @@ def record_index(path: Path) -> RecordIndex:
     Raises:
         DatasetError: the file is absent, cut short, or no record of Waymo's.
     """
-    try:
-        status = path.stat()
-    except OSError as error:
-        raise DatasetError(f"cannot read {path}: {error.strerror}") from error
-    identity = f"{_VERSION} {path.absolute()} {status.st_size} {status.st_mtime_ns}"
-    kept = cache_folder() / f"{sha256(os.fsencode(identity)).hexdigest()[:32]}.npz"
-    if kept.is_file():
-        try:
-            return RecordIndex(**read_npz(kept, _SPECS, DatasetError, ""))
-        except DatasetError:
-            pass  # damaged: it is made again
-    index = build_index(path)
-    _keep(index, kept)
-    return index
-
-
-def cache_folder() -> Path:
-    """Where indices are kept: below $XDG_CACHE_HOME, by default ~/.cache."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "page4d/waymo"
-
-
-def _keep(index: RecordIndex, place: Path) -> None:
-    """Write an index whole; where that is not possible it is made again the next time."""
-    arrays = {field.name: getattr(index, field.name) for field in fields(index)}
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(suffix=".npz", dir=place.parent)
-        with os.fdopen(descriptor, "wb") as file:
-            np.savez(file, **arrays)
-        Path(name).replace(place)
-    except OSError:
-        return
+    arrays = kept_arrays(path, _VERSION, _SPECS, lambda path: vars(build_index(path)))
+    return RecordIndex(**arrays)
 
 
 def build_index(path: Path) -> RecordIndex:
