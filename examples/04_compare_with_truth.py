@@ -83,7 +83,7 @@ def main() -> None:
         f"moved by {np.linalg.norm(true, axis=1)[1:].mean():.2f} m"
     )
     arguments.picture.parent.mkdir(parents=True, exist_ok=True)
-    images = frames.images.astype(np.float32) / 255
+    images = np.asarray(frames.images, np.float32) / 255
     depths = {"true depth": depth, "predicted": own_depth}
     draw(images, depths, {"true": true, "predicted": own}).savefig(arguments.picture, dpi=110)
 

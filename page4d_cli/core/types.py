@@ -3,9 +3,9 @@
 Shapes: S frames, H W pixels of the network's maps.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TypeVar
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -135,12 +135,34 @@ def intrinsics_in_source(infos: Sequence[FrameInfo], intrinsics: FloatArray) -> 
     return np.stack([info.transform.intrinsics_to_source(k) for info, k in both])
 
 
+class Pictures(Protocol):
+    """S pictures (H, W, 3) RGB, 8 bit: an array, or what reads them when they are asked for.
+
+    A slice is a view; `np.asarray` gives the array.
+    """
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(S, H, W, 3)."""
+
+    def __len__(self) -> int: ...
+
+    @overload
+    def __getitem__(self, index: int, /) -> UInt8Array: ...
+    @overload
+    def __getitem__(self, index: slice, /) -> "Pictures": ...
+
+    def __iter__(self) -> Iterator[UInt8Array]: ...
+
+    def __array__(self) -> UInt8Array: ...
+
+
 @dataclass(frozen=True)
 class Frames:
     """A clip at the network's size."""
 
-    images: UInt8Array
-    """(S, H, W, 3) RGB, 8 bit; padding is white."""
+    images: Pictures
+    """(S, H, W, 3); padding is white."""
     infos: tuple[FrameInfo, ...]
     """S of them, in the order of the images: time's, unless whoever chose them wanted another."""
     timestamp_source: TimestampSource
@@ -148,7 +170,7 @@ class Frames:
     """Files of the input that are no images, or unreadable ones under `skip_bad`."""
 
     def __post_init__(self) -> None:
-        if self.images.ndim != 4 or self.images.shape[-1] != 3:
+        if len(self.images.shape) != 4 or self.images.shape[-1] != 3:
             raise ValueError(f"images has shape {self.images.shape}, expected (S, H, W, 3)")
         if len(self.infos) != len(self.images):
             raise ValueError(f"{len(self.infos)} infos for {len(self.images)} images")
@@ -166,9 +188,13 @@ class Frames:
         """(S,) seconds."""
         return np.array([info.timestamp_s for info in self.infos])
 
+    def part(self, chosen: slice) -> "Frames":
+        """Some of the frames, their pictures still where they are."""
+        return replace(self, images=self.images[chosen], infos=self.infos[chosen])
+
     def as_float(self) -> Float32Array:
         """(S, 3, H, W) in [0, 1], as the network takes them."""
-        channels_first = np.ascontiguousarray(self.images.transpose(0, 3, 1, 2), np.float32)
+        channels_first = np.ascontiguousarray(np.asarray(self.images).transpose(0, 3, 1, 2), np.float32)
         channels_first /= np.float32(255)
         return channels_first
 

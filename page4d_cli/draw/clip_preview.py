@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from page4d_cli.core.enums import TimestampSource
-from page4d_cli.core.types import Float32Array, FrameInfo, UInt8Array
+from page4d_cli.core.types import Float32Array, FrameInfo, PixelTransform, UInt8Array
 from page4d_cli.draw.color_scale import ColorScale, confidence_scale, depth_scale
 from page4d_cli.draw.colormaps import robust_range
 from page4d_cli.draw.preview import MapPane, preview_frames
@@ -23,7 +23,7 @@ def clip_preview(
 
     Args:
         images: S pictures (H, W, 3) of one size.
-        depth: S maps (H, W).
+        depth: S maps (H, W), gone through twice; they may be read when they are asked for.
         infos: S; the transforms lead to the maps.
         timestamp_source: of the infos.
         confidence: S maps (H, W) of the depth; without them there is no such pane.
@@ -42,6 +42,8 @@ def _pane(
     infos: Sequence[FrameInfo],
     scale: Callable[[float, float], ColorScale],
 ) -> MapPane:
-    both = list(zip(maps, (info.transform for info in infos), strict=True))
-    ends = robust_range(transform.crop(map_) for map_, transform in both)
-    return MapPane(scale(*ends), (transform.without_padding(map_) for map_, transform in both))
+    def each() -> Iterator[tuple[Float32Array, PixelTransform]]:
+        return zip(maps, (info.transform for info in infos), strict=True)
+
+    ends = robust_range(transform.crop(map_) for map_, transform in each())
+    return MapPane(scale(*ends), (transform.without_padding(map_) for map_, transform in each()))

@@ -26,6 +26,8 @@ NON_FINITE_RGB = (64, 64, 64)
 
 _LEVELS = 256
 _SAMPLES_A_MAP = 2048
+_MOST_SAMPLES = 2**20
+"""Of a whole clip, so that the longest takes no more memory."""
 
 
 def colorise(values: FloatArray, low: float, high: float, cmap: str) -> UInt8Array:
@@ -55,17 +57,23 @@ def robust_range(arrays: Iterable[FloatArray]) -> tuple[float, float]:
     """The 2nd and 98th percentile of a clip's finite values, estimated on a grid of each map.
 
     Args:
-        arrays: maps (H, W), read one at a time; about 2000 values of each are kept.
+        arrays: maps (H, W), read one at a time; about 2000 values of each are kept, fewer in a clip
+            of more than about 500.
 
     Returns:
         (low, high) with low < high always: a constant clip gets a narrow range around its value,
         a clip without any finite value gets (0, 1).
     """
     samples: list[FloatArray] = [np.empty(0)]
+    kept, every = 0, 1
     for array in arrays:
         step = max(1, ceil(sqrt(array.size / _SAMPLES_A_MAP)))
         grid = array[::step, ::step]
-        samples.append(grid[np.isfinite(grid)])
+        samples.append(grid[np.isfinite(grid)][::every])
+        kept += len(samples[-1])
+        if kept > _MOST_SAMPLES:
+            samples = [np.concatenate(samples)[::2]]
+            kept, every = len(samples[0]), 2 * every
     finite = np.concatenate(samples).astype(np.float64)
     if finite.size == 0:
         return 0.0, 1.0

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from page4d_cli.draw import colormaps
 from page4d_cli.draw.colormaps import DEPTH, NON_FINITE_RGB, colorise, robust_range
 
 
@@ -83,3 +84,9 @@ def test_robust_range_keeps_few_values_of_a_large_map():
     columns = np.broadcast_to(np.arange(2000.0), (1000, 2000))  # a stride along rows would alias
     low, high = robust_range([columns])
     assert (low, high) == (pytest.approx(40, abs=40), pytest.approx(1960, abs=40))
+
+
+def test_robust_range_of_a_long_clip_keeps_no_more_and_looks_at_all_of_it(monkeypatch):
+    monkeypatch.setattr(colormaps, "_MOST_SAMPLES", 5_000)
+    maps = (np.full((40, 50), float(index)) for index in range(101))
+    assert robust_range(maps) == pytest.approx((2, 98), abs=2)

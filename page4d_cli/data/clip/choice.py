@@ -16,6 +16,7 @@ from page4d_cli.core.errors import InputError
 if TYPE_CHECKING:
     from page4d_cli.core.strict_json import Json
     from page4d_cli.core.types import Frames
+    from page4d_cli.data.clip.stored import Scratch
 
 
 @dataclass(frozen=True)
@@ -56,11 +57,16 @@ class FrameChoice:
                 f"--fps {self.fps:g} and --stride {self.stride} both thin out the frames; give one"
             )
 
-    def load(self, source: str | Path | Sequence[str | Path], size: int) -> "Frames":
-        """Load the frames; arguments and errors as `load_frames`."""
+    def load(
+        self,
+        source: str | Path | Sequence[str | Path],
+        size: int,
+        scratch: "Scratch | None" = None,
+    ) -> "Frames":
+        """Load the frames; arguments and errors as `load_clip`."""
         from page4d_cli.data.clip.frames import load_clip
 
-        return load_clip(source, self, size)
+        return load_clip(source, self, size, scratch)
 
     def indices(self, count: int) -> range:
         """Indices taken out of `count` frames, `fps` left aside."""

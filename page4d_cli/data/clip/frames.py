@@ -2,13 +2,16 @@
 
 import os
 import warnings
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from io import BytesIO
 from pathlib import Path
 from typing import TypeAlias
 
+import numpy as np
 from PIL import Image
 
 from page4d_cli.core.enums import Fit, TimestampSource
@@ -19,8 +22,9 @@ from page4d_cli.data.clip.choice import FrameChoice
 from page4d_cli.data.clip.images import read_picture, room_for
 from page4d_cli.data.clip.names import unique_stems
 from page4d_cli.data.clip.paths import InputKind, kind_of, list_images, stamps_from_names
-from page4d_cli.data.clip.preprocess import fit_image, pad_to_common
+from page4d_cli.data.clip.preprocess import fit_image
 from page4d_cli.data.clip.sampling import sample_video
+from page4d_cli.data.clip.stored import Scratch, PictureStore
 from page4d_cli.data.clip.video import iter_frames
 
 _Fitted: TypeAlias = tuple[UInt8Array, PixelTransform]
@@ -75,8 +79,28 @@ def load_frames(
     return choice.load(source, size)
 
 
-def load_clip(source: str | Path | Sequence[str | Path], choice: FrameChoice, size: int) -> Frames:
-    """Load the chosen frames; otherwise as `load_frames`."""
+def load_clip(
+    source: str | Path | Sequence[str | Path],
+    choice: FrameChoice,
+    size: int,
+    scratch: Scratch | None = None,
+) -> Frames:
+    """Load the chosen frames, each read once; otherwise as `load_frames`.
+
+    Args:
+        source: as for `load_frames`.
+        choice: which frames.
+        size: as for `load_frames`.
+        scratch: keeps the pictures, which are then read from it whenever they are asked for; None
+            keeps them in memory. An error in a source is known before anything else is done.
+    """
+    clip = _read_clip(source, choice, size, scratch or BytesIO())
+    return replace(clip, images=np.asarray(clip.images)) if scratch is None else clip
+
+
+def _read_clip(
+    source: str | Path | Sequence[str | Path], choice: FrameChoice, size: int, scratch: Scratch
+) -> Frames:
 
     def fit_one(path: Path, picture: Image.Image, pixel_aspect: float) -> _Fitted:
         try:
@@ -85,21 +109,21 @@ def load_clip(source: str | Path | Sequence[str | Path], choice: FrameChoice, si
             raise FramesError(f"{path}: {error}") from error
 
     if not isinstance(source, str | Path):
-        return _load_images([Path(path) for path in source], (), choice, fit_one)
+        return _load_images([Path(path) for path in source], (), choice, fit_one, scratch)
     kind = kind_of(str(source))
     if kind is InputKind.VIDEO:
-        return _load_video(Path(source), choice, fit_one)
+        return _load_video(Path(source), choice, fit_one, scratch)
     paths, others = (
         ([Path(source)], []) if kind is InputKind.IMAGE else list_images(str(source), kind)
     )
-    return _load_images(paths, others, choice, fit_one)
+    return _load_images(paths, others, choice, fit_one, scratch)
 
 
 @dataclass
 class _Clip:
     """A clip while it is being read."""
 
-    images: list[UInt8Array] = field(default_factory=list)
+    store: PictureStore
     infos: list[FrameInfo] = field(default_factory=list)
     errors: list[FramesError] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)
@@ -110,9 +134,10 @@ class _Clip:
         """Give the clip out, unless it has errors that may not be skipped, or nothing is left."""
         if self.errors and not (skip_bad and self.infos):
             raise FramesError(self._verdict(skip_bad=skip_bad))
-        images, transforms = pad_to_common(self.images, [info.transform for info in self.infos])
-        infos = [replace(info, transform=t) for info, t in zip(self.infos, transforms, strict=True)]
-        return Frames(images, tuple(infos), timestamp_source, tuple(self.ignored))
+        pictures, transforms = self.store.complete()
+        both = zip(self.infos, transforms, strict=True)
+        infos = tuple(replace(info, transform=transform) for info, transform in both)
+        return Frames(pictures, infos, timestamp_source, tuple(self.ignored))
 
     def _verdict(self, *, skip_bad: bool) -> str:
         first, bad, count = self.errors[0], len(self.errors), len(self.errors) + len(self.infos)
@@ -129,6 +154,7 @@ def _load_images(
     others: Iterable[Path],
     choice: FrameChoice,
     fit_one: _FitOne,
+    scratch: Scratch,
 ) -> Frames:
     if choice.fps is not None:
         raise InputError(
@@ -141,23 +167,32 @@ def _load_images(
     if not indices:
         raise FramesError(f"--start {choice.start} is past the end: there are {len(paths)} images")
     stems, stamps_s = unique_stems(paths), stamps_from_names(paths)
-    clip = _Clip(ignored=[str(path) for path in others], is_one_picture=len(indices) == 1)
-    results = _read_all([paths[index] for index in indices], fit_one)
-    for index, result in zip(indices, results, strict=True):
-        if isinstance(result, FramesError):
-            clip.errors.append(result)
-            clip.ignored.append(str(paths[index]))
-            continue
-        image, transform = result
-        timestamp_s = stamps_s[index] if stamps_s else float(index)
-        clip.images.append(image)
-        clip.infos.append(FrameInfo(stems[index], str(paths[index]), index, timestamp_s, transform))
+    clip = _Clip(
+        PictureStore(scratch),
+        ignored=[str(path) for path in others],
+        is_one_picture=len(indices) == 1,
+    )
+    with closing(_read_all([paths[index] for index in indices], fit_one)) as results:
+        for index, result in zip(indices, results, strict=True):
+            path = str(paths[index])
+            if isinstance(result, FramesError):
+                clip.errors.append(result)
+                clip.ignored.append(path)
+                continue
+            timestamp_s = stamps_s[index] if stamps_s else float(index)
+            clip.store.append(*result)
+            clip.infos.append(FrameInfo(stems[index], path, index, timestamp_s, result[1]))
     timestamp_source = TimestampSource.FILE_NAME if stamps_s else TimestampSource.INDEX
     return clip.frames(timestamp_source, skip_bad=choice.skip_bad)
 
 
-def _read_all(paths: Sequence[Path], fit_one: _FitOne) -> list[_Fitted | FramesError]:
-    """Decode and fit in threads, in order; what fails gives its error instead of its picture."""
+def _read_all(
+    paths: Sequence[Path], fit_one: _FitOne
+) -> Generator[_Fitted | FramesError, None, None]:
+    """Decode and fit in threads, in order; what fails gives its error instead of its picture.
+
+    They are a few pictures ahead of who takes them, no more.
+    """
 
     def read(path: Path) -> _Fitted | FramesError:
         try:
@@ -166,17 +201,24 @@ def _read_all(paths: Sequence[Path], fit_one: _FitOne) -> list[_Fitted | FramesE
         except FramesError as error:
             return error
 
-    pool = ThreadPoolExecutor(min(_MAX_READERS, os.cpu_count() or 1))
+    readers = min(_MAX_READERS, os.cpu_count() or 1)
+    pool = ThreadPoolExecutor(readers)
+    ahead: deque[Future[_Fitted | FramesError]] = deque()
     with warnings.catch_warnings():  # set here because filters are shared between threads
         warnings.filterwarnings("ignore", module=r"PIL\.")  # odd tags of files that can be read
         try:
-            return list(pool.map(read, paths))
+            for path in paths:
+                ahead.append(pool.submit(read, path))
+                if len(ahead) > 2 * readers:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
         finally:
             pool.shutdown(cancel_futures=True)  # so that Ctrl-C does not wait for the whole clip
 
 
-def _load_video(path: Path, choice: FrameChoice, fit_one: _FitOne) -> Frames:
-    clip = _Clip()
+def _load_video(path: Path, choice: FrameChoice, fit_one: _FitOne, scratch: Scratch) -> Frames:
+    clip = _Clip(PictureStore(scratch))
     timestamp_source = TimestampSource.PTS
     with closing(iter_frames(path)) as frames:
         for frame in sample_video(frames, choice, path):
@@ -191,7 +233,7 @@ def _load_video(path: Path, choice: FrameChoice, fit_one: _FitOne) -> Frames:
             if timestamp_s is None:
                 timestamp_s, timestamp_source = float(frame.index), TimestampSource.INDEX
             stem = f"{frame.index:06d}"
-            clip.images.append(image)
+            clip.store.append(image, transform)
             clip.infos.append(FrameInfo(stem, str(path), frame.index, timestamp_s, transform))
     if not (clip.infos or clip.errors):
         raise FramesError(f"--start {choice.start} is past the end of {path}")

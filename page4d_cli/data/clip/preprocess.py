@@ -5,6 +5,7 @@ Shapes: S frames, H W pixels of the network's picture, h w pixels of a source pi
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 from PIL import Image
@@ -48,19 +49,27 @@ def fit_image(
             f"size {size} is no positive multiple of the patch size {patch}; "
             f"take {max(size // patch, 1) * patch} or {max(size // patch + 1, 2) * patch}"
         )
-    width, height = _target_size(picture.width * pixel_aspect, picture.height, fit, size, patch)
+    transform = _transform_of(picture.size, pixel_aspect, fit, size, patch)
+    return apply_transform(picture, transform), transform
+
+
+@lru_cache  # so that the frames of a long clip share it
+def _transform_of(
+    source_size: tuple[int, int], pixel_aspect: float, fit: Fit, size: int, patch: int
+) -> PixelTransform:
+    width, height = _target_size(source_size[0] * pixel_aspect, source_size[1], fit, size, patch)
     transform = PixelTransform(
-        source_size=picture.size,
+        source_size=source_size,
         size=(width, height),
-        scale=(width / picture.width, height / picture.height),
+        scale=(width / source_size[0], height / source_size[1]),
         offset=(0.0, 0.0),
         content=(0, 0, width, height),
     )
     if fit is Fit.CROP and height > size:
-        transform = _centred(transform, (width, size))
-    elif fit is Fit.PAD:
-        transform = _centred(transform, (size, size))
-    return apply_transform(picture, transform), transform
+        return _centred(transform, (width, size))
+    if fit is Fit.PAD:
+        return _centred(transform, (size, size))
+    return transform
 
 
 def apply_transform(picture: Image.Image, transform: PixelTransform) -> UInt8Array:
@@ -68,7 +77,7 @@ def apply_transform(picture: Image.Image, transform: PixelTransform) -> UInt8Arr
 
     Args:
         picture: RGB, of the transform's source size.
-        transform: made by `fit_image` or `pad_to_common`.
+        transform: made by `fit_image` or `on_common_size`.
 
     Returns:
         (H, W, 3), white in the padding.
@@ -81,25 +90,31 @@ def apply_transform(picture: Image.Image, transform: PixelTransform) -> UInt8Arr
     return fitted
 
 
-def pad_to_common(
-    images: Sequence[UInt8Array], transforms: Sequence[PixelTransform]
-) -> tuple[UInt8Array, tuple[PixelTransform, ...]]:
-    """Stack pictures, each centred on white of the largest height and the largest width.
+def on_common_size(transforms: Sequence[PixelTransform]) -> tuple[PixelTransform, ...]:
+    """Centre pictures of a clip on the largest height and the largest width among them.
 
     Args:
-        images: S pictures (H_i, W_i, 3), at least one.
-        transforms: S transforms, as `fit_image` gave them.
+        transforms: S transforms, as `fit_image` gave them, at least one.
+    """
+    width = max(transform.size[0] for transform in transforms)
+    height = max(transform.size[1] for transform in transforms)
+    return tuple(_centred(transform, (width, height)) for transform in transforms)
+
+
+def padded(image: UInt8Array, old: PixelTransform, new: PixelTransform) -> UInt8Array:
+    """Lay a picture on white.
+
+    Args:
+        image: (H_i, W_i, 3).
+        old: its transform.
+        new: what `on_common_size` made of that.
 
     Returns:
-        (S, H, W, 3) pictures and their S transforms.
+        (H, W, 3).
     """
-    height = max(image.shape[0] for image in images)
-    width = max(image.shape[1] for image in images)
-    moved = tuple(_centred(transform, (width, height)) for transform in transforms)
-    padded = np.full((len(images), height, width, 3), WHITE, np.uint8)
-    for slot, image, old, new in zip(padded, images, transforms, moved, strict=True):
-        new.crop(slot)[...] = old.crop(image)
-    return padded, moved
+    canvas = np.full((*new.size[::-1], 3), WHITE, np.uint8)
+    new.crop(canvas)[...] = old.crop(image)
+    return canvas
 
 
 def _target_size(width: float, height: float, fit: Fit, size: int, patch: int) -> tuple[int, int]:
@@ -120,6 +135,7 @@ def _target_size(width: float, height: float, fit: Fit, size: int, patch: int) -
     return follow(width, height), size
 
 
+@lru_cache  # so that the frames of a long clip share what is the same for all
 def _centred(transform: PixelTransform, size: tuple[int, int]) -> PixelTransform:
     """Centre a picture on another (width, height), cut or padded; odd rests go right and below."""
     x, y = (_shift(room, side) for room, side in zip(size, transform.size, strict=True))

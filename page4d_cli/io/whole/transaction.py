@@ -4,6 +4,7 @@
 .NAME.partial/     beside the folder NAME, or in it where only that can be written to
   .lock            held while a process writes
   new/             the files as they will stand in the folder
+  aside/           what is of use only while it is written
   order.json       once all of them are there: what is to be moved and removed
 ```
 
@@ -29,7 +30,7 @@ from page4d_cli.core.strict_json import read_json, to_text
 from page4d_cli.io.whole.lock import LOCK, locked
 from page4d_cli.io.whole.writing import placing, writing
 
-_NEW, _ORDER = "new", "order.json"
+_NEW, _ASIDE, _ORDER = "new", "aside", "order.json"
 NO_LIST = "it does not say which files are page4d's; move it away, or choose another --out"
 _LONGEST = 245
 """Bytes of a name to which more can be added."""
@@ -154,6 +155,17 @@ class Transaction:
         self._require_way(relative)
         self._require_own(relative, self._before)
         path = self.folder / relative
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def aside(self, relative: str) -> Path:
+        """Where to write a file that is gone when the transaction ends; its directory is there.
+
+        Raises:
+            WriteError: its directory cannot be made.
+        """
+        path = self._staging / _ASIDE / relative
         with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
         return path

@@ -11,7 +11,8 @@ from torch.nn import functional
 
 def full_precision(x: Tensor) -> torch.autocast:
     """Context in which the heads compute: outside of any autocast of the caller."""
-    return torch.autocast(x.device.type, enabled=False)
+    kind = "cpu" if x.is_meta else x.device.type  # tensors without memory have no autocast
+    return torch.autocast(kind, enabled=False)
 
 
 class Linear(nn.Linear):

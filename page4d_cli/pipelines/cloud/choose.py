@@ -1,6 +1,6 @@
 """Choose the points of a clip's coloured cloud."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -13,7 +13,7 @@ from page4d_cli.core.geometry import (
     valid_depth,
     world_points_from_depth,
 )
-from page4d_cli.core.types import Float32Array, FrameInfo, UInt8Array
+from page4d_cli.core.types import Float32Array, FrameInfo, Pictures, UInt8Array
 
 CONFIDENCE_PERCENTILE = 30.0
 """Pixels below this percentile of the clip's confidence are left out. Its scale means nothing: an
@@ -26,7 +26,7 @@ class ColoredFrames(Protocol):
     """`core.types.Frames`, or pictures whose sizes differ."""
 
     @property
-    def images(self) -> Sequence[UInt8Array] | UInt8Array:
+    def images(self) -> Sequence[UInt8Array] | Pictures:
         """S pictures (H, W, 3)."""
 
     @property
@@ -81,6 +81,9 @@ def choose_cloud(
 ) -> Cloud:
     """Unproject the pixels that the network is surest of.
 
+    Maps may be read from files when they are asked for: those of one frame are needed at a time,
+    and each four times.
+
     Args:
         frames: S of them; padding is left out.
         depth: S maps (H, W).
@@ -92,23 +95,31 @@ def choose_cloud(
         keep: S masks (H, W) of the pixels that may be taken, such as the static ones; they do not
             change the confidence that is asked for.
     """
-    usable = [
-        _usable(frames, index, depth[index], confidence[index])
-        if np.isfinite(extrinsics[index]).all() and has_usable_focal_length(intrinsics[index])
-        else np.zeros(depth[index].shape, bool)
-        for index in range(len(frames.infos))
-    ]
-    threshold = _threshold(confidence, usable, confidence_percentile)
-    kept = [mask & (c >= threshold) for mask, c in zip(usable, confidence, strict=True)]
-    if keep is not None:
-        kept = [mask & allowed for mask, allowed in zip(kept, keep, strict=True)]
-    counts = _shares([int(mask.sum()) for mask in kept], max_points)
+    count = len(frames.infos)
+
+    def usable(index: int) -> NDArray[np.bool_]:
+        if np.isfinite(extrinsics[index]).all() and has_usable_focal_length(intrinsics[index]):
+            return _usable(frames, index, depth[index], confidence[index])
+        return np.zeros(depth[index].shape, bool)
+
+    def kept(index: int) -> NDArray[np.bool_]:
+        mask = usable(index) & (confidence[index] >= threshold)
+        return mask if keep is None else mask & keep[index]
+
+    candidates = sum(int(usable(index).sum()) for index in range(count))
+    threshold = _threshold(
+        (confidence[index][usable(index)] for index in range(count)),
+        candidates,
+        confidence_percentile,
+    )
+    counts = _shares([int(kept(index).sum()) for index in range(count)], max_points)
     rng = np.random.default_rng(0)
     points = [np.empty((0, 3), np.float32)]
     colors = [np.empty((0, 3), np.uint8)]
     sureness = [np.empty(0, np.float32)]
     places = [np.empty(0, np.int32)]
-    for index, mask in enumerate(kept):
+    for index in range(count):
+        mask = kept(index)
         pixels = np.flatnonzero(mask)
         pixels = rng.choice(pixels, counts[index], replace=False, shuffle=False)
         if not len(pixels):
@@ -125,7 +136,7 @@ def choose_cloud(
         np.concatenate(sureness),
         np.repeat(np.arange(len(counts), dtype=np.int32), counts),
         np.concatenate(places),
-        candidates=sum(int(mask.sum()) for mask in usable),
+        candidates=candidates,
         confidence_threshold=threshold,
     )
 
@@ -167,13 +178,16 @@ def _shares(counts: Sequence[int], most: int) -> list[int]:
     return shares
 
 
-def _threshold(
-    confidence: Sequence[Float32Array], usable: Sequence[NDArray[np.bool_]], percentile: float
-) -> float:
-    """The percentile over the clip, from a regular sample: at least some pixels reach it."""
-    count = sum(int(mask.sum()) for mask in usable)
+def _threshold(sureness: Iterable[Float32Array], count: int, percentile: float) -> float:
+    """The percentile over the clip, from a regular sample: at least some pixels reach it.
+
+    Args:
+        sureness: of the candidates, frame by frame.
+        count: how many candidates there are.
+        percentile: of their confidence.
+    """
     if count == 0:
         return 0.0
     step = max(1, count // SAMPLES_FOR_THRESHOLD)
-    sample = np.concatenate([c[mask][::step] for c, mask in zip(confidence, usable, strict=True)])
+    sample = np.concatenate([of_frame[::step] for of_frame in sureness])
     return float(np.percentile(sample, percentile))

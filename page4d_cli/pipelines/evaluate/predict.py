@@ -129,8 +129,7 @@ def _is_kept(place: Path, options: RunOptions, weights: str) -> bool:
 
 def write_depth_of_one(model: LoadedModel, frames: Frames, index: int, files: RunFiles) -> None:
     """Predict the depth of a frame that meets no other."""
-    alone = replace(frames, images=frames.images[index : index + 1], infos=(frames.infos[index],))
-    encoding = encode_clip(model, alone, heads={Head.DEPTH})
+    encoding = encode_clip(model, frames.part(slice(index, index + 1)), heads={Head.DEPTH})
     for chunk in dense_chunks(model, encoding, Head.DEPTH):
         files.write_chunk(replace(chunk, frames=slice(index, index + 1)))
 

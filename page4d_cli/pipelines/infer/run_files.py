@@ -1,7 +1,7 @@
 """Turn what the heads say about a clip into the files of a run directory."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +30,7 @@ from page4d_cli.pipelines.cloud.choose import (
     choose_cloud,
 )
 from page4d_cli.pipelines.infer.predict import DenseChunk
+from page4d_cli.pipelines.infer.stored_maps import StoredMaps
 
 STEMS_IN_MESSAGE = 5
 
@@ -70,8 +71,6 @@ class RunFiles:
     timings_s: dict[str, float] = field(default_factory=dict)
 
     _cameras: tuple[Float32Array, Float32Array] | None = None
-    _depth: list[Float32Array] = field(default_factory=list)
-    _confidence: list[Float32Array] = field(default_factory=list)
     _spoken: set[str] = field(default_factory=set)
     """Kinds of output with a finite value."""
 
@@ -126,15 +125,12 @@ class RunFiles:
         both = zip(_MAPS[chunk.head], (chunk.values, chunk.confidence), strict=True)
         for (name, file, save), maps in both:
             for index, map_ in enumerate(maps, start=chunk.frames.start):
-                self._count(name, self.frames.infos[index].transform.crop(map_))
-                if save not in self.save:
-                    continue
-                path = self.folder.path(file(self.frames.infos[index].stem))
-                with writing(path):
-                    np.save(path, self._at_resolution(index, map_))
-        if chunk.head is Head.DEPTH and self.save & {Save.PREVIEW, Save.CLOUD, Save.DEPTH_PNG}:
-            self._depth.extend(chunk.values)
-            self._confidence.extend(chunk.confidence)
+                info = self.frames.infos[index]
+                self._count(name, info.transform.crop(map_))
+                if save in self.save:
+                    _save(self.folder.path(file(info.stem)), self._at_resolution(index, map_))
+                if chunk.head is Head.DEPTH and not self._is_kept(save) and self._is_derived_from:
+                    _save(self.folder.aside(file(info.stem)), map_)
 
     def write_derived(self, progress: Progress | None) -> None:
         """Write what needs the depth of the whole clip.
@@ -174,7 +170,7 @@ class RunFiles:
         for segment, path in self._segment_files(names.CLOUD):
             mine = slice(segment.first, segment.last + 1)
             cloud = choose_cloud(
-                _part_of(self.frames, mine),
+                self.frames.part(mine),
                 self._depth[mine],
                 self._confidence[mine],
                 *(cameras[mine] for cameras in self._cameras),
@@ -211,6 +207,29 @@ class RunFiles:
         for number, segment in enumerate(self.segments, start=1):
             yield segment, self.folder.path(names.of_segment(file, number, count))
 
+    @property
+    def _depth(self) -> StoredMaps:
+        return self._stored(names.depth_file, Save.DEPTH)
+
+    @property
+    def _confidence(self) -> StoredMaps:
+        return self._stored(names.confidence_file, Save.CONFIDENCE)
+
+    def _stored(self, file: Callable[[str], str], save: Save) -> StoredMaps:
+        """The maps as the network gave them; no clip's are held in memory."""
+        place = self.folder.folder.joinpath if self._is_kept(save) else self.folder.aside
+        infos = self.frames.infos
+        return StoredMaps(range(len(infos)), lambda index: place(file(infos[index].stem)))
+
+    def _is_kept(self, save: Save) -> bool:
+        """Whether the maps are in the run itself, pixel by pixel as the network gave them."""
+        return save in self.save and self.resolution is Resolution.NETWORK
+
+    @property
+    def _is_derived_from(self) -> bool:
+        """Whether something is made of the depth of the whole clip."""
+        return bool(self.save & {Save.PREVIEW, Save.CLOUD, Save.DEPTH_PNG})
+
     def _at_resolution(self, index: int, map_: Float32Array) -> Float32Array:
         if self.resolution is Resolution.NETWORK:
             return map_
@@ -240,5 +259,6 @@ class RunFiles:
             self.problems.append(f"frame {', '.join(stems[:STEMS_IN_MESSAGE])}{more}: {what}")
 
 
-def _part_of(frames: Frames, part: slice) -> Frames:
-    return replace(frames, images=frames.images[part], infos=frames.infos[part])
+def _save(path: Path, map_: Float32Array) -> None:
+    with writing(path):
+        np.save(path, map_)

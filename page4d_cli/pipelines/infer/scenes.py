@@ -7,17 +7,19 @@ from pathlib import Path
 
 from page4d_cli.core.progress import Observer, Progress
 from page4d_cli.core.strict_json import Json
+from page4d_cli.core.types import Frames
 from page4d_cli.data.clip.choice import DEFAULT_FRAMES, FrameChoice
 from page4d_cli.data.clip.fingerprint import fingerprint_of_files
 from page4d_cli.data.clip.inputs import Scene, find_scenes
 from page4d_cli.data.clip.paths import files_of
 from page4d_cli.io.run.manifest import MANIFEST, Manifest
 from page4d_cli.io.run.writer import check_run_place
+from page4d_cli.io.whole.scratch import ScratchFile
 from page4d_cli.join.choice import WindowChoice
 from page4d_cli.model.choice import DEFAULT_MODEL, LazyModel, ModelChoice
 from page4d_cli.model.named_weights import WEIGHTS
 from page4d_cli.model.runtime import choose_runtime
-from page4d_cli.model.weights import image_size_of
+from page4d_cli.model.weights import LoadedModel, image_size_of
 from page4d_cli.pipelines.infer.each_scene import Job, SceneResult, each_scene, jobs_of
 from page4d_cli.pipelines.infer.resume import PICTURES, kept_run
 from page4d_cli.pipelines.infer.run import RunOptions, write_run
@@ -126,24 +128,33 @@ def _run(
 ) -> RunResult:
     if job.kept is not None:
         return SceneResult(job.scene.name, job.place, job.kept, kept=True)
-    start = time.perf_counter()
-    frames = choice.load(job.scene.source, size)
-    timings_s = {"frames": round(time.perf_counter() - start, 3)}
-    spans = job.options.windows.spans(len(frames))
-    loaded = network.get(timings_s)
-    if len(spans) == 1:
-        manifest = write_run(
-            loaded, frames, job.place, job.options, timings_s=timings_s, progress=progress
-        )
-    else:
-        manifest = write_run_in_windows(
-            loaded,
-            frames,
-            spans,
-            job.place,
-            job.options,
-            timings_s=timings_s,
-            progress=progress,
-            resume=job.resume,
-        )
+    with ScratchFile(job.place) as scratch:
+        start = time.perf_counter()
+        frames = choice.load(job.scene.source, size, scratch)
+        timings_s = {"frames": round(time.perf_counter() - start, 3)}
+        manifest = _write(job, frames, network.get(timings_s), timings_s, progress)
     return SceneResult(job.scene.name, job.place, manifest)
+
+
+def _write(
+    job: _RunJob,
+    frames: Frames,
+    model: LoadedModel,
+    timings_s: dict[str, float],
+    progress: Progress | None,
+) -> Manifest:
+    spans = job.options.windows.spans(len(frames))
+    if len(spans) == 1:
+        return write_run(
+            model, frames, job.place, job.options, timings_s=timings_s, progress=progress
+        )
+    return write_run_in_windows(
+        model,
+        frames,
+        spans,
+        job.place,
+        job.options,
+        timings_s=timings_s,
+        progress=progress,
+        resume=job.resume,
+    )

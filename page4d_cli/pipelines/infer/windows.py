@@ -112,15 +112,22 @@ def _identity(
         "variant": model.info.variant.value,
         "dtype": model.runtime.precision.value,
         "device": str(model.runtime.device),
-        "pictures_crc32": zlib.crc32(frames.images.tobytes()),
+        "pictures_crc32": _crc32(frames),
         "windows": [list(span) for span in spans],
         "settings": options.settings,
     }
 
 
+def _crc32(frames: Frames) -> int:
+    sum_ = 0
+    for picture in frames.images:
+        sum_ = zlib.crc32(picture.tobytes(), sum_)
+    return sum_
+
+
 def _predict(model: LoadedModel, frames: Frames, span: tuple[int, int]) -> Window:
     first, stop = span
-    part = Frames(frames.images[first:stop], frames.infos[first:stop], frames.timestamp_source)
+    part = frames.part(slice(first, stop))
     encoding = encode_clip(model, part, heads={Head.CAMERA, Head.DEPTH})
     extrinsics, intrinsics = cameras(model, encoding)
     chunks = list(dense_chunks(model, encoding, Head.DEPTH))

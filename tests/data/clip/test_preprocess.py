@@ -1,6 +1,7 @@
 """`crop` and `pad` against the original's numbers; laws of the transforms."""
 
 import json
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,8 @@ from PIL import Image
 from page4d_cli.core.enums import Fit
 from page4d_cli.core.errors import FramesError, InputError
 from page4d_cli.data.clip.images import read_picture
-from page4d_cli.data.clip.preprocess import fit_image, pad_to_common
+from page4d_cli.data.clip.preprocess import fit_image
+from page4d_cli.data.clip.stored import PictureStore
 
 ORACLE = Path(__file__).parents[2] / "oracle"
 EXPECTED = json.loads((ORACLE / "preprocess.json").read_text())
@@ -26,6 +28,14 @@ def load(name: str, fit: Fit):
 
 def as_tensor(images: np.ndarray) -> np.ndarray:
     return images.transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255)
+
+
+def at_common_size(*fitted):
+    store = PictureStore(BytesIO())
+    for image, transform in fitted:
+        store.append(image, transform)
+    pictures, transforms = store.complete()
+    return np.asarray(pictures), transforms
 
 
 @pytest.mark.parametrize("case", SINGLE)
@@ -46,9 +56,7 @@ def test_one_picture_equals_the_original(case: str) -> None:
 def test_pictures_of_different_shapes_equal_the_original(case: str) -> None:
     names, fit = case.removeprefix("mixed[").split("].")
     fitted = [load(name, Fit(fit)) for name in names.split(",")]
-    images, _ = pad_to_common(
-        [image for image, _ in fitted], [transform for _, transform in fitted]
-    )
+    images, _ = at_common_size(*fitted)
     tensor = as_tensor(images)
     assert list(tensor.shape) == EXPECTED[case]["shape"]
     assert tensor.mean((1, 2, 3), np.float64) == pytest.approx(
@@ -112,10 +120,10 @@ def test_halves_round_to_even() -> None:
     )
 
 
-def test_pad_to_common_moves_the_transforms() -> None:
+def test_a_common_size_moves_the_transforms() -> None:
     wide = fit_image(Image.fromarray(np.full((30, 60, 3), 7, np.uint8)), Fit.KEEP, 70)
     tall = fit_image(Image.fromarray(np.full((60, 30, 3), 9, np.uint8)), Fit.KEEP, 70)
-    images, transforms = pad_to_common([wide[0], tall[0]], [wide[1], tall[1]])
+    images, transforms = at_common_size(wide, tall)
     assert images.shape == (2, 70, 70, 3)
     for image, transform, value in zip(images, transforms, (7, 9), strict=True):
         left, top, right, bottom = transform.content
