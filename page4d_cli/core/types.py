@@ -194,7 +194,9 @@ class Frames:
 
     def as_float(self) -> Float32Array:
         """(S, 3, H, W) in [0, 1], as the network takes them."""
-        channels_first = np.ascontiguousarray(np.asarray(self.images).transpose(0, 3, 1, 2), np.float32)
+        channels_first = np.ascontiguousarray(
+            np.asarray(self.images).transpose(0, 3, 1, 2), np.float32
+        )
         channels_first /= np.float32(255)
         return channels_first
 

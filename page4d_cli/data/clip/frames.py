@@ -24,7 +24,7 @@ from page4d_cli.data.clip.names import unique_stems
 from page4d_cli.data.clip.paths import InputKind, kind_of, list_images, stamps_from_names
 from page4d_cli.data.clip.preprocess import fit_image
 from page4d_cli.data.clip.sampling import sample_video
-from page4d_cli.data.clip.stored import Scratch, PictureStore
+from page4d_cli.data.clip.stored import PictureStore, Scratch
 from page4d_cli.data.clip.video import iter_frames
 
 _Fitted: TypeAlias = tuple[UInt8Array, PixelTransform]

@@ -62,7 +62,7 @@ class StoredPictures:
     def __iter__(self) -> Iterator[UInt8Array]:
         return map(self._read, self._places)
 
-    def __array__(self, dtype: DTypeLike = None, copy: bool | None = None) -> UInt8Array:  # noqa: FBT001 - NumPy's protocol
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> UInt8Array:
         pictures = np.empty(self.shape, np.uint8)
         for slot, picture in zip(pictures, self, strict=True):
             slot[...] = picture
