@@ -127,6 +127,10 @@ class ExportFormat(str, Enum):
     """Depth, in exr/NAME.exr, the camera in the header, which needs pip install '.[exr]'."""
     VIDEO = "video"
     """Colour and depth side by side, in depth.mp4."""
+    USD = "usd"
+    """An animated camera, and points, still ones once and moving ones by frame where `page4d
+    motion` has told them apart, in scene.usdc; axes of USD, y up and z to the viewer; needs pip
+    install '.[usd]'."""
     RRD = "rrd"
     """Cameras, pictures, depth and points over time, in run.rrd for the Rerun viewer, which needs
     pip install '.[rerun]'."""

@@ -45,6 +45,15 @@ def playback_rate(infos: Sequence[FrameInfo], timestamp_source: TimestampSource)
     return float(np.clip(1 / max(period_s, 1e-6), *RATE_LIMITS))
 
 
+def source_rate(infos: Sequence[FrameInfo], timestamp_source: TimestampSource) -> float:
+    """Frames a second of the source that the frames were chosen from, by their indices."""
+    if timestamp_source is TimestampSource.INDEX or len(infos) < 2:
+        return RATE_WITHOUT_TIME
+    steps = np.abs(np.diff([info.index for info in infos]))
+    seconds = np.abs(np.diff([info.timestamp_s for info in infos]))
+    return round(float(np.median(steps / np.maximum(seconds, 1e-6))), 3)
+
+
 def _encode(path: Path, frames: Iterable[UInt8Array], rate: Fraction) -> None:
     import av
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from itertools import pairwise
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from page4d_cli.core.geometry import (
 )
 from page4d_cli.core.types import Float32Array, FrameInfo, Pictures, UInt8Array
 
+ScalarT = TypeVar("ScalarT", bound=np.generic)
 CONFIDENCE_PERCENTILE = 30.0
 """Pixels below this percentile of the clip's confidence are left out. Its scale means nothing: an
 absolute threshold would give an empty cloud for one clip and noise for another."""
@@ -55,6 +57,15 @@ class Cloud:
     def starts(self, frames: int) -> NDArray[np.int64]:
         """(frames + 1,): the points of frame s are those from starts[s] to starts[s + 1]."""
         return np.searchsorted(self.frame_indices, np.arange(frames + 1))
+
+    def read(self, maps: Sequence[NDArray[ScalarT]]) -> NDArray[ScalarT]:
+        """Values (N,) of S maps (H, W) at the pixels of the points."""
+        bounds = pairwise(self.starts(len(maps)))
+        values = [
+            map_.reshape(-1)[self.pixels[start:end]]
+            for map_, (start, end) in zip(maps, bounds, strict=True)
+        ]
+        return np.concatenate(values)
 
     def take(self, chosen: NDArray[np.intp]) -> "Cloud":
         """The points at these indices, which must ascend."""

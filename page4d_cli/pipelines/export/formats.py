@@ -3,6 +3,7 @@
 from page4d_cli.core.enums import ExportFormat
 from page4d_cli.io.formats.exr import require_openexr
 from page4d_cli.io.formats.rerun import require_rerun
+from page4d_cli.io.formats.usd import require_usd
 from page4d_cli.pipelines.export.job import CAMERAS, DEPTH, FROM_DEPTH, PART, POINTS, FormatWriter
 from page4d_cli.pipelines.export.writers import cameras, maps, points, recordings, splats
 
@@ -45,6 +46,9 @@ WRITERS = {
         require=require_openexr,
     ),
     ExportFormat.VIDEO: FormatWriter(maps.write_depth_video, "depth.mp4", DEPTH),
+    ExportFormat.USD: FormatWriter(
+        recordings.write_stage, "scene.usdc", FROM_DEPTH, options=POINTS, require=require_usd
+    ),
     ExportFormat.RRD: FormatWriter(
         recordings.write_rrd, "run.rrd", FROM_DEPTH, options=POINTS, require=require_rerun
     ),

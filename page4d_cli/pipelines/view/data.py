@@ -1,6 +1,5 @@
 """What the viewers show of a run: points with confidence and motion, cameras, small pictures."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import sqrt
 
@@ -75,12 +74,10 @@ def view_scene(run: Run, options: ViewOptions, *, progress: Progress | None = No
         starts=starts,
         points=cloud.points,
         pixels=_columns_and_rows(clip, cloud, starts),
-        depth=_at_points(clip.depth, cloud, starts).astype(np.float32),
+        depth=cloud.read(clip.depth),
         colors=cloud.colors,
         confidence=_ranks(cloud.confidence),
-        motion=_levels(_at_points(motion, cloud, starts))
-        if motion
-        else np.zeros(len(cloud.points), np.uint8),
+        motion=_levels(cloud.read(motion)) if motion else np.zeros(len(cloud.points), np.uint8),
         has_motion=bool(motion),
         frames_per_second=playback_rate(clip.infos, run.manifest.timestamp_source),
         depth_range=(scale.left, scale.right),
@@ -129,18 +126,6 @@ def _scores(
         if progress is not None:
             progress("motion", done + 1, len(clip))
     return scores, ()
-
-
-def _at_points(
-    maps: Sequence[Float32Array], cloud: Cloud, starts: NDArray[np.int64]
-) -> NDArray[np.floating]:
-    """Values (N,) of maps (H, W) at the pixels of the points."""
-    return np.concatenate(
-        [
-            map_.reshape(-1)[cloud.pixels[start:end]]
-            for map_, start, end in zip(maps, starts[:-1], starts[1:], strict=True)
-        ]
-    )
 
 
 def _columns_and_rows(clip: RunClip, cloud: Cloud, starts: NDArray[np.int64]) -> NDArray[np.uint16]:
