@@ -9,6 +9,7 @@ import typer
 from page4d_cli.commands.shared import options
 from page4d_cli.commands.shared.console import Steps, print_json, print_line, say
 from page4d_cli.core.enums import ExportFormat
+from page4d_cli.core.strict_json import encode_fields
 from page4d_cli.core.wording import count_noun
 from page4d_cli.pipelines.export.options import FormatOptions
 
@@ -102,6 +103,16 @@ def export(
         ),
     ] = None,
     of_formats: FormatFlags = _AS_USUAL,
+    segment: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Of a run with several segments the N-th, counted from 1; --frames then counts "
+            "within it.",
+        ),
+    ] = None,
+    scale_from: options.ScaleFrom = None,
     static_only: options.StaticOnly = False,
     moving_only: options.MovingOnly = False,
     overwrite: Annotated[
@@ -112,8 +123,9 @@ def export(
 ) -> None:
     """Write a run in formats that other programs read; needs neither the network nor a GPU.
 
-    Prints the files it wrote, one a line. Units are relative, the world is the run's first camera.
-    Cameras look along z, with x right and y down (OpenCV), unless the format says otherwise.
+    Prints the files it wrote, one a line. Units are the run's, relative unless --scale-from makes
+    them metres; the world is the run's first camera. Cameras look along z, with x right and y down
+    (OpenCV), unless the format says otherwise.
 
     For example:
 
@@ -125,13 +137,19 @@ def export(
 
     from page4d_cli.pipelines.cloud.of_run import CloudOptions
     from page4d_cli.pipelines.export.export import ExportOptions, export_run
+    from page4d_cli.pipelines.scale.source import parse_scale_source
 
     cloud = CloudOptions(min_conf_percentile, voxel, outliers, max_points)
-    asked = ExportOptions(tuple(formats), frames, of_formats, cloud, part, overwrite=overwrite)
+    source = None if scale_from is None else parse_scale_source(scale_from)
+    asked = ExportOptions(
+        tuple(formats), frames, of_formats, cloud, segment, source, part, overwrite=overwrite
+    )
     with Steps("export", quiet=quiet) as steps:
         exported = export_run(run, out, asked, progress=steps.step)
     for note in exported.notes:
         say(note, quiet=quiet)
+    if exported.scale is not None:
+        say(exported.scale.in_words(), quiet=quiet)
     if as_json:
         print_json(_as_json(run, out, exported))
         return
@@ -159,6 +177,7 @@ def _as_json(run: Path, out: Path, exported: "Exported") -> dict[str, object]:
         "run": str(run),
         "out": str(out),
         "frames": exported.frames,
+        "scale": None if exported.scale is None else encode_fields(exported.scale),
         "formats": exported.details,
         "files": [str(file) for file in exported.files],
         "notes": list(exported.notes),

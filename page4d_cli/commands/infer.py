@@ -59,6 +59,7 @@ def infer(
             rich_help_panel=_OUTPUT,
         ),
     ] = False,
+    scale_from: options.ScaleFrom = None,
     windows: options.WindowFlags = options.ONE_PASS,
     # The flags of the two below are fields: see data/clip/choice.py and model/choice.py.
     frames: options.FramesFlags = DEFAULT_FRAMES,
@@ -79,7 +80,7 @@ def infer(
 
       page4d infer clips/*.mp4 --out preds/ --resume
 
-      page4d infer long.mp4 --window 60 --out preds/
+      page4d infer long.mp4 --window 60 --scale-from height:1.65 --out preds/
 
       find . -name '*.jpg' | page4d infer - --out preds/ --json | jq .frames
     """
@@ -88,6 +89,9 @@ def infer(
 
     from page4d_cli.pipelines.infer.run import RunOptions
     from page4d_cli.pipelines.infer.scenes import infer_scenes
+    from page4d_cli.pipelines.scale.source import parse_scale_source
+
+    source = None if scale_from is None else parse_scale_source(scale_from)
 
     run_scenes(
         lambda observer: infer_scenes(
@@ -96,7 +100,14 @@ def infer(
             stdin=sys.stdin,
             model=model,
             frames=frames,
-            options=RunOptions(frozenset(save), resolution, windows, overwrite, tuple(sys.argv)),
+            options=RunOptions(
+                frozenset(save),
+                resolution,
+                windows,
+                scale_from=source,
+                overwrite=overwrite,
+                command=tuple(sys.argv),
+            ),
             resume=resume,
             observer=observer,
         ),
@@ -116,6 +127,8 @@ def _tell(result: "RunResult", manifest: "Manifest", *, quiet: bool) -> None:
             f"{result.name}: ignored {ignored} without a usable image; the manifest has a list",
             quiet=quiet,
         )
+    for scale in manifest.scale:
+        say(f"{result.name}: {scale.in_words()}", quiet=quiet)
     did = "kept" if result.kept else f"done in {sum(manifest.timings_s.values()):.1f} s"
     height, width = manifest.network_size
     size = f"{count_noun(len(manifest.frames), 'frame')} of {width}×{height}"

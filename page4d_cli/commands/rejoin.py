@@ -27,6 +27,7 @@ def rejoin(
     ],
     out: Annotated[Path, options.out("The folder to write.")],
     loops: Annotated[Loops, typer.Option(help=options.in_words(Loops))] = Loops.AUTO,
+    scale_from: options.ScaleFrom = None,
     overwrite: Annotated[bool, options.overwrite("Replace an earlier result.")] = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -44,14 +45,23 @@ def rejoin(
       page4d rejoin preds/ --out joined/ --loops off --json | jq .segments
     """
     from page4d_cli.pipelines.rejoin import rejoin as pipeline
+    from page4d_cli.pipelines.scale.source import parse_scale_source
 
-    result = pipeline.rejoin(folder, out, with_loops=loops is Loops.AUTO, overwrite=overwrite)
+    result = pipeline.rejoin(
+        folder,
+        out,
+        with_loops=loops is Loops.AUTO,
+        scale_from=None if scale_from is None else parse_scale_source(scale_from),
+        overwrite=overwrite,
+    )
     path, verdicts = result.path, result.path.loops
     starts = path.segment_starts
     taken = sum(verdict.taken for verdict in verdicts)
     if len(starts) > 1:
         begins = ", ".join(str(start) for start in starts[1:])
         warn(f"{len(starts)} segments, each with its own world and unit; new ones at {begins}")
+    for scale in result.scale:
+        say(scale.in_words(), quiet=quiet)
     windows = len(path.log_scales)
     said = f"{count_noun(int(path.is_seen.sum()), 'frame')} of {count_noun(windows, 'window')}"
     say(f"{said}, {taken} of {count_noun(len(verdicts), 'loop')} closed", quiet=quiet)

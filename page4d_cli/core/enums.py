@@ -171,6 +171,10 @@ class LengthUnit(str, Enum):
     METRES = "metres"
     """By a measure that was given (`pipelines/scale/`)."""
 
+    def in_words(self) -> str:
+        """For files that say what they hold."""
+        return "metres" if self is LengthUnit.METRES else "relative (no metric scale)"
+
 
 class SynthLayout(str, Enum):
     """Files that `synth` writes (`pipelines/synth/files.py`)."""

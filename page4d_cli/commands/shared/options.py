@@ -301,6 +301,20 @@ def choose_part(*, static_only: bool, moving_only: bool) -> MotionPart | None:
     return MotionPart.MOVING if moving_only else None
 
 
+ScaleFrom = Annotated[
+    str | None,
+    typer.Option(
+        "--scale-from",
+        metavar="SOURCE",
+        help="Make lengths metres by what is known: distance:IMAGE_A,IMAGE_B=1.5 (between two "
+        "cameras), poses:FILE.txt (a path in TUM form), depth:DIR (a sensor's maps, named as the "
+        "pictures: 16-bit PNGs, 5000 a metre, depth:DIR=1000 for millimetres, or .npy in metres), "
+        "height:1.65 (of the camera, held upright, above the ground).",
+        show_default=False,
+    ),
+]
+
+
 # -- lists of words
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from page4d_cli.core.enums import LengthUnit
 from page4d_cli.core.errors import InputError
 from page4d_cli.core.geometry import FloatArray, as_homogeneous
 from page4d_cli.core.types import Float32Array, Float64Array
@@ -46,6 +47,7 @@ def write_depth_exr(
     *,
     points: Float32Array | None = None,
     half: bool = False,
+    unit: LengthUnit = LengthUnit.RELATIVE,
 ) -> None:
     """Write the depth of a frame with its camera; 0 stands for none.
 
@@ -56,6 +58,7 @@ def write_depth_exr(
         T_camera_world: (3, 4), OpenCV.
         points: (H, W, 3) in the world; those without depth are written as 0.
         half: 16-bit floats; what is beyond 65504 has no depth.
+        unit: of depth and points.
 
     Raises:
         InputError: the package is not installed.
@@ -83,7 +86,7 @@ def write_depth_exr(
         "worldToCamera": _row_vectors(_UP @ view),
         "worldToNDC": _row_vectors(to_ndc @ view),
         "comments": "Z: planar depth, 0 where there is none; world: first camera, OpenCV axes; "
-        "unit: relative (no metric scale)",
+        f"unit: {unit.in_words()}",
     }
     with writing(path):
         OpenEXR.File(header, channels).write(str(path))

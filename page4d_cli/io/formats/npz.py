@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from page4d_cli.core.enums import LengthUnit
 from page4d_cli.core.strict_json import to_line
 from page4d_cli.io.whole.writing import writing
 
@@ -19,20 +20,22 @@ CONVENTIONS = {
     "depth": "(S, H, W) planar z; 0, negative or not finite: none",
     "confidence": "(S, H, W) of the depth; only its order has a meaning",
     "source_size": "(S, 2) width, height",
-    "units": "relative: the network has no metric scale; timestamps_s in seconds",
     "world": "the camera of the run's first frame",
 }
 
 
-def write_bundle(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+def write_bundle(path: Path, arrays: Mapping[str, NDArray[Any]], unit: LengthUnit) -> None:
     """Write arrays, and `conventions`, JSON that says what they are.
 
     Args:
         path: the file, replaced if it is there; it must end in .npz.
         arrays: by the names in `CONVENTIONS`, and stems, sources, timestamps_s.
+        unit: of depth and positions.
 
     Raises:
         WriteError: the file cannot be written.
     """
     with writing(path):
-        np.savez(path, conventions=np.array(to_line(CONVENTIONS)), allow_pickle=False, **arrays)
+        units = f"{unit.in_words()}; timestamps_s in seconds"
+        said = np.array(to_line({**CONVENTIONS, "units": units}))
+        np.savez(path, conventions=said, allow_pickle=False, **arrays)

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from page4d_cli.core.enums import LengthUnit
 from page4d_cli.core.types import Float32Array, UInt8Array
 from page4d_cli.io.whole.writing import writing
 
@@ -25,14 +26,21 @@ _FACE = np.dtype([("corners", "u1"), ("indices", "<i4", 3)])
 _FACES = """element face {count}
 property list uchar int vertex_indices
 """
-_PREDICTED = "world: first camera, OpenCV axes; unit: relative (no metric scale)"
+
+
+def first_camera(unit: LengthUnit) -> str:
+    """What the header says of predicted points."""
+    return f"world: first camera, OpenCV axes; unit: {unit.in_words()}"
+
+
+_RELATIVE = first_camera(LengthUnit.RELATIVE)
 
 
 def write_ply(
     path: Path,
     points: Float32Array,
     colors: UInt8Array,
-    about: str = _PREDICTED,
+    about: str = _RELATIVE,
     *,
     triangles: NDArray[np.int32] | None = None,
 ) -> None:
@@ -42,7 +50,7 @@ def write_ply(
         path: the file, replaced if it is there.
         points: (N, 3) x y z in the world, all finite.
         colors: (N, 3) red green blue.
-        about: frame and unit of the points, one line of ASCII for the header.
+        about: frame and unit of the points, one line of ASCII for the header; `first_camera`.
         triangles: (T, 3) indices of points.
 
     Raises:

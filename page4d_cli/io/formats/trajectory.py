@@ -19,10 +19,6 @@ from page4d_cli.io.whole.writing import writing
 _TRAJECTORY_HEADER = (
     "TUM format; pose: camera-to-world (T_world_camera), OpenCV axes, world: first camera"
 )
-_UNITS = {
-    LengthUnit.RELATIVE: "timestamp in seconds; unit of length: relative (no metric scale)",
-    LengthUnit.METRES: "timestamp in seconds; unit of length: metres",
-}
 _NEW_WORLD = "# segment: a world and a unit of its own begins"
 _INTRINSICS_COLUMNS = "timestamp fx fy cx cy"
 _INTRINSICS_HEADER = (
@@ -55,7 +51,8 @@ def write_tum(
     _require_rows("T_world_camera", T_world_camera, len(timestamps_s), (3, 4))
     quat_xyzw = quat_xyzw_from_matrix(T_world_camera[:, :3, :3])
     values = np.concatenate([T_world_camera[:, :3, 3], quat_xyzw], axis=1)
-    header = (_TRAJECTORY_HEADER, _UNITS[unit])
+    unit_of_length = f"timestamp in seconds; unit of length: {unit.in_words()}"
+    header = (_TRAJECTORY_HEADER, unit_of_length)
     _write_table(path, header, POSE_COLUMNS, timestamps_s, values, new_worlds)
 
 

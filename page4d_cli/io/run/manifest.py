@@ -110,6 +110,15 @@ class ScaleRecord:
         if not 1 / LARGEST <= self.factor <= LARGEST:
             raise ValueError(f"factor is {self.factor:g}, expected metres a unit of length")
 
+    def in_words(self) -> str:
+        """For people: the factor, and how far the frames agree about it."""
+        if self.spread is None:
+            return f"{self.source}: lengths × {self.factor:.6g} are metres, by one measurement"
+        return (
+            f"{self.source}: lengths × {self.factor:.6g} are metres, ± {self.spread:.1%} "
+            f"over {self.frames} frames"
+        )
+
 
 @dataclass(frozen=True)
 class FrameRecord:

@@ -8,13 +8,17 @@ from page4d_cli.core.errors import InputError, OutputError
 from page4d_cli.core.progress import Progress
 from page4d_cli.core.strict_json import Json, encode
 from page4d_cli.io.run.directory import Run, open_run
+from page4d_cli.io.run.manifest import ScaleRecord
 from page4d_cli.pipelines.cloud.of_run import CloudOptions
 from page4d_cli.pipelines.export.folder import EXPORT_JSON, export_folder
 from page4d_cli.pipelines.export.formats import WRITERS
 from page4d_cli.pipelines.export.job import Job
+from page4d_cli.pipelines.export.metres import metres_of_segment
 from page4d_cli.pipelines.export.options import FormatOptions
 from page4d_cli.pipelines.export.principal_point import with_middle_as_principal_point
+from page4d_cli.pipelines.export.segment import choose_segment
 from page4d_cli.pipelines.motion.motion import part_masks
+from page4d_cli.pipelines.scale.source import ScaleSource
 from page4d_cli.pipelines.stored_run.clip import RunClip, read_run_clip
 
 
@@ -27,6 +31,10 @@ class ExportOptions:
     """Which of the run's frames to export."""
     of_formats: FormatOptions = field(default_factory=FormatOptions)
     cloud: CloudOptions = field(default_factory=CloudOptions)
+    segment: int | None = None
+    """Number of the run's segment to export, from 1; None: that of the frames."""
+    scale_from: ScaleSource | None = None
+    """What is known in metres; None: lengths stay as they are."""
     part: MotionPart | None = None
     """Points of only what stands still or only what moves; None: of both."""
     overwrite: bool = False
@@ -42,6 +50,8 @@ class Exported:
     frames: int
     notes: tuple[str, ...]
     """What the person should know."""
+    scale: ScaleRecord | None = None
+    """How lengths became metres, if that was asked for."""
 
 
 def export_run(
@@ -77,16 +87,21 @@ def export_run(
     if out.absolute() == directory.absolute() or out.resolve() == directory.resolve():
         raise OutputError(f"{out} is the run itself; choose another --out, such as {out}/export")
     writers = {chosen: WRITERS[chosen] for chosen in formats}
+    segment, frames = choose_segment(run, options.segment, options.frames)
+    source = options.scale_from
+    scale = None if source is None else metres_of_segment(source, run, segment)
     with export_folder(
         out, [writer.place for writer in writers.values()], overwrite=options.overwrite
     ) as folder:
         clip = read_run_clip(
             run,
-            options.frames,
+            frames,
             frozenset[Save]().union(*(writer.needs for writer in writers.values())),
             with_pictures=any(writer.with_pictures for writer in writers.values()),
         )
         clip = with_middle_as_principal_point(clip)
+        if scale is not None:
+            clip = clip.in_metres(scale.factor)
         keep = None if options.part is None else part_masks(clip, options.part)
         named = [chosen.value for chosen, writer in writers.items() if writer.names_images]
         job = Job(clip, folder, options.of_formats, options.cloud, named, keep, options.part)
@@ -95,7 +110,7 @@ def export_run(
             if progress is not None:
                 progress(chosen.value, done, len(writers))
             details[chosen.value] = writer.write(job)
-        common = _common(run, clip, options)
+        common = _common(run, clip, options, scale)
         folder.commit({name: {**common, **own} for name, own in details.items()})
         files = [*(file for group in folder.files.values() for file in group), EXPORT_JSON]
     return Exported(
@@ -103,6 +118,7 @@ def export_run(
         details,
         len(clip),
         (*clip.notes, *job.notes),
+        scale,
     )
 
 
@@ -120,10 +136,14 @@ def _require_heed(options: ExportOptions) -> None:
             )
 
 
-def _common(run: Run, clip: RunClip, options: ExportOptions) -> dict[str, Json]:
+def _common(
+    run: Run, clip: RunClip, options: ExportOptions, scale: ScaleRecord | None
+) -> dict[str, Json]:
     return {
         "run": str(run.directory.absolute()),
         "stems": [info.stem for info in clip.infos],
         "cloud": encode(options.cloud),
         "part": encode(options.part),
+        "unit": clip.unit.value,
+        "scale": encode(scale) if scale is not None else encode(run.manifest.scale),
     }

@@ -114,15 +114,21 @@ def dense_chunks(
     at_once = FRAMES_AT_ONCE[encoding.camera_tokens.device.type]
     for begin in range(0, count, at_once):
         frames = slice(begin, min(begin + at_once, count))
-        with explained_memory(model, count, encoding.image_size), torch.inference_mode():
-            values, confidence = (
-                part[0].cpu().numpy() for part in model.decode(encoding, head, frames)
-            )
-        if head is Head.DEPTH:
-            values = values[..., 0]
-        yield DenseChunk(head, frames, values, confidence)
+        yield dense_chunk(model, encoding, head, frames)
         if progress is not None:
             progress(f"{head.value} maps", frames.stop, count)
+
+
+def dense_chunk(model: Page4D, encoding: Encoding, head: Head, frames: slice) -> DenseChunk:
+    """Run a dense head on some frames of a clip."""
+    count = encoding.camera_tokens.shape[1]
+    with explained_memory(model, count, encoding.image_size), torch.inference_mode():
+        values, confidence = (
+            part[0].cpu().numpy() for part in model.decode(encoding, head, frames)
+        )
+    if head is Head.DEPTH:
+        values = values[..., 0]
+    return DenseChunk(head, frames, values, confidence)
 
 
 def on_device(model: Page4D, frames: Frames) -> torch.Tensor:

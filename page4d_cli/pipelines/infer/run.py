@@ -5,7 +5,7 @@ import time
 from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from threading import Thread
@@ -31,8 +31,10 @@ from page4d_cli.join.choice import WindowChoice
 from page4d_cli.model.network import Encoding
 from page4d_cli.model.runtime import describe_device, peak_memory_bytes, reset_peak_memory
 from page4d_cli.model.weights import LoadedModel
+from page4d_cli.pipelines.infer.metres import metres_of_pass
 from page4d_cli.pipelines.infer.predict import cameras, dense_chunks, encode_clip
 from page4d_cli.pipelines.infer.run_files import RunFiles
+from page4d_cli.pipelines.scale.source import ScaleSource
 
 HEADS_FOR: dict[Save, frozenset[Head]] = {
     Save.CAMERAS: frozenset({Head.CAMERA}),
@@ -44,6 +46,8 @@ HEADS_FOR: dict[Save, frozenset[Head]] = {
     Save.POINTS: frozenset({Head.POINT}),
 }
 """The heads that each output needs; no other is run."""
+SCALE_FROM = "scale_from"
+"""Setting of a run: what its metres were asked to come from. Windows do not depend on it."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,8 @@ class RunOptions:
     resolution: Resolution = Resolution.NETWORK
     windows: WindowChoice = field(default_factory=WindowChoice)
     """How a long clip is cut."""
+    scale_from: ScaleSource | None = None
+    """What is known in metres; None: lengths stay relative."""
     overwrite: bool = False
     command: tuple[str, ...] = ()
     settings: dict[str, Json] = field(default_factory=dict)
@@ -98,6 +104,8 @@ def write_run(
         WriteError: the disk is full, or the like.
     """
     heads = frozenset[Head]().union(*(HEADS_FOR[save] for save in options.save))
+    if options.scale_from is not None:
+        heads |= options.scale_from.heads
     with (
         writing_run(model, frames, out, options, timings_s=timings_s, progress=progress) as files,
         ThreadPoolExecutor(max_workers=1) as disk,
@@ -105,7 +113,7 @@ def write_run(
         with timed(files.timings_s, "aggregator"):
             encoding = encode_clip(model, frames, heads=heads, progress=progress)
         with timed(files.timings_s, "heads"):
-            _run_heads(model, encoding, heads, files, disk, progress)
+            _run_heads(model, encoding, heads, files, disk, progress, options.scale_from)
     return read_manifest(out)
 
 
@@ -152,15 +160,23 @@ def _run_heads(
     files: RunFiles,
     disk: ThreadPoolExecutor,
     progress: Progress | None,
+    scale_from: ScaleSource | None,
 ) -> None:
     """Run the heads; maps are written while the next ones are computed."""
+    factor = 1.0
     if Head.CAMERA in heads:
-        files.write_cameras(*cameras(model, encoding))
+        extrinsics, intrinsics = cameras(model, encoding)
+        if scale_from is not None:
+            factor = metres_of_pass(scale_from, model, encoding, (extrinsics, intrinsics), files)
+            extrinsics[..., 3] *= np.float32(factor)
+        files.write_cameras(extrinsics, intrinsics)
     pending: Future[None] | None = None
     for head in encoding.maps:
         for chunk in dense_chunks(model, encoding, head, progress=progress):
             if pending is not None:
                 pending.result()  # at most one chunk waits for the disk
+            if factor != 1:
+                chunk = replace(chunk, values=chunk.values * np.float32(factor))
             pending = disk.submit(files.write_chunk, chunk)
     if pending is not None:
         pending.result()

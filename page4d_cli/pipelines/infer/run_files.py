@@ -16,7 +16,7 @@ from page4d_cli.core.strict_json import Json
 from page4d_cli.core.types import Float32Array, Frames, intrinsics_in_source
 from page4d_cli.draw.camera_path import draw_camera_path
 from page4d_cli.draw.clip_preview import clip_preview
-from page4d_cli.io.formats.ply import write_ply
+from page4d_cli.io.formats.ply import first_camera, write_ply
 from page4d_cli.io.formats.png import scale_for, write_depth_png, write_png
 from page4d_cli.io.formats.trajectory import write_intrinsics, write_tum
 from page4d_cli.io.formats.video import playback_rate, write_video
@@ -180,7 +180,7 @@ class RunFiles:
                 self.problems.append(
                     f"no pixel has a usable depth and camera; {path.name} is empty"
                 )
-            write_ply(path, cloud.points, cloud.colors)
+            write_ply(path, cloud.points, cloud.colors, first_camera(self.unit))
             clouds.append(cloud)
         self.cloud = CloudRecord(
             points=sum(len(cloud.points) for cloud in clouds),

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from page4d_cli.core.errors import InputError
 from page4d_cli.core.progress import Observer, Progress
 from page4d_cli.core.strict_json import Json
 from page4d_cli.core.types import Frames
@@ -15,15 +16,15 @@ from page4d_cli.data.clip.paths import files_of
 from page4d_cli.io.run.manifest import MANIFEST, Manifest
 from page4d_cli.io.run.writer import check_run_place
 from page4d_cli.io.whole.scratch import ScratchFile
-from page4d_cli.join.choice import WindowChoice
 from page4d_cli.model.choice import DEFAULT_MODEL, LazyModel, ModelChoice
 from page4d_cli.model.named_weights import WEIGHTS
 from page4d_cli.model.runtime import choose_runtime
 from page4d_cli.model.weights import LoadedModel, image_size_of
 from page4d_cli.pipelines.infer.each_scene import Job, SceneResult, each_scene, jobs_of
 from page4d_cli.pipelines.infer.resume import PICTURES, kept_run
-from page4d_cli.pipelines.infer.run import RunOptions, write_run
+from page4d_cli.pipelines.infer.run import SCALE_FROM, RunOptions, write_run
 from page4d_cli.pipelines.infer.windows import write_run_in_windows
+from page4d_cli.pipelines.scale.seen import ClipFrames
 
 DEFAULT_OPTIONS = RunOptions()
 
@@ -91,7 +92,7 @@ def _plan(
     """Look at every scene's place."""
     jobs = []
     for job in jobs_of(scenes, out, MANIFEST):
-        asked = replace(options, settings=_settings(job.scene, model, frames, options.windows))
+        asked = replace(options, settings=_settings(job.scene, model, frames, options))
         kept = kept_run(job.place, asked, model.weights) if resume else None
         if resume and kept is None and (job.place / MANIFEST).is_file():
             asked = replace(asked, overwrite=True)  # the same run, no longer right
@@ -102,7 +103,7 @@ def _plan(
 
 
 def _settings(
-    scene: Scene, model: ModelChoice, frames: FrameChoice, windows: WindowChoice
+    scene: Scene, model: ModelChoice, frames: FrameChoice, options: RunOptions
 ) -> dict[str, Json]:
     """What makes a run the same run, however its paths were typed."""
     one = isinstance(scene.source, str)
@@ -115,7 +116,8 @@ def _settings(
         "weights": model.weights if is_name else str(Path(model.weights).resolve()),
         "variant": None if model.variant is None else model.variant.value,
         **frames.as_settings(),
-        **windows.as_settings(),
+        **options.windows.as_settings(),
+        **({} if options.scale_from is None else {SCALE_FROM: options.scale_from.text}),
     }
 
 
@@ -127,12 +129,16 @@ def _run(
     progress: Progress | None,
 ) -> RunResult:
     if job.kept is not None:
+        _require_metres(job, job.kept)
         return SceneResult(job.scene.name, job.place, job.kept, kept=True)
     with ScratchFile(job.place) as scratch:
         start = time.perf_counter()
         frames = choice.load(job.scene.source, size, scratch)
+        if job.options.scale_from is not None:
+            job.options.scale_from.require(ClipFrames(frames.infos, frames.timestamp_source))
         timings_s = {"frames": round(time.perf_counter() - start, 3)}
         manifest = _write(job, frames, network.get(timings_s), timings_s, progress)
+    _require_metres(job, manifest)
     return SceneResult(job.scene.name, job.place, manifest)
 
 
@@ -158,3 +164,13 @@ def _write(
         progress=progress,
         resume=job.resume,
     )
+
+
+def _require_metres(job: _RunJob, manifest: Manifest) -> None:
+    """Say that a run is not what was asked for; it is there all the same."""
+    if job.options.scale_from is not None and not manifest.scale:
+        reason = next((each for each in manifest.problems if "metres" in each), "is relative")
+        raise InputError(
+            f"{job.place} is written, and {reason}; `page4d export --scale-from` can take another "
+            "source"
+        )

@@ -25,8 +25,9 @@ from page4d_cli.io.run.windows import WindowFiles, WindowStore, read_window, wri
 from page4d_cli.join.join import JoinedPath, join_windows
 from page4d_cli.join.record import record_of
 from page4d_cli.model.weights import LoadedModel
+from page4d_cli.pipelines.infer.metres import metres_of_windows
 from page4d_cli.pipelines.infer.predict import DenseChunk, cameras, dense_chunks, encode_clip
-from page4d_cli.pipelines.infer.run import RunOptions, timed, writing_run
+from page4d_cli.pipelines.infer.run import SCALE_FROM, RunOptions, timed, writing_run
 
 _IN_MEMORY = 4
 """Windows whose maps are held while frames are blended."""
@@ -76,6 +77,8 @@ def write_run_in_windows(
         windows = WindowFiles(store.folder)
         with timed(files.timings_s, "joining"):
             path = join_windows(windows)
+            if options.scale_from is not None:
+                path = metres_of_windows(options.scale_from, windows, path, frames, files)
         files.segments = _segments(path)
         files.joining = record_of(path, [file.name for file in windows.paths])
         intrinsics = np.median(np.concatenate([each.intrinsics for each in windows]), axis=0)
@@ -114,7 +117,7 @@ def _identity(
         "device": str(model.runtime.device),
         "pictures_crc32": _crc32(frames),
         "windows": [list(span) for span in spans],
-        "settings": options.settings,
+        "settings": {key: of for key, of in options.settings.items() if key != SCALE_FROM},
     }
 
 

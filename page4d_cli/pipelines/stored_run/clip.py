@@ -1,11 +1,11 @@
 """Read the frames of a run that are asked for, with everything that belongs to them."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from page4d_cli.core.enums import Save
+from page4d_cli.core.enums import LengthUnit, Save
 from page4d_cli.core.errors import NothingLeftError
 from page4d_cli.core.geometry import has_usable_focal_length, valid_depth
 from page4d_cli.core.reproject import PosedDepth
@@ -47,6 +47,8 @@ class RunClip:
     """S pictures (H, W, 3) of the maps' pixels."""
     notes: tuple[str, ...]
     """What the person should know."""
+    unit: LengthUnit
+    """Of depth and positions."""
 
     def __len__(self) -> int:
         return len(self.infos)
@@ -55,6 +57,13 @@ class RunClip:
         """Depth and camera of a frame; there is no depth in the padding."""
         depth = valid_depth(self.infos[place].transform.without_padding(self.depth[place]))
         return PosedDepth(depth, self.intrinsics[place], self.extrinsics[place])
+
+    def in_metres(self, factor: float) -> "RunClip":
+        """The same with all lengths multiplied; maps are read into memory."""
+        extrinsics = self.extrinsics.copy()
+        extrinsics[..., 3] *= factor
+        depth = tuple(np.float32(factor) * map_ for map_ in self.depth)
+        return replace(self, extrinsics=extrinsics, depth=depth, unit=LengthUnit.METRES)
 
     @property
     def timestamps_s(self) -> Float64Array:
@@ -118,6 +127,7 @@ def read_run_clip(
         confidence,
         tuple(pictures),
         tuple(notes),
+        run.manifest.unit,
     )
 
 

@@ -11,7 +11,8 @@ from page4d_cli.pipelines.export.job import Job
 def write_tum_path(job: Job) -> dict[str, Json]:
     """`trajectory_tum.txt`."""
     path = job.folder.path("tum", "trajectory_tum.txt")
-    write_tum(path, job.clip.timestamps_s, invert_rigid(job.clip.extrinsics))
+    poses = invert_rigid(job.clip.extrinsics)
+    write_tum(path, job.clip.timestamps_s, poses, unit=job.clip.unit)
     return {"frames": len(job.clip)}
 
 

@@ -31,7 +31,7 @@ def write_npz(job: Job) -> dict[str, Json]:
     }
     if Save.CONFIDENCE in clip.run.manifest.saved:
         arrays["confidence"] = np.stack(clip.confidence)
-    write_bundle(job.folder.path("npz", "run.npz"), arrays)
+    write_bundle(job.folder.path("npz", "run.npz"), arrays, clip.unit)
     return {"arrays": sorted(arrays)}
 
 
@@ -47,7 +47,7 @@ def write_depth_pngs(job: Job) -> dict[str, Json]:
     about = {
         "depth_png_scale": scale,
         "convention": "value = depth * depth_png_scale, 0 where there is no depth; planar z; "
-        "unit: relative (no metric scale)",
+        f"unit: {job.clip.unit.in_words()}",
     }
     path = job.folder.path("depth-png", "depth/scale.json")
     with writing(path):
@@ -67,6 +67,7 @@ def write_exrs(job: Job) -> dict[str, Json]:
             clip.extrinsics[index],
             points=_points(job, index) if job.options.points else None,
             half=half,
+            unit=clip.unit,
         )
     return {"frames": len(clip), "channels": exr.CHANNELS[: 4 if job.options.points else 1]}
 

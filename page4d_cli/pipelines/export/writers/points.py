@@ -11,7 +11,7 @@ from page4d_cli.core.wording import count_noun
 from page4d_cli.draw.colormaps import TIME, colorise
 from page4d_cli.io.formats.glb import write_glb
 from page4d_cli.io.formats.mesh import SeenSurface, fuse
-from page4d_cli.io.formats.ply import write_ply
+from page4d_cli.io.formats.ply import first_camera, write_ply
 from page4d_cli.pipelines.export.job import Job
 
 _POINTS_A_FRAME = 100_000
@@ -22,7 +22,8 @@ _VOXEL_PIXELS = 2.0
 
 def write_cloud(job: Job) -> dict[str, Json]:
     """`cloud.ply`."""
-    write_ply(job.folder.path("ply", "cloud.ply"), job.cloud.points, job.cloud.colors)
+    about = first_camera(job.clip.unit)
+    write_ply(job.folder.path("ply", "cloud.ply"), job.cloud.points, job.cloud.colors, about)
     return {"points": len(job.cloud.points)}
 
 
@@ -33,7 +34,7 @@ def write_cloud_sequence(job: Job) -> dict[str, Json]:
     for info, bounds in zip(clip.infos, pairwise(cloud.starts(len(clip))), strict=True):
         mine = slice(*bounds)
         path = job.folder.path("ply-sequence", f"clouds/{info.stem}.ply")
-        write_ply(path, cloud.points[mine], cloud.colors[mine])
+        write_ply(path, cloud.points[mine], cloud.colors[mine], first_camera(clip.unit))
     return {"frames": len(clip), "points": len(cloud.points)}
 
 
@@ -61,7 +62,8 @@ def write_mesh(job: Job) -> dict[str, Json]:
             "nothing was written"
         )
     path = job.folder.path("mesh", "mesh.ply")
-    write_ply(path, mesh.vertices, mesh.colors, triangles=mesh.triangles)
+    about = first_camera(job.clip.unit)
+    write_ply(path, mesh.vertices, mesh.colors, about, triangles=mesh.triangles)
     return {
         "points": len(mesh.vertices),
         "triangles": len(mesh.triangles),

@@ -4,7 +4,7 @@ from page4d_cli.core.resample import to_source_pixels
 from page4d_cli.core.strict_json import Json
 from page4d_cli.io.formats import nerfstudio
 from page4d_cli.io.formats.colmap import write_colmap_binary, write_colmap_text
-from page4d_cli.io.formats.ply import write_ply
+from page4d_cli.io.formats.ply import first_camera, write_ply
 from page4d_cli.io.formats.png import write_depth_png
 from page4d_cli.pipelines.cloud.choose import thin_cloud
 from page4d_cli.pipelines.export.colmap_model import colmap_model
@@ -44,7 +44,10 @@ def write_nerfstudio(job: Job) -> dict[str, Json]:
         path = folder.path("nerfstudio", f"nerfstudio/{file}")
         write_depth_png(path, in_source, nerfstudio.DEPTH_SCALE)
     write_ply(
-        folder.path("nerfstudio", "nerfstudio/points.ply"), job.cloud.points, job.cloud.colors
+        folder.path("nerfstudio", "nerfstudio/points.ply"),
+        job.cloud.points,
+        job.cloud.colors,
+        first_camera(clip.unit),
     )
     nerfstudio.write_transforms(
         folder.path("nerfstudio", "nerfstudio/transforms.json"),
