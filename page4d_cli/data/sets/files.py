@@ -76,16 +76,26 @@ def files_called(folder: Path, names: Sequence[str]) -> tuple[Path, ...] | None:
     return tuple(folder / name for name in names)
 
 
-def number_of(frame: Path) -> int:
-    """The number at the end of a frame's name, before its extension.
+def numbers_of(frames: Sequence[Path]) -> list[int]:
+    """The numbers at the end of frames' names, before their extensions.
 
     Raises:
-        DatasetError: there is none.
+        DatasetError: a name has none, or one is missing between two frames.
     """
-    digits = re.search(r"\d+$", frame.stem)
-    if digits is None:
-        raise DatasetError(f"{frame}: the name does not end in the number of the frame")
-    return int(digits.group())
+    digits = [re.search(r"\d+$", frame.stem) for frame in frames]
+    numbers: list[int] = []
+    for frame, found in zip(frames, digits, strict=True):
+        if found is None:
+            raise DatasetError(f"{frame}: the name does not end in the number of the frame")
+        number = int(found.group())
+        if numbers and number != numbers[-1] + 1:
+            name = f"{frame.stem[: found.start()]}{numbers[-1] + 1:0{len(found.group())}d}"
+            raise DatasetError(
+                f"{frame.with_name(name)}{frame.suffix} does not exist, {frame.name} does; "
+                "unpack the data set again"
+            )
+        numbers.append(number)
+    return numbers
 
 
 def absent(what: str, folder: Path) -> str:

@@ -22,7 +22,8 @@ from page4d_cli.core.strict_json import MistypedError, decode
 from page4d_cli.core.types import Float64Array
 
 _ADVICE = "download it again"
-_PIECE = 1 << 20
+_PIECE = 1 << 16
+_MOST = 1 << 20
 """Characters; no entry has as many."""
 _BEGIN, _BETWEEN = re.compile(r"\s*\["), re.compile(r"[\s,]*")
 _FLIP = np.array([-1.0, -1.0, 1.0])
@@ -86,7 +87,9 @@ def read_annotations(kind: type[T], path: Path) -> Iterator[T]:
                     raise DatasetError(message) from error
     except (OSError, EOFError, zlib.error, ValueError, RecursionError) as error:
         reason = getattr(error, "strerror", None) or "it is damaged or cut short"
-        raise DatasetError(f"cannot read {path}: {reason}; {_ADVICE}") from error
+        raise DatasetError(
+            f"cannot read {path}: {reason}; expected a gzipped list of frames; {_ADVICE}"
+        ) from error
 
 
 def _items(file: IO[str]) -> Iterator[Any]:
@@ -99,7 +102,7 @@ def _items(file: IO[str]) -> Iterator[Any]:
             item, at = decoder.raw_decode(text, at)
         except ValueError:
             piece = file.read(_PIECE)
-            if not piece or len(text) - at > _PIECE:
+            if not piece or len(text) - at > _MOST:
                 raise
             text, at = text[at:] + piece, 0
         else:

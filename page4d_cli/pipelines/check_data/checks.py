@@ -19,6 +19,10 @@ _MOST = 0.5
 """Share of points that must stand still where nobody says which ones move."""
 
 
+_NOTHING = 1e-4
+"""Of the median: no lens sees as near and as far in one picture."""
+
+
 class Check(str, Enum):
     """What is checked; the values are the words in reports."""
 
@@ -122,12 +126,28 @@ def check_maps(
         yield Problem(Check.DEPTH_VALUES, index, message)
     positive = finite & (depth > 0)
     recorded = finite & (depth != 0)
+    if (nothing := _next_to_nothing(depth[positive])) is not None:
+        yield Problem(Check.DEPTH_VALUES, index, nothing)
     if recorded.any() and (share := positive.sum() / recorded.sum()) <= limits.positive_share:
         message = f"only {share:.0%} of the depth is positive"
         yield Problem(Check.POSITIVE_DEPTH, index, message)
     if (share := positive.mean()) < limits.valid_share:
         message = f"{share:.1%} of the pixels have depth; expected {limits.valid_share:.0%}"
         yield Problem(Check.VALID_SHARE, index, message)
+
+
+def _next_to_nothing(positive: NDArray[Any]) -> str | None:
+    """Some sets, or their readers, mark what is unknown with a very small depth."""
+    if not positive.size:
+        return None
+    median = float(np.median(positive))
+    count = int((positive < _NOTHING * median).sum())
+    if not count:
+        return None
+    return (
+        f"{count} depths are as small as {positive.min():.2g} where the median is {median:.3g}; "
+        "expected 0 where depth is unknown"
+    )
 
 
 def check_tracks(

@@ -21,7 +21,14 @@ from page4d_cli.data.sets.entry import (
     DatasetLayout,
     Origin,
 )
-from page4d_cli.data.sets.files import UNTIMED, absent, count_as_seconds, files_called, frames_in
+from page4d_cli.data.sets.files import (
+    UNTIMED,
+    absent,
+    count_as_seconds,
+    files_called,
+    frames_in,
+    numbers_of,
+)
 from page4d_cli.data.sets.png16 import read_half16
 from page4d_cli.data.sets.recorded import RecordedSequence
 from page4d_cli.data.sets.rendered.dynamic_replica_cameras import cameras_of
@@ -43,6 +50,7 @@ def read_dynamic_replica(folder: Path, pictures: Path) -> RecordedSequence:
     """
     name = folder.absolute().name
     frames = frames_in(pictures, f"{name}-*.png")
+    numbers_of(frames)  # flow leads from each to the next
     stems = [f"{name}_{frame.stem.rpartition('-')[2]}" for frame in frames]
     cameras = cameras_of(folder, [frame.name for frame in frames])
     depths = files_called(folder / "depths", [f"{stem}.geometric.png" for stem in stems])
@@ -116,7 +124,7 @@ ENTRY = DatasetEntry(
         valid_share=0.5,
         depth_error=0.01,
         inlier_error=0.03,
-        track_error_px=0.5,
+        track_error_px=0.25,
         track_share=0.9,
     ),
 )

@@ -39,7 +39,7 @@ from page4d_cli.data.sets.files import (
     count_as_seconds,
     files_called,
     frames_in,
-    number_of,
+    numbers_of,
 )
 from page4d_cli.data.sets.recorded import PointTracks, RecordedSequence, TrackReader
 from page4d_cli.data.sets.rendered.bodies import RigidBodies
@@ -134,7 +134,7 @@ def read_kubric(folder: Path, metadata: Path) -> RecordedSequence:
     """
     require_modules("kubric", "tifffile")
     frames = frames_in(folder, "rgba_*.png")
-    rows = [number_of(frame) for frame in frames]
+    rows = numbers_of(frames)
     scene = read_json(_Scene, metadata, DatasetError, _ADVICE, defaults=True, foreign=True)
     try:
         intrinsics = scene.camera.intrinsics(image_size(frames[0]))
@@ -271,7 +271,7 @@ ENTRY = DatasetEntry(
         valid_share=0.2,
         depth_error=0.01,
         inlier_error=0.03,
-        track_error_px=0.5,
+        track_error_px=0.25,
         track_share=0.9,
     ),
 )

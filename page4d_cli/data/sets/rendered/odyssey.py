@@ -31,7 +31,7 @@ from page4d_cli.data.sets.files import (
     count_as_seconds,
     files_called,
     frames_in,
-    number_of,
+    numbers_of,
 )
 from page4d_cli.data.sets.png16 import read_depth16
 from page4d_cli.data.sets.recorded import PointTracks, RecordedSequence
@@ -68,7 +68,7 @@ def read_odyssey(folder: Path, pictures: Path) -> RecordedSequence:
     path = folder / "anno.npz"
     cameras = read_npz(path, _CAMERAS, DatasetError, _ADVICE)
     count = len(cameras["extrinsics"])
-    rows = [number_of(frame) for frame in frames]
+    rows = numbers_of(frames)
     kept = [index for index, row in enumerate(rows) if row < count]
     if not kept:
         raise DatasetError(f"{path} has {count} cameras; none is of a picture of {pictures}")
@@ -163,7 +163,7 @@ ENTRY = DatasetEntry(
         valid_share=0.2,
         depth_error=0.01,
         inlier_error=0.03,
-        track_error_px=0.5,
+        track_error_px=0.25,
         track_share=0.9,
     ),
 )

@@ -20,7 +20,14 @@ from page4d_cli.core.paths import require_file
 from page4d_cli.core.types import Float32Array, Float64Array
 from page4d_cli.data.clip.images import image_size, read_image
 from page4d_cli.data.sets.entry import ASK_OWNERS, CheckLimits, DatasetEntry, DatasetLayout, Origin
-from page4d_cli.data.sets.files import UNTIMED, absent, count_as_seconds, frames_in, partners_in
+from page4d_cli.data.sets.files import (
+    UNTIMED,
+    absent,
+    count_as_seconds,
+    frames_in,
+    numbers_of,
+    partners_in,
+)
 from page4d_cli.data.sets.recorded import RecordedSequence
 from page4d_cli.data.sets.rendered.flow import Flow, advect
 
@@ -47,7 +54,7 @@ def read_sintel(folder: Path, _marker: Path) -> RecordedSequence:
     depths = partners_in(depth_folder, frames, ".dpt")
     cameras = partners_in(camera_folder, frames, ".cam")
     read = None if cameras is None else [read_cam(path) for path in cameras]
-    read_flow = _flow_reader(folder.absolute(), frames[:-1])
+    read_flow = _flow_reader(folder.absolute(), frames)
     return RecordedSequence(
         name=folder.absolute().name,
         frames=frames,
@@ -78,11 +85,12 @@ def _ground_truth(folder: Path, kind: str) -> Path:
 
 def _flow_reader(folder: Path, frames: tuple[Path, ...]) -> Callable[[int], Flow] | None:
     """Reads flow and what of it the next frame does not show; None if there is no flow."""
-    flows = partners_in(_ground_truth(folder, "flow"), frames, ".flo")
+    flows = partners_in(_ground_truth(folder, "flow"), frames[:-1], ".flo")
     if flows is None:
         return None
+    numbers_of(frames)  # flow leads from each to the next
     kinds = ("occlusions", "invalid")
-    masks = [partners_in(_ground_truth(folder, kind), frames, ".png") for kind in kinds]
+    masks = [partners_in(_ground_truth(folder, kind), frames[:-1], ".png") for kind in kinds]
 
     def read(index: int) -> Flow:
         motion = read_flo(flows[index])
@@ -203,7 +211,7 @@ ENTRY = DatasetEntry(
         valid_share=0.9,
         depth_error=0.03,
         inlier_error=0.05,
-        track_error_px=0.5,
+        track_error_px=0.25,
     ),
     Benchmark(
         pose_sequences=_SCORED_POSE,

@@ -27,7 +27,7 @@ from page4d_cli.data.sets.files import (
     count_as_seconds,
     files_called,
     frames_in,
-    number_of,
+    numbers_of,
     read_numbers,
 )
 from page4d_cli.data.sets.recorded import PointTracks, RecordedSequence
@@ -51,7 +51,7 @@ def read_spring(folder: Path, pictures: Path) -> RecordedSequence:
     require_modules("spring", "h5py")
     eye = pictures.name.removeprefix("frame_")
     frames = frames_in(pictures, f"frame_{eye}_*.png")
-    rows = [number_of(frame) - 1 for frame in frames]
+    rows = [number - 1 for number in numbers_of(frames)]
     pinholes = _rows(folder / "cam_data/intrinsics.txt", 4, rows)
     poses = _rows(folder / "cam_data/extrinsics.txt", 16, rows).reshape(-1, 4, 4)[:, :3]
     if eye == "right":
@@ -218,7 +218,7 @@ ENTRY = DatasetEntry(
         valid_share=0.2,
         depth_error=0.01,
         inlier_error=0.03,
-        track_error_px=0.5,
+        track_error_px=0.25,
         track_share=0.9,
     ),
 )
