@@ -10,7 +10,7 @@ from page4d_cli.commands.shared.plain import PlainApp
 from page4d_cli.commands.shared.tables import print_table
 
 if TYPE_CHECKING:
-    from page4d_cli.pipelines.check_data.inventory import Inventory
+    from page4d_cli.pipelines.check_data.inventory import Inventory, KnownDataset
 
 app = PlainApp(
     help="List the data sets that can be read, and look at what of them is there.\n\n"
@@ -19,7 +19,7 @@ app = PlainApp(
 
 
 @app.command("list")
-def list_command(as_json: options.Json = False) -> None:
+def list_command(as_json: options.Json = False, as_markdown: options.Markdown = False) -> None:
     """Show the data sets that can be read, their benchmarks' lists, and where they are found.
 
     They are looked for by name in the folder that PAGE4D_DATA names, else in data/.
@@ -28,9 +28,15 @@ def list_command(as_json: options.Json = False) -> None:
 
       page4d data list --json | jq '.datasets[] | select(.dataset == "sintel") | .layouts'
     """
+    from page4d_cli.core.errors import InputError
     from page4d_cli.pipelines.check_data.inventory import list_datasets
 
+    if as_json and as_markdown:
+        raise InputError("--json and --markdown are two forms of one list; give one of them")
     known = list_datasets()
+    if as_markdown:
+        print_line(_as_markdown(known))
+        return
     if as_json:
         from page4d_cli.core.strict_json import encode_fields
 
@@ -83,6 +89,23 @@ def check(
         _show(inventory, quiet=quiet)
     if not inventory.complete:
         raise typer.Exit(1)
+
+
+def _as_markdown(known: "list[KnownDataset]") -> str:
+    rows = [
+        (
+            f"`{one.dataset.value}`",
+            one.title,
+            "; or ".join(f"`{form}`" for form in one.layouts.values()),
+            f"<{one.origin.page}>: {one.origin.files}" if one.origin.page else one.origin.files,
+            one.origin.licence,
+            one.origin.size,
+        )
+        for one in known
+    ]
+    head = ("data set", "", "layout below its folder", "where to get it", "licence", "size")
+    table = [head, ("---",) * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in table)
 
 
 def _show(inventory: "Inventory", *, quiet: bool) -> None:

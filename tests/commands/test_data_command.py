@@ -1,5 +1,6 @@
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 from dataset_layouts import write_bonn_raw, write_nyu, write_sintel
@@ -75,3 +76,15 @@ def test_bad_usage(arguments, text, tmp_path, monkeypatch):
     result = data(*arguments)
     assert result.exit_code == 2 and not result.stdout
     assert text in result.stderr
+
+
+def test_the_list_for_documents_stands_in_them():
+    result = data("list", "--markdown")
+    page = Path(__file__).parents[2] / "docs/datasets.md"
+    assert result.exit_code == 0 and result.stdout in page.read_text(encoding="utf-8"), (
+        "put the output of page4d data list --markdown into docs/datasets.md"
+    )
+
+
+def test_a_list_has_one_form():
+    assert data("list", "--markdown", "--json").exit_code == 2

@@ -341,4 +341,11 @@ def members(option: str, kind: type[MemberT]) -> Callable[[str | Any], Any]:
 Json = Annotated[
     bool, typer.Option("--json", help="Print one JSON object and nothing else to stdout.")
 ]
+Markdown = Annotated[
+    bool,
+    typer.Option(
+        "--markdown",
+        help="Print a table for documents: layouts, where to get each, licence, size.",
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but warnings and errors.")]

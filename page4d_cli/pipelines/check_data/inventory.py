@@ -12,7 +12,7 @@ from page4d_cli.core.enums import Dataset
 from page4d_cli.core.errors import DatasetError, FramesError
 from page4d_cli.core.progress import Progress
 from page4d_cli.data.sets.catalogue import DATASETS
-from page4d_cli.data.sets.entry import DatasetEntry
+from page4d_cli.data.sets.entry import DatasetEntry, Origin
 from page4d_cli.data.sets.find import (
     FoundSequence,
     find_sequences,
@@ -33,6 +33,7 @@ class KnownDataset:
     """Over which published tables average depth."""
     layouts: dict[str, str]
     """Name and form of each."""
+    origin: Origin
     root: Path | None
     """The folder where the data set is found without being told."""
     found: int
@@ -92,6 +93,7 @@ def list_datasets() -> list[KnownDataset]:
                 pose_sequences=entry.benchmark.pose_sequences,
                 depth_sequences=entry.benchmark.depth_sequences,
                 layouts={layout.name: layout.form for layout in entry.layouts},
+                origin=entry.origin,
                 root=root,
                 found=found,
             )

@@ -125,7 +125,7 @@ ENTRY = DatasetEntry(
     "DyCheck iPhone",
     Origin(
         "https://github.com/KAIR-BAIR/dycheck",
-        "the iPhone sequences: `<sequence>/{rgb,depth,camera}/`",
+        "the iPhone sequences",
         ASK_OWNERS,
         ASK_OWNERS,
     ),

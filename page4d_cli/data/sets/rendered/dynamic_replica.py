@@ -15,7 +15,6 @@ from page4d_cli.core.errors import DatasetError
 from page4d_cli.core.types import Float32Array
 from page4d_cli.data.clip.images import image_size, read_image
 from page4d_cli.data.sets.entry import (
-    ASK_OWNERS,
     CheckLimits,
     DatasetEntry,
     DatasetLayout,
@@ -105,10 +104,9 @@ ENTRY = DatasetEntry(
     "Dynamic Replica",
     Origin(
         "https://dynamic-stereo.github.io",
-        "the archives of train, valid and test by the repository's script: "
-        "`{train,valid,test}/{<sequence>/,frame_annotations_<split>.jgz}`",
-        ASK_OWNERS,
-        ASK_OWNERS,
+        "train, valid and test by its repository's script, links after an agreement",
+        "the owners' agreement; CC BY-NC for most of the repository",
+        "train 417, valid 19, test 55 GB, unpacked",
     ),
     (
         DatasetLayout(

@@ -255,9 +255,9 @@ ENTRY = DatasetEntry(
     "Kubric, MOVi scenes",
     Origin(
         "https://github.com/google-research/kubric",
-        "scenes as its workers write them: `<scene>/{metadata.json,rgba_00000.png,…}`",
+        "scenes as its workers write them, those of MOVi for instance",
         ASK_OWNERS,
-        ASK_OWNERS,
+        "as much as is rendered",
     ),
     (
         DatasetLayout(

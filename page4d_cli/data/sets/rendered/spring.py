@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from page4d_cli.core.errors import DatasetError
 from page4d_cli.core.types import Float32Array, Float64Array
 from page4d_cli.data.clip.images import image_size, read_image
-from page4d_cli.data.sets.entry import ASK_OWNERS, CheckLimits, DatasetEntry, DatasetLayout, Origin
+from page4d_cli.data.sets.entry import CheckLimits, DatasetEntry, DatasetLayout, Origin
 from page4d_cli.data.sets.extra import require_modules
 from page4d_cli.data.sets.files import (
     UNTIMED,
@@ -211,7 +211,7 @@ ENTRY = DatasetEntry(
         "train_frame_left, train_disp1_left and train_cam_data, for tracks and moving pixels "
         "train_flow_FW_left and train_maps: unpacked as they are",
         "CC BY 4.0",
-        ASK_OWNERS,
+        "pictures of train, one eye 13 GB, packed; see the owners' page for the rest",
     ),
     (_layout("left"), _layout("right")),
     CheckLimits(

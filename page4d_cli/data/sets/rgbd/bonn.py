@@ -96,7 +96,7 @@ ENTRY = DatasetEntry(
     "Bonn RGB-D Dynamic",
     Origin(
         "https://www.ipb.uni-bonn.de/data/rgbd-dynamic-dataset",
-        "balloon2, crowd2, crowd3, person_tracking2, synchronous: raw folders `rgbd_bonn_…/` "
+        "balloon2, crowd2, crowd3, person_tracking2, synchronous, raw folders `rgbd_bonn_…/` "
         "anywhere, then `prepare-bonn`",
         ASK_OWNERS,
         ASK_OWNERS,

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from page4d_cli.core.benchmark import Benchmark, DepthLimits
-from page4d_cli.data.sets.entry import SENSOR, DatasetEntry, Origin
+from page4d_cli.data.sets.entry import ASK_OWNERS, SENSOR, DatasetEntry, Origin
 from page4d_cli.data.sets.recorded import Pinhole, RecordedSequence
 from page4d_cli.data.sets.rendered.scene_folder import SCENE_JSON, read_scene_json
 from page4d_cli.data.sets.rgbd.layouts import of_lists, of_prepared
@@ -75,10 +75,10 @@ ENTRY = DatasetEntry(
     "TUM RGB-D, dynamic objects",
     Origin(
         "https://cvg.cit.tum.de/data/datasets/rgbd-dataset",
-        "freiburg3, sitting and walking, 8 sequences: raw folders `rgbd_dataset_freiburg3_…/` "
+        "freiburg3, sitting and walking, 8 sequences, raw folders `rgbd_dataset_freiburg3_…/` "
         "anywhere, then `prepare-tum`",
         "CC BY 4.0",
-        "5 GB",
+        ASK_OWNERS,
     ),
     (of_prepared(read_tum_prepared, 90), of_lists(read_tum)),
     SENSOR,
