@@ -8,7 +8,7 @@ import typer
 
 from page4d_cli.commands.shared import options
 from page4d_cli.commands.shared.console import Steps, print_json, print_line, say
-from page4d_cli.core.enums import ExportFormat
+from page4d_cli.core.enums import ExportFormat, Pictures
 from page4d_cli.core.strict_json import encode_fields
 from page4d_cli.core.wording import count_noun
 from page4d_cli.pipelines.export.options import FormatOptions
@@ -40,6 +40,12 @@ FormatFlags = Annotated[
             help="depth-png: values per unit of depth, such as 1000 or 5000; auto gives the "
             "deepest pixel the largest value.",
             show_default="auto",
+            rich_help_panel=_OF_FORMATS,
+        ),
+        images=typer.Option(
+            help="colmap, nerfstudio, dynamic: how the pictures come into the folder; videos and "
+            "pictures that EXIF turns are written in any case but none. "
+            + options.in_words(Pictures),
             rich_help_panel=_OF_FORMATS,
         ),
         half=typer.Option(

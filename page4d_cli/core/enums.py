@@ -106,11 +106,16 @@ class ExportFormat(str, Enum):
     GLB = "glb"
     """Points and camera frustums, in scene.glb; axes of glTF, y up and z to the viewer."""
     COLMAP = "colmap"
-    """A model, text and binary, in colmap/sparse/0; world to camera, pixel centres at .5; points
-    with the pixels of the source pictures that show them, by depth and cameras."""
+    """A folder as trainers of splats take it, colmap/: pictures in images, a model, text and
+    binary, in sparse/0, and where `page4d motion` has told what moves, masks that leave it out;
+    world to camera, pixel centres at .5; points with the pixels that show them, by depth and
+    cameras."""
     NERFSTUDIO = "nerfstudio"
-    """nerfstudio/transforms.json, depth in thousandths, points.ply; camera to world, camera axes of
-    OpenGL with y up and z backwards, the world as in the run."""
+    """nerfstudio/transforms.json, pictures, masks, depth in thousandths, points.ply; camera to
+    world, camera axes of OpenGL with y up and z backwards, the world as in the run."""
+    DYNAMIC = "dynamic"
+    """The same for splats that move, in dynamic/: each frame has its time, from 0 to 1, and each
+    point of points.ply that of the frame it was seen in; masks show what moves."""
     TUM = "tum"
     """Camera path, in trajectory_tum.txt; camera to world, `t tx ty tz qx qy qz qw`."""
     KITTI = "kitti"
@@ -134,6 +139,17 @@ class ExportFormat(str, Enum):
     RRD = "rrd"
     """Cameras, pictures, depth and points over time, in run.rrd for the Rerun viewer, which needs
     pip install '.[rerun]'."""
+
+
+class Pictures(str, Enum):
+    """How source pictures come into an export that names files (`pipelines/export/images.py`)."""
+
+    LINK = "link"
+    """Second names of the files, which take no room; references on another file system."""
+    COPY = "copy"
+    """Files of their own."""
+    NONE = "none"
+    """They are left for you to put there."""
 
 
 class MotionPart(str, Enum):

@@ -160,18 +160,18 @@ def test_numbers_out_of_range(made, tmp_path, option, value, words):
     assert not (tmp_path / "out").exists()
 
 
-CLOUDS = "ply, ply-sequence, glb, colmap, nerfstudio, usd, rrd"
+CLOUDS = "ply, ply-sequence, glb, colmap, nerfstudio, dynamic, usd, rrd"
 
 
 @pytest.mark.parametrize(
     ("option", "formats"),
     [
-        (("--voxel", 0.1), "ply, ply-sequence, mesh, glb, colmap, nerfstudio, usd, rrd"),
+        (("--voxel", 0.1), "ply, ply-sequence, mesh, glb, colmap, nerfstudio, dynamic, usd, rrd"),
         (("--outliers", 2), CLOUDS),
         (("--min-conf-percentile", 0), CLOUDS),
         (("--max-points", 9), CLOUDS),
-        (("--static-only",), "ply, ply-sequence, mesh, glb, colmap, nerfstudio, usd, rrd"),
-        (("--moving-only",), "ply, ply-sequence, mesh, glb, colmap, nerfstudio, usd, rrd"),
+        (("--static-only",), "ply, ply-sequence, mesh, glb, colmap, nerfstudio, dynamic, usd, rrd"),
+        (("--moving-only",), "ply, ply-sequence, mesh, glb, colmap, nerfstudio, dynamic, usd, rrd"),
         (("--depth-scale", 1000), "depth-png"),
         (("--half",), "exr"),
         (("--points",), "exr"),

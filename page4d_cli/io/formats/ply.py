@@ -1,6 +1,8 @@
 """Coloured points and surfaces as binary PLY (Turk, The PLY Polygon File Format, 1994)."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +11,7 @@ from page4d_cli.core.enums import LengthUnit
 from page4d_cli.core.types import Float32Array, UInt8Array
 from page4d_cli.io.whole.writing import writing
 
-_VERTEX = np.dtype([("xyz", "<f4", 3), ("rgb", "u1", 3)])  # packed: 15 bytes a point
+_VERTEX = [("xyz", "<f4", 3), ("rgb", "u1", 3)]
 _HEADER = """ply
 format binary_little_endian 1.0
 comment page4d; {about}
@@ -20,7 +22,7 @@ property float z
 property uchar red
 property uchar green
 property uchar blue
-{faces}end_header
+{scalars}{faces}end_header
 """
 _FACE = np.dtype([("corners", "u1"), ("indices", "<i4", 3)])
 _FACES = """element face {count}
@@ -43,6 +45,7 @@ def write_ply(
     about: str = _RELATIVE,
     *,
     triangles: NDArray[np.int32] | None = None,
+    scalars: Mapping[str, Float32Array] = MappingProxyType({}),
 ) -> None:
     """Write coloured points, or a surface through them.
 
@@ -52,6 +55,7 @@ def write_ply(
         colors: (N, 3) red green blue.
         about: frame and unit of the points, one line of ASCII for the header; `first_camera`.
         triangles: (T, 3) indices of points.
+        scalars: further properties, (N,) each, by name.
 
     Raises:
         ValueError: shapes do not fit together, or a point is not finite.
@@ -61,14 +65,18 @@ def write_ply(
         raise ValueError(f"points {points.shape} and colors {colors.shape}: expected (N, 3) twice")
     if not np.isfinite(points).all():
         raise ValueError("points has values that are not finite: leave those points out")
-    vertices = np.empty(len(points), _VERTEX)
+    kinds = [*_VERTEX, *((name, "<f4") for name in scalars)]
+    vertices = np.empty(len(points), np.dtype(kinds))  # packed: 15 bytes a point, without scalars
     vertices["xyz"], vertices["rgb"] = points, colors
+    for name, values in scalars.items():
+        vertices[name] = values
     faces = np.empty(0 if triangles is None else len(triangles), _FACE)
     if triangles is not None:
         faces["corners"], faces["indices"] = 3, triangles
     header = _HEADER.format(
         about=about,
         count=len(points),
+        scalars="".join(f"property float {name}\n" for name in scalars),
         faces="" if triangles is None else _FACES.format(count=len(faces)),
     )
     with writing(path), path.open("wb") as file:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from page4d_cli.core.enums import LengthUnit
 from page4d_cli.core.errors import InputError
 from page4d_cli.core.geometry import OPENGL_AXES, as_homogeneous, invert_rigid
 from page4d_cli.core.types import Float32Array, Float64Array, UInt8Array
@@ -70,6 +71,7 @@ def write_usd(
     *,
     still: StagePoints | None,
     by_frame: Sequence[StagePoints],
+    unit: LengthUnit = LengthUnit.RELATIVE,
 ) -> None:
     """Write `/World/camera`, `/World/still` and `/World/by_frame`.
 
@@ -80,6 +82,7 @@ def write_usd(
         camera: of the S frames.
         still: what is there at all times.
         by_frame: S times what is there from a frame to the next, besides.
+        unit: of all lengths.
 
     Raises:
         InputError: the package is not installed.
@@ -96,7 +99,7 @@ def write_usd(
     stage.SetFramesPerSecond(frames_per_second)
     stage.SetStartTimeCode(min(times))
     stage.SetEndTimeCode(max(times))
-    stage.SetMetadata("comment", "page4d; world: first camera; unit: relative (no metric scale)")
+    stage.SetMetadata("comment", f"page4d; world: first camera; unit: {unit.in_words()}")
     stage.SetDefaultPrim(UsdGeom.Xform.Define(stage, "/World").GetPrim())
     _define_camera(stage, times, camera)
     width = _point_width([*([still] if still else []), *by_frame], camera.T_camera_world[0])

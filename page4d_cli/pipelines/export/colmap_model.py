@@ -11,6 +11,7 @@ from page4d_cli.io.formats.colmap import ColmapModel, share_cameras
 from page4d_cli.pipelines.cloud.choose import Cloud
 from page4d_cli.pipelines.cloud.observations import (
     DEPTH_TOLERANCE,
+    Observations,
     observe,
     restrict,
     seen_in_enough,
@@ -28,7 +29,8 @@ def colmap_model(
     """Join cameras and cloud by the frames in which each point is seen.
 
     Points that only one of several frames shows are left out: they tell a bundle adjuster nothing,
-    and most of what moves is among them.
+    and most of what moves is among them. A frame that would then show nothing keeps its own: some
+    readers take no picture without points.
 
     Args:
         clip: with cameras and depth.
@@ -47,6 +49,7 @@ def colmap_model(
             f"{count_noun(len(clip), 'frame')} (their depths differ by more than "
             f"{DEPTH_TOLERANCE:.0%}); nothing was written"
         )
+    kept |= _of_lonely_frames(observations, kept, cloud, len(clip))
     cloud, observations = cloud.take(np.flatnonzero(kept)), restrict(observations, kept)
     sizes = np.array([info.transform.source_size for info in clip.infos], np.int64)
     camera_sizes, parameters, camera_of_image = share_cameras(sizes, clip.intrinsics_source)
@@ -67,3 +70,11 @@ def colmap_model(
         point_of_observation=observations.point,
         xy=xy,
     )
+
+
+def _of_lonely_frames(
+    observations: Observations, kept: NDArray[np.bool_], cloud: Cloud, frames: int
+) -> NDArray[np.bool_]:
+    """(N,) the points that were seen first in frames which show none of those that are kept."""
+    shown = np.bincount(observations.frame[kept[observations.point]], minlength=frames)
+    return np.asarray(shown[cloud.frame_indices] == 0)

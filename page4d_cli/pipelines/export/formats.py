@@ -17,10 +17,25 @@ WRITERS = {
     ),
     ExportFormat.GLB: FormatWriter(points.write_scene, "scene.glb", FROM_DEPTH, options=POINTS),
     ExportFormat.COLMAP: FormatWriter(
-        splats.write_colmap, "colmap", FROM_DEPTH, options=POINTS, names_images=True
+        splats.write_colmap,
+        "colmap",
+        FROM_DEPTH,
+        options=POINTS | {"--images"},
+        names_images=True,
     ),
     ExportFormat.NERFSTUDIO: FormatWriter(
-        splats.write_nerfstudio, "nerfstudio", FROM_DEPTH, options=POINTS, names_images=True
+        splats.write_nerfstudio,
+        "nerfstudio",
+        FROM_DEPTH,
+        options=POINTS | {"--images"},
+        names_images=True,
+    ),
+    ExportFormat.DYNAMIC: FormatWriter(
+        splats.write_dynamic,
+        "dynamic",
+        FROM_DEPTH,
+        options=POINTS | {"--images"},
+        names_images=True,
     ),
     ExportFormat.TUM: FormatWriter(
         cameras.write_tum_path, "trajectory_tum.txt", CAMERAS, with_pictures=False

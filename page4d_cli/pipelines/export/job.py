@@ -59,6 +59,18 @@ class Job:
         """S masks (H, W) of what stands still, as far as the run says so; None: it does not."""
         return known_masks(self.clip, MotionPart.STATIC)
 
+    @cached_property
+    def taken(self) -> Sequence[NDArray[np.bool_]] | None:
+        """S masks (H, W) of what a scene is made of that stands still: `keep`, or else `still`."""
+        return self.still if self.part is None else self.keep
+
+    @cached_property
+    def taken_cloud(self) -> Cloud:
+        """The points of it."""
+        if self.part is not None or self.still is None:
+            return self.cloud
+        return cloud_of_clip(self.clip, self.cloud_options, keep=self.still, part=MotionPart.STATIC)
+
     def static_pixels(self) -> Sequence[NDArray[np.bool_]] | None:
         """S masks (H, W) of what stands still, computed if need be; None for a single frame."""
         if len(self.clip.run.manifest.frames) == 1:
@@ -67,8 +79,8 @@ class Job:
 
     @cached_property
     def images(self) -> ImageFiles:
-        """The files that COLMAP and nerfstudio shall open."""
-        images = image_files(self.clip, self.folder, self.image_groups)
+        """The files that other programs shall open."""
+        images = image_files(self.clip, self.folder, self.image_groups, self.options.images)
         self.notes.append(images.note)
         return images
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, fields
 from math import inf
 
+from page4d_cli.core.enums import Pictures
 from page4d_cli.core.errors import InputError
 
 
@@ -20,6 +21,9 @@ class FormatOptions:
     """16-bit floats in exr."""
     points: bool = False
     """Points of the world beside the depth in exr."""
+
+    images: Pictures = Pictures.LINK
+    """How pictures come into colmap, nerfstudio and dynamic."""
 
     def __post_init__(self) -> None:
         scale = self.depth_scale

@@ -10,11 +10,13 @@ import pytest
 from PIL import Image
 from synthetic_run import write_synthetic_run
 
-from page4d_cli.core.enums import ExportFormat
+from page4d_cli.core.enums import ExportFormat, Pictures
 from page4d_cli.core.strict_json import to_text
 from page4d_cli.io.formats.video import write_video
 from page4d_cli.io.run.manifest import MANIFEST
+from page4d_cli.pipelines.export import images
 from page4d_cli.pipelines.export.export import ExportOptions, export_run
+from page4d_cli.pipelines.export.options import FormatOptions
 
 FORMATS = (ExportFormat.COLMAP, ExportFormat.NERFSTUDIO)
 
@@ -45,10 +47,11 @@ def colmap_names(out):
     return [model.images[number].name for number in sorted(model.images)]
 
 
-def exported(made, tmp_path):
+def exported(made, tmp_path, pictures=Pictures.LINK):
     """The notes, the image paths that nerfstudio finds, and COLMAP's names."""
     out = tmp_path / "out"
-    notes = export_run(made.run.directory, out, ExportOptions(FORMATS)).notes
+    options = ExportOptions(FORMATS, of_formats=FormatOptions(images=pictures))
+    notes = export_run(made.run.directory, out, options).notes
     return notes, nerfstudio_files(out), colmap_names(out)
 
 
@@ -58,13 +61,51 @@ def write_clip(path, count):
     return path
 
 
-def test_upright_sources_are_used_as_they_are(made, tmp_path):
-    notes, files, names = exported(made, tmp_path)
-    assert [file.resolve() for file in files] == [
-        (tmp_path / "frames" / name).resolve() for name in names
-    ]
-    assert notes == (f"images: {tmp_path}/frames",)
-    assert not list((tmp_path / "out").rglob("images"))
+def is_second_name(file, source):
+    return not file.is_symlink() and file.samefile(source)
+
+
+def is_own(file, source):
+    return not file.samefile(source) and file.read_bytes() == source.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("pictures", "is_so", "word"),
+    [(Pictures.LINK, is_second_name, "links"), (Pictures.COPY, is_own, "copies")],
+)
+def test_upright_sources_are_linked_or_copied_as_they_are(made, tmp_path, pictures, is_so, word):
+    notes, files, names = exported(made, tmp_path, pictures)
+    assert names == ["000000.png", "000001.png"]
+    assert notes == (f"images: {word} in colmap/images/ and nerfstudio/images/",)
+    for file, name in zip(files, names, strict=True):
+        for each in (file, tmp_path / "out/colmap/images" / name):
+            assert is_so(each, tmp_path / "frames" / name)
+
+
+def test_on_another_file_system_a_link_is_a_reference(made, tmp_path, monkeypatch):
+    def refuse(source, target):
+        raise OSError(18, "Invalid cross-device link")
+
+    monkeypatch.setattr(images.os, "link", refuse)
+    _, files, names = exported(made, tmp_path)
+    assert [file.readlink() for file in files] == [tmp_path / "frames" / name for name in names]
+
+
+def test_none_leaves_them_to_you(made, tmp_path):
+    notes, files, names = exported(made, tmp_path, Pictures.NONE)
+    assert names == ["000000.png", "000001.png"] and not any(file.exists() for file in files)
+    places = "colmap/images/ and nerfstudio/images/"
+    assert notes == (f"put the pictures into {places} yourself: 000000.png and so on",)
+
+
+def test_replacing_an_export_leaves_the_sources(made, tmp_path):
+    sources = [tmp_path / "frames" / f"00000{index}.png" for index in range(2)]
+    before = [source.read_bytes() for source in sources]
+    exported(made, tmp_path)
+    options = ExportOptions(FORMATS, slice(0, 1), overwrite=True)
+    export_run(made.run.directory, tmp_path / "out", options)
+    assert [source.read_bytes() for source in sources] == before
+    assert [path.name for path in (tmp_path / "out/colmap/images").iterdir()] == ["000000.png"]
 
 
 def test_frames_of_a_video_are_written_out(made, tmp_path):
@@ -111,12 +152,21 @@ def test_turned_pictures_and_names_with_spaces_are_copied_upright(made, tmp_path
     assert [np.asarray(Image.open(file)).shape for file in files] == [(96, 112, 3)] * 2
 
 
-def test_spaces_in_a_name_would_break_the_text_model(made, tmp_path):
-    sources = []
-    for frame in made.run.manifest.frames:
-        sources.append(tmp_path / "frames" / f"a {frame.stem}.png")
-        shutil.move(frame.source, sources[-1])
-    with_sources(made, sources, str(tmp_path / "frames"))
+@pytest.mark.parametrize("stem", ["a {}", "1305031102.17{}"])
+def test_names_that_programs_do_not_take_become_numbers(made, tmp_path, stem):
+    """White space would break COLMAP's text; 3DGS takes what is before the first dot."""
+    path = made.run.directory / MANIFEST
+    manifest = json.loads(path.read_text())
+    for index, frame in enumerate(manifest["frames"]):
+        old, new = frame["stem"], stem.format(index)
+        for kind in ("depth", "confidence"):
+            (path.parent / kind / f"{old}.npy").rename(path.parent / kind / f"{new}.npy")
+        frame["stem"] = new
+    manifest["files"] = [
+        file.replace("000000", stem.format(0)).replace("000001", stem.format(1))
+        for file in manifest["files"]
+    ]
+    path.write_text(json.dumps(manifest))
     _, files, names = exported(made, tmp_path)
     assert names == ["000000.png", "000001.png"] and all(file.is_file() for file in files)
 

@@ -40,6 +40,7 @@ def write_stage(job: Job) -> dict[str, Json]:
             StagePoints(cloud.points[mine], cloud.colors[mine])
             for mine in (~still & (cloud.frame_indices == index) for index in range(len(clip)))
         ],
+        unit=clip.unit,
     )
     if job.part is None and job.still is None:
         job.notes.append(
