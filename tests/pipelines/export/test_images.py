@@ -83,7 +83,7 @@ def test_upright_sources_are_linked_or_copied_as_they_are(made, tmp_path, pictur
 
 
 def test_on_another_file_system_a_link_is_a_reference(made, tmp_path, monkeypatch):
-    def refuse(source, target):
+    def refuse(*_):
         raise OSError(18, "Invalid cross-device link")
 
     monkeypatch.setattr(images.os, "link", refuse)

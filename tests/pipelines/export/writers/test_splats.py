@@ -26,7 +26,7 @@ def assert_agree(moving, picture):
     assert ((picture > 0) == moving).mean() > 0.97
 
 
-def test_colmap_is_a_folder_of_its_own(scene, export):
+def test_colmap_is_a_folder_of_its_own(export):
     folder = export("colmap") / "colmap"
     model = pycolmap.Reconstruction(folder / "sparse/0")
     names = sorted(image.name for image in model.images.values())
