@@ -25,6 +25,7 @@ def eval_depth(
         ),
     ] = None,
     scored: evaluate.ScoredFlags = evaluate.DEFAULT_SCORED,
+    windows: options.WindowFlags = options.ONE_PASS,
     model: options.ModelFlags = DEFAULT_MODEL,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -45,5 +46,5 @@ def eval_depth(
 
     default = Align.MEDIAN if task is DepthTask.MONO else Align.SCALE
     aligns = tuple(dict.fromkeys(align or [default]))
-    asked = scored.options(dataset, Measure.of(task), aligns, model)
+    asked = scored.options(dataset, Measure.of(task), aligns, model, windows)
     evaluate.run_evaluation(asked, scored, as_json=as_json, quiet=quiet)

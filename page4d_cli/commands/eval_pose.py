@@ -42,6 +42,7 @@ def eval_pose(
     ] = None,
     dataset: Annotated[Dataset | None, options.DATASET_OPTION] = None,
     scored: evaluate.ScoredFlags = evaluate.DEFAULT_SCORED,
+    windows: options.WindowFlags = options.ONE_PASS,
     model: options.ModelFlags = DEFAULT_MODEL,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -73,7 +74,7 @@ def eval_pose(
 
     from page4d_cli.eval.protocol import Measure
 
-    asked = scored.options(dataset, Measure.POSE, (), model)
+    asked = scored.options(dataset, Measure.POSE, (), model, windows)
     evaluate.run_evaluation(asked, scored, as_json=as_json, quiet=quiet)
 
 

@@ -41,10 +41,19 @@ class WindowChoice:
         """
         if self.window is None or count <= self.window:
             return [(0, count)]
-        shared = self.overlap or max(1, round(_USUAL_OVERLAP * self.window))
-        step = self.window - shared
+        step = self.window - self._shared(self.window)
         starts = [*range(0, count - self.window, step), count - self.window]
         return [(start, start + self.window) for start in starts]
+
+    def in_words(self) -> str:
+        """For people: what becomes of a clip that is longer."""
+        if self.window is None:
+            return "none: all frames in one pass"
+        shared = self._shared(self.window)
+        return f"{self.window} frames, {shared} of them shared with the next, joined"
+
+    def _shared(self, window: int) -> int:
+        return self.overlap or max(1, round(_USUAL_OVERLAP * window))
 
     def as_settings(self) -> dict[str, Json]:
         """For the manifest; nothing if the clip is one pass."""

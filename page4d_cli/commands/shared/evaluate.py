@@ -13,6 +13,7 @@ from page4d_cli.commands.shared.console import Steps, print_json, say, warn
 from page4d_cli.commands.shared.tables import print_table
 from page4d_cli.core.enums import Align, Dataset, ProtocolName
 from page4d_cli.core.progress import Observer
+from page4d_cli.join.choice import WindowChoice
 from page4d_cli.model.choice import ModelChoice
 
 if TYPE_CHECKING:
@@ -42,7 +43,12 @@ class Scored:
     published: bool = False
 
     def options(
-        self, dataset: Dataset, measure: "Measure", aligns: Sequence[Align], model: ModelChoice
+        self,
+        dataset: Dataset,
+        measure: "Measure",
+        aligns: Sequence[Align],
+        model: ModelChoice,
+        windows: WindowChoice,
     ) -> "EvaluationOptions":
         """The evaluation that is asked for."""
         from page4d_cli.pipelines.evaluate.options import EvaluationOptions
@@ -57,6 +63,7 @@ class Scored:
             predictions=self.preds,
             max_frames=self.max_frames,
             allow_failures=self.allow_failures,
+            windows=windows,
             model=model,
         )
 

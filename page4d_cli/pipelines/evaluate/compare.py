@@ -73,6 +73,11 @@ def compare(before: Results, after: Results) -> ResultsComparison:
         for key in sorted(before.protocol | after.protocol)
         if before.protocol.get(key) != after.protocol.get(key)
     ]
+    notes += [
+        f"{name}: predicted in {_passes(old[name])} before, in {_passes(new[name])} after"
+        for name in old
+        if name in new and old[name].windows != new[name].windows
+    ]
     added = [name for name in new if name not in old]
     if added:
         notes.append(f"new sequences: {', '.join(added)}")
@@ -86,6 +91,10 @@ def compare(before: Results, after: Results) -> ResultsComparison:
     if not differences and not lost:
         raise InputError("the two have no sequence with the same alignment in common")
     return ResultsComparison(tuple(differences), lost, tuple(notes))
+
+
+def _passes(one: SequenceResult) -> str:
+    return "one pass" if one.windows == 1 else f"{one.windows} windows"
 
 
 def _shrunk(old: dict[str, SequenceResult], new: dict[str, SequenceResult]) -> list[str]:

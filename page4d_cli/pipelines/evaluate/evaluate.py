@@ -250,6 +250,8 @@ def _protocol_in_words(options: EvaluationOptions, names: set[str]) -> dict[str,
         words["sequences"] = "those named" if options.sequences else "all that were found"
     if options.max_frames is not None:
         words["frames"] += f", of these the first {options.max_frames}"
+    if options.windows.window is not None:
+        words["windows"] = options.windows.in_words()
     if options.predictions is not None:
         words["image"] = "as in the given runs"
     return words

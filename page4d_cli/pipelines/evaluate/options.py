@@ -10,6 +10,7 @@ from page4d_cli.core.paths import expand_home
 from page4d_cli.core.strict_json import Json
 from page4d_cli.data.sets.catalogue import DATASETS
 from page4d_cli.eval.protocol import PROTOCOLS, Measure, Protocol
+from page4d_cli.join.choice import WindowChoice
 from page4d_cli.model.choice import ModelChoice
 from page4d_cli.model.named_weights import WEIGHTS
 
@@ -31,12 +32,20 @@ class EvaluationOptions:
     """Run directories; None to run the network."""
     max_frames: int | None = None
     """The first frames of each sequence only."""
+    windows: WindowChoice = field(default_factory=WindowChoice)
+    """How sequences that are longer are cut where the network is run."""
     allow_failures: bool = False
     model: ModelChoice = field(default_factory=ModelChoice)
 
     def __post_init__(self) -> None:
         if (self.measure is Measure.POSE) == bool(self.aligns):
             raise InputError("depth is scored with at least one alignment, poses without one")
+        if self.windows.window is None:
+            return
+        if self.measure is Measure.MONO:
+            raise InputError("--window: of --task mono each frame has a pass of its own anyway")
+        if self.predictions is not None:
+            raise InputError("--window is for the network, which --preds spares; give one of them")
 
     @property
     def protocol(self) -> Protocol:
@@ -73,6 +82,7 @@ class EvaluationOptions:
             "protocol": self.protocol_name.value,
             "sequences": list(self.sequences),
             "max_frames": self.max_frames,
+            **self.windows.as_settings(),
             **(network if given is None else {"predictions": str(given.resolve())}),
         }
 

@@ -10,12 +10,13 @@ from page4d_cli.core.enums import Fit, Head, Save, TimestampSource
 from page4d_cli.core.errors import OutOfMemoryError, OutputError
 from page4d_cli.core.progress import Progress
 from page4d_cli.core.types import FrameInfo, Frames, PixelTransform
+from page4d_cli.data.clip.choice import FrameChoice
 from page4d_cli.data.clip.fingerprint import fingerprint_of_files
-from page4d_cli.data.clip.frames import load_frames
 from page4d_cli.data.sets.files import count_as_seconds
 from page4d_cli.data.sets.recorded import RecordedSequence
 from page4d_cli.eval.protocol import Measure, ScoredDepth
 from page4d_cli.io.run.directory import Run, open_run
+from page4d_cli.io.whole.scratch import ScratchFile
 from page4d_cli.model.choice import LazyModel
 from page4d_cli.model.weights import LoadedModel, image_size_of
 from page4d_cli.pipelines.evaluate.options import EvaluationOptions, identity_of
@@ -23,6 +24,7 @@ from page4d_cli.pipelines.infer.predict import dense_chunks, encode_clip
 from page4d_cli.pipelines.infer.resume import PICTURES, kept_run
 from page4d_cli.pipelines.infer.run import RunOptions, write_run, writing_run
 from page4d_cli.pipelines.infer.run_files import RunFiles
+from page4d_cli.pipelines.infer.windows import write_run_in_windows
 
 ONE_BY_ONE = "one_frame_a_pass"
 """Setting of a run whose frames never met in the network."""
@@ -52,8 +54,9 @@ class Predictor:
         """
         options = self._run_options(sequence, indices)
         if not _is_kept(place, options, self.options.model.weights):
-            frames = self._load(sequence, indices)
-            self._write(frames, place, replace(options, overwrite=True))
+            with ScratchFile(place) as scratch:
+                frames = self._load(sequence, indices, scratch)
+                self._write(frames, place, replace(options, overwrite=True))
         return open_run(place)
 
     def _run_options(self, sequence: RecordedSequence, indices: range) -> RunOptions:
@@ -72,17 +75,16 @@ class Predictor:
                 "weights": identity_of(options.model.weights),
                 "protocol": options.protocol_name.value,
                 ONE_BY_ONE: options.measure is Measure.MONO,
+                **options.windows.as_settings(),
             },
         )
 
-    def _load(self, sequence: RecordedSequence, indices: range) -> Frames:
+    def _load(self, sequence: RecordedSequence, indices: range, scratch: ScratchFile) -> Frames:
         """The pictures as the protocol fits them, with the data set's time stamps."""
         stretches = self.options.protocol.stretches
-        frames = load_frames(
-            [sequence.frames[index] for index in indices],
-            fit=Fit.CROP if stretches else _fit_of(sequence, indices[0]),
-            size=image_size_of(self.options.model.weights),
-        )
+        choice = FrameChoice(fit=Fit.CROP if stretches else _fit_of(sequence, indices[0]))
+        size = image_size_of(self.options.model.weights)
+        frames = choice.load([str(sequence.frames[index]) for index in indices], size, scratch)
         if stretches:
             frames = stretched_to_square(frames)
         stamps_s = sequence.timestamps_s[list(indices)]
@@ -96,13 +98,19 @@ class Predictor:
 
     def _write(self, frames: Frames, place: Path, options: RunOptions) -> None:
         model = self.network.get()
+        spans = self.options.windows.spans(len(frames))
+        if len(spans) > 1:
+            write_run_in_windows(
+                model, frames, spans, place, options, progress=self.progress, resume=True
+            )
+            return
         if self.options.measure is not Measure.MONO:
             try:
                 write_run(model, frames, place, options, progress=self.progress)
             except OutOfMemoryError as error:
                 raise OutOfMemoryError(
-                    f"{error}; score the first frames only with --max-frames, or predict on a "
-                    "larger device with page4d infer and score with --preds"
+                    f"{error}; --window predicts it in pieces, --max-frames scores its beginning, "
+                    "and a run made on a larger device is scored with --preds"
                 ) from error
             return
 

@@ -29,6 +29,8 @@ class SequenceResult:
     name: str
     frames: int = 0
     """Number of frames that were scored."""
+    windows: int = 1
+    """In how many windows they were predicted, which were joined; 1: all in one pass."""
     missing: tuple[str, ...] = ()
     """Frames of the data set without a prediction."""
     notes: tuple[str, ...] = ()
@@ -118,7 +120,7 @@ def read_results(path: Path) -> Results:
         InputError: it is absent, no JSON, of another schema, or mistyped.
     """
     advice = "give a results.json that page4d eval-depth or eval-pose has written"
-    return read_json(Results, path, InputError, advice)
+    return read_json(Results, path, InputError, advice, defaults=True)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -24,10 +24,12 @@ def score_run_poses(
     """Score the cameras of matched frames.
 
     Raises:
-        EvaluationError: the sequence has no poses, or the paths cannot be aligned.
+        EvaluationError: the sequence has no poses, the run is not of one world, or the paths cannot
+            be aligned.
         RunError: the run's cameras cannot be read.
     """
     truth = _true_poses(sequence, protocol)
+    _require_one_world(run, matching)
     stamps_s = sequence.timestamps_s[list(matching.of_sequence)]
     return score_poses(
         Trajectory(stamps_s, predicted_poses(run, matching)),
@@ -76,6 +78,20 @@ def write_pose_files(
     write_text(folder.with_name(f"{sequence.name}_eval_metric.txt"), text)
     plot = folder.with_name(f"{sequence.name}_traj_error.png")
     save_trajectory_plot(plot, score, sequence.name)
+
+
+def _require_one_world(run: Run, matching: Matching) -> None:
+    """Refuse a path that was torn: no one alignment brings several worlds to the truth."""
+    worlds = [
+        world for world in run.manifest.worlds if any(row in world for row in matching.of_run)
+    ]
+    if len(worlds) > 1:
+        begins = ", ".join(run.manifest.frames[world[0]].stem for world in worlds[1:])
+        raise EvaluationError(
+            f"{run.directory} has several segments, each with a world and a unit of its own (new "
+            f"ones at {begins}), which no one alignment brings to the truth; score its "
+            "trajectory_1.txt and so on one by one, with --gt"
+        )
 
 
 def _true_poses(sequence: RecordedSequence, protocol: Protocol) -> Float64Array:

@@ -74,6 +74,7 @@ class SequenceScorer:
         return replace(
             result,
             missing=matching.missing,
+            windows=_windows_of(run),
             notes=(layout, *sequence.notes, *self._departures(run), *result.notes),
             weights=run.manifest.weights,
             data=fingerprint(sequence),
@@ -85,6 +86,13 @@ class SequenceScorer:
         notes = []
         if self.options.measure is Measure.MONO and count > 1 and not settings.get(ONE_BY_ONE):
             notes.append(f"the network saw the run's {count} frames together, not one a pass")
+        if _windows_of(run) > 1:
+            notes.append(f"predicted in {_windows_of(run)} windows, which were joined")
+        worlds = len(run.manifest.worlds)
+        if worlds > 1 and self.options.measure is Measure.VIDEO:
+            notes.append(
+                f"the run has {worlds} segments with a unit each; one alignment serves them all"
+            )
         protocol = self.options.protocol
         if protocol.stretches and settings.get("protocol") != protocol.name.value:
             notes.append(f"pictures were not stretched to a square, as in {protocol.name.value}")
@@ -113,3 +121,9 @@ class SequenceScorer:
             for align, metrics in result.scores.items():
                 write_text(folder / f"result_{align}.json", to_text(metrics))
         return result
+
+
+def _windows_of(run: Run) -> int:
+    joining = run.manifest.joining or {}
+    windows = joining.get("windows")
+    return len(windows) if isinstance(windows, list) else 1
