@@ -70,8 +70,11 @@ def require_free(path: Path, *, overwrite: bool = False) -> None:
 
 def _data(scene: ViewScene) -> dict[str, object]:
     low, high = np.log([scene.depth.min(), scene.depth.max()]).tolist()
-    pictures = [(_jpeg(camera.image), _jpeg(camera.depth)) for camera in scene.cameras]
-    step = _picture_step([len(image) + len(depth) for image, depth in pictures])
+    pictures = [
+        [_jpeg(each) for each in (camera.image, camera.depth, camera.motion) if each is not None]
+        for camera in scene.cameras
+    ]
+    step = _picture_step([sum(map(len, of_frame)) for of_frame in pictures])
     return {
         "title": scene.title,
         "starts": scene.starts.tolist(),
@@ -83,11 +86,16 @@ def _data(scene: ViewScene) -> dict[str, object]:
         "motion": _base64(scene.motion),
         "has_motion": scene.has_motion,
         "frames_per_second": scene.frames_per_second,
-        "depth_range": list(scene.depth_range),
+        "segments": [list(segment) for segment in scene.segments],
+        "unit": scene.unit.value,
+        "depth_legend": scene.depth_legend,
         "camera_size": scene.camera_size,
         "typical_depth": scene.typical_depth,
         "notes": list(scene.notes),
-        "cameras": [_camera(camera) for camera in scene.cameras],
+        "cameras": [
+            {**_camera(camera), "label": scene.label(frame)}
+            for frame, camera in enumerate(scene.cameras)
+        ],
         "pictures": pictures[::step],
         "picture_step": step,
     }
@@ -109,7 +117,6 @@ def _camera(camera: ViewCamera) -> dict[str, object]:
     T_world_camera = invert_rigid(camera.T_camera_world)
     R_world_camera = T_world_camera[:, :3]
     return {
-        "label": camera.label,
         "center": T_world_camera[:, 3].tolist(),
         "forward": R_world_camera[:, 2].tolist(),
         "ray_of_pixel": (R_world_camera @ np.linalg.inv(camera.intrinsics)).tolist(),

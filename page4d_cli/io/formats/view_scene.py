@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from page4d_cli.core.enums import LengthUnit
 from page4d_cli.core.geometry import corner_rays
 from page4d_cli.core.types import Float32Array, Float64Array, UInt8Array
 
@@ -29,6 +30,8 @@ class ViewCamera:
     """(h, w, 3), small."""
     depth: UInt8Array
     """(h, w, 3), small: the depth as colours."""
+    motion: UInt8Array | None
+    """(h, w), small: bright where something moves; None: that is not known."""
 
     @property
     def corner_rays(self) -> Float64Array:
@@ -57,13 +60,37 @@ class ViewScene:
     """(N,) share of the points that are not surer than this one, 255 for the surest."""
     motion: UInt8Array
     """(N,) 0 still or never seen twice, 255 moving."""
-    has_motion: bool
-    """False if there was nothing to compute motion from."""
+    segments: tuple[tuple[int, int], ...]
+    """First frame and end of each segment; worlds of segments have nothing in common."""
+    unit: LengthUnit
     frames_per_second: float
     depth_range: tuple[float, float]
     """Depths of the brightest and the darkest colour of the depth pictures."""
     notes: tuple[str, ...]
     """What the person should know."""
+
+    @property
+    def has_motion(self) -> bool:
+        """False if there was nothing to compute motion from."""
+        return self.cameras[0].motion is not None
+
+    def segment_of(self, frame: int) -> tuple[int, int]:
+        """First frame and end of the segment that a frame is in."""
+        return next(segment for segment in self.segments if frame < segment[1])
+
+    def label(self, frame: int) -> str:
+        """Which frame it is, of how many, and in which segment if there are several."""
+        said = f"{self.cameras[frame].label} ({frame + 1} of {len(self.cameras)})"
+        if len(self.segments) == 1:
+            return said
+        number = self.segments.index(self.segment_of(frame)) + 1
+        return f"{said}, segment {number} of {len(self.segments)}"
+
+    @property
+    def depth_legend(self) -> str:
+        """What the colours of the depth pictures mean."""
+        near, far = self.depth_range
+        return f"depth, {self.unit.value}: {near:.3g} (bright) to {far:.3g} (dark)"
 
     @cached_property
     def typical_depth(self) -> float:

@@ -2,7 +2,10 @@
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from page4d_cli.core.enums import MotionPart
+from page4d_cli.core.types import UInt8Array
 from page4d_cli.io.formats.view_scene import ViewScene
 from page4d_cli.pipelines.cloud.choose import CONFIDENCE_PERCENTILE
 from page4d_cli.pipelines.motion.motion import THRESHOLD
@@ -42,8 +45,8 @@ class Controls:
         self._label = gui.add_markdown("")
         self._image = gui.add_image(scene.cameras[0].image, label="picture", format="jpeg")
         self._depth = gui.add_image(scene.cameras[0].depth, label="depth", format="jpeg")
-        near, far = scene.depth_range
-        gui.add_markdown(f"depth, relative: {near:.3g} (bright) to {far:.3g} (dark)")
+        self._motion_picture = _add_motion_picture(gui, scene)
+        gui.add_markdown(scene.depth_legend)
         gui.add_markdown("Click a camera to look through it.")
         for note in scene.notes:
             gui.add_markdown(note)
@@ -61,12 +64,19 @@ class Controls:
 
     def shows(self, part: MotionPart, frame: int) -> bool:
         """Whether the points of a part, seen in a frame, are wanted."""
+        if not self.is_here(frame):
+            return False
         if self._part.value not in (_EVERYTHING, _PARTS[part]):
             return False
         if self._frames.value == "all" or frame == self.current:
             return True
         keeps_background = self._background.value and self._scene.has_motion
         return part is MotionPart.STATIC and keeps_background
+
+    def is_here(self, frame: int) -> bool:
+        """Whether a frame is in the segment, and so in the world, of the current one."""
+        first, end = self._scene.segment_of(self.current)
+        return first <= frame < end
 
     @property
     def motion(self) -> float:
@@ -101,9 +111,9 @@ class Controls:
         """Show what the current camera saw."""
         camera = self._scene.cameras[self.current]
         self._image.image, self._depth.image = camera.image, camera.depth
-        self._label.content = (
-            f"**{camera.label}** ({self.current + 1} of {len(self._scene.cameras)})"
-        )
+        if self._motion_picture is not None and camera.motion is not None:
+            self._motion_picture.image = _as_rgb(camera.motion)
+        self._label.content = self._scene.label(self.current)
 
     def note_change(self, _: object = None) -> None:
         """Have the page brought up to date."""
@@ -135,3 +145,14 @@ class Controls:
 
     def _note_selection_change(self, _: object) -> None:
         self._selection_changed = True
+
+
+def _add_motion_picture(gui: "viser.GuiApi", scene: ViewScene) -> "viser.GuiImageHandle | None":
+    motion = scene.cameras[0].motion
+    if motion is None:
+        return None
+    return gui.add_image(_as_rgb(motion), label="what moves, bright", format="jpeg")
+
+
+def _as_rgb(grey: UInt8Array) -> UInt8Array:
+    return np.repeat(grey[..., None], 3, axis=-1)

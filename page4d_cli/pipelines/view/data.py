@@ -1,6 +1,7 @@
 """What the viewers show of a run: points with confidence and motion, cameras, small pictures."""
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from math import sqrt
 
 import numpy as np
@@ -70,7 +71,10 @@ def view_scene(run: Run, options: ViewOptions, *, progress: Progress | None = No
     starts = cloud.starts(len(clip))
     return ViewScene(
         title=run.directory.absolute().name,
-        cameras=tuple(_camera(clip, index, scale) for index in range(len(clip))),
+        cameras=tuple(
+            _camera(clip, index, scale, motion[index] if motion else None)
+            for index in range(len(clip))
+        ),
         starts=starts,
         points=cloud.points,
         pixels=_columns_and_rows(clip, cloud, starts),
@@ -78,10 +82,11 @@ def view_scene(run: Run, options: ViewOptions, *, progress: Progress | None = No
         colors=cloud.colors,
         confidence=_ranks(cloud.confidence),
         motion=_levels(cloud.read(motion)) if motion else np.zeros(len(cloud.points), np.uint8),
-        has_motion=bool(motion),
         frames_per_second=playback_rate(clip.infos, run.manifest.timestamp_source),
         depth_range=(scale.left, scale.right),
         notes=clip.notes + notes,
+        segments=_segments(clip),
+        unit=clip.unit,
     )
 
 
@@ -144,7 +149,19 @@ def _levels(shares: NDArray[np.floating]) -> UInt8Array:
     return np.asarray(np.rint(shares * LEVELS), np.uint8)
 
 
-def _camera(clip: RunClip, index: int, scale: ColorScale) -> ViewCamera:
+def _segments(clip: RunClip) -> tuple[tuple[int, int], ...]:
+    """Ranges of the clip's frames that are in one of the run's worlds."""
+    worlds = clip.run.manifest.worlds
+    numbers = [
+        next(n for n, world in enumerate(worlds) if index in world) for index in clip.indices
+    ]
+    bounds = [0, *(np.flatnonzero(np.diff(numbers)) + 1).tolist(), len(numbers)]
+    return tuple(pairwise(bounds))
+
+
+def _camera(
+    clip: RunClip, index: int, scale: ColorScale, motion: Float32Array | None
+) -> ViewCamera:
     info = clip.infos[index]
     side = _picture_side(len(clip))
     return ViewCamera(
@@ -154,6 +171,7 @@ def _camera(clip: RunClip, index: int, scale: ColorScale) -> ViewCamera:
         info.transform.content,
         _shrunk(info.transform.crop(clip.images[index]), side),
         _shrunk(scale.paint(info.transform.crop(clip.depth[index])), side),
+        None if motion is None else _shrunk(_levels(info.transform.crop(motion)), side),
     )
 
 

@@ -121,7 +121,8 @@ class ViewServer:
             cloud.handle.point_size = controls.point_size
         for frame, frustum in enumerate(self._frustums):
             # from within, a picture covers the points
-            frustum.visible = controls.shows_cameras and self._look is None
+            here = controls.is_here(frame)
+            frustum.visible = controls.shows_cameras and here and self._look is None
             frustum.color = _CURRENT_COLOR if frame == controls.current else _CAMERA_COLOR
         controls.show_pictures()
 

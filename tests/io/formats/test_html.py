@@ -8,6 +8,7 @@ from browser import browser_page, changed_share, screenshot
 from PIL import Image
 from synthetic_run import write_synthetic_run
 
+from page4d_cli.core.enums import LengthUnit
 from page4d_cli.core.errors import OutputError, WriteError
 from page4d_cli.io.formats.html import write_viewer_html
 from page4d_cli.pipelines.view.data import ViewOptions, view_scene
@@ -239,3 +240,27 @@ def painted(scene):
     green = np.full_like(scene.cameras[0].image, (0, 255, 0))
     cameras[0] = dataclasses.replace(cameras[0], image=green)
     return dataclasses.replace(scene, cameras=tuple(cameras))
+
+
+def test_segments_are_worlds_apart(scene, tmp_path):
+    apart = dataclasses.replace(scene, segments=((0, 1), (1, 4)), unit=LengthUnit.METRES)
+    with browser_page(written(tmp_path, apart).as_uri()) as page:
+        page.locator("#frames").select_option("all")
+        page.locator("#confidence").fill("0")
+        counts = []
+        for frame in (0, 1, 3):
+            page.locator("#slider").fill(str(frame))
+            counts.append(int(page.inner_text("#count").split()[0].replace(",", "")))
+        assert counts == [scene.starts[1], *[len(scene.points) - scene.starts[1]] * 2]
+        assert page.inner_text("#time").endswith("(4 of 4), segment 2 of 2")
+        assert page.inner_text("#range").startswith("depth, metres: ")
+        assert page.evaluate("shownSegment") == 1
+
+
+def test_what_moves_is_a_picture_of_its_own(scene, tmp_path):
+    path = written(tmp_path, scene)
+    assert {len(pictures) for pictures in data_of(path)["pictures"]} == {3}
+    unknown = tuple(dataclasses.replace(camera, motion=None) for camera in scene.cameras)
+    path = written(tmp_path, dataclasses.replace(scene, cameras=unknown))
+    assert {len(pictures) for pictures in data_of(path)["pictures"]} == {2}
+    assert data_of(path)["has_motion"] is False
