@@ -25,7 +25,8 @@ HEAD = """\
 
 <!-- Written by docs/generate_configuration.py from the dataclasses; do not edit. -->
 
-A configuration is a YAML file that states what differs from the defaults below; `key=value` on
+A configuration is a YAML file that states what differs from the defaults below, or from another
+configuration if its first key is `like`, a shipped one's name or a file; `key=value` on
 the command line of `page4d train` comes last. Dots stand between the levels, `[0]` is the first
 entry of a list, None is YAML's `null`. A section whose default is null is off, and is switched on
 as a whole: `'loss.absolute_pose={{layers: [2]}}'`. A key that does not exist is refused by name.

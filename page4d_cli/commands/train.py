@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from page4d_cli.commands.shared import options
-from page4d_cli.commands.shared.console import Steps, print_json, print_line, say
+from page4d_cli.commands.shared.console import Steps, print_json, print_line, say, warn
 from page4d_cli.commands.shared.tables import print_table
 from page4d_cli.core.enums import OnBad
 from page4d_cli.core.errors import InputError
@@ -75,6 +75,13 @@ def train(
             show_default=False,
         ),
     ] = None,
+    available: Annotated[
+        bool,
+        typer.Option(
+            "--available",
+            help="Train on those data sets of the configuration that are there, as they weigh.",
+        ),
+    ] = False,
     retries: Annotated[
         int, typer.Option(min=0, help="Start again so often after a crash, and resume.")
     ] = 0,
@@ -117,18 +124,26 @@ def train(
         _supervise(retries, quiet=quiet)
         return
 
+    from page4d_cli.pipelines.train.available import MissingDataError
     from page4d_cli.pipelines.train.config import load_config
     from page4d_cli.pipelines.train.loop import run_training
     from page4d_cli.pipelines.train.request import TrainRequest
 
     with Steps(quiet=quiet) as steps:
-        request = TrainRequest(load_config(config, changes), out, resume, allow_changes, device)
+        request = TrainRequest(
+            load_config(config, changes), out, resume, allow_changes, device, available
+        )
         # The steps are the bar, which a line for each of them would take away.
         observer: Observer[StepReport] = replace(
             steps.observer(),
             on_result=lambda report: steps.step(_describe(report), report.step, report.steps),
         )
-        state = run_training(request, observer)
+        try:
+            state = run_training(request, observer)
+        except MissingDataError as error:
+            for line in dict.fromkeys(map(str, error.missing)) if len(error.missing) > 1 else ():
+                warn(line)
+            raise
     if state is None:
         return  # another process than the main one
     if as_json:

@@ -39,6 +39,9 @@ class Placing(str, Enum):
     GROWN = "grown"
     """The original's way, see `grow_window`: clips pile up at the ends of the sequence, and frames
     repeat where too few lie at the stride drawn."""
+    SCATTERED = "scattered"
+    """Any distinct frames of the sequence, whatever their distances, for things that stand still;
+    strides do not count."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +107,9 @@ def draw_window(
         raise InputError("a sequence without frames has no clips; leave it out")
     _require_count(count)
     pairs = _pairs(numbers, options.strides) if options.placing is Placing.GROWN else []
-    if pairs:
+    if options.placing is Placing.SCATTERED:
+        frames = _filled(sorted(rng.permutation(numbers)[:count].tolist()), count)
+    elif pairs:
         frames = grow_window(numbers, pairs[int(rng.integers(len(pairs)))], count)
     else:
         frames = _filled(_draw_in_lane(numbers, count, options.strides, rng), count)

@@ -19,6 +19,7 @@ def test_list_shows_what_ships():
     assert result.exit_code == 0
     assert [line.split()[0] for line in result.stdout.splitlines()[1:]] == [
         "finetune",
+        "paper",
         "smoke",
         "tiny",
     ]
@@ -37,7 +38,7 @@ def test_json_is_one_object(tmp_path):
     [
         (["smoke", "stepps=3"], "key 'stepps'"),
         (["smoke", "steps"], "'steps' is no change; give key=value"),
-        (["smokee"], "neither shipped (finetune, smoke, tiny)"),
+        (["smokee"], "neither shipped (finetune, paper, smoke, tiny)"),
         (["smoke", "--init-from", "nowhere.pt"], "neither a name nor a file"),
         (["smoke", "--device", "tpu"], "unknown device"),
     ],

@@ -109,11 +109,7 @@ def resolve_root(dataset: Dataset, root: Path | None = None) -> Path:
     """
     if root is not None:
         _require_folder(dataset, root)
-    given = os.environ.get(ROOT_VARIABLE)
-    base = root or (Path(given) if given else DEFAULT_ROOT)
-    candidates = [base / name for name in (dataset.value, *OTHER_DATASET_NAMES.get(dataset, ()))]
-    if root is not None:
-        candidates.append(root)
+    candidates = possible_roots(dataset, root)
     for candidate in candidates:
         if candidate.is_dir() and _look(dataset, candidate, None):
             return candidate
@@ -122,6 +118,14 @@ def resolve_root(dataset: Dataset, root: Path | None = None) -> Path:
         f"no sequence of {dataset.value} in {places}; give its folder, or set {ROOT_VARIABLE} to "
         f"the folder that holds {dataset.value}/; expected {expected_form(dataset)}"
     )
+
+
+def possible_roots(dataset: Dataset, root: Path | None = None) -> list[Path]:
+    """Where `resolve_root` looks for a data set, in this order."""
+    given = os.environ.get(ROOT_VARIABLE)
+    base = root or (Path(given) if given else DEFAULT_ROOT)
+    named = [base / name for name in (dataset.value, *OTHER_DATASET_NAMES.get(dataset, ()))]
+    return named if root is None else [*named, root]
 
 
 def expected_form(dataset: Dataset) -> str:

@@ -1,7 +1,8 @@
 """The configuration of a training run: one tree of dataclasses, read from YAML.
 
-A file states what differs from the defaults below; `key=value` on the command line comes last. A
-key that does not exist is an error, wherever it stands.
+A file states what differs from the defaults below, or from another configuration that it names as
+`like`; `key=value` on the command line comes last. A key that does not exist is an error, wherever
+it stands.
 """
 
 from collections.abc import Sequence
@@ -25,6 +26,8 @@ from page4d_cli.train.sampling import BatchOptions
 from page4d_cli.train.schedules import MaskSchedule
 
 SHIPPED = "configs"
+LIKE = "like"
+"""Key of the configuration that one starts from."""
 FREE = frozenset({"keep_last", "log_every", "max_bad_steps", "on_bad", "workers"})
 """Keys that may change while a run goes on: what is learned from clips that can be read stays."""
 
@@ -138,15 +141,16 @@ def load_config(name_or_path: str, overrides: Sequence[str] = ()) -> TrainConfig
     from omegaconf.errors import OmegaConfBaseException
     from yaml import YAMLError
 
-    text = _text_of(name_or_path)
     try:
         tree: Any = OmegaConf.create(encode_fields(TrainConfig()))
         OmegaConf.set_struct(tree, True)
-        tree = OmegaConf.merge(tree, OmegaConf.create(text))
+        tree = OmegaConf.merge(tree, *_layers(name_or_path))
         for change in overrides:
             key, _, word = change.partition("=")
             _require_place(tree, key)
-            OmegaConf.update(tree, key, OmegaConf.from_dotlist([f"value={word}"])["value"])
+            value = OmegaConf.from_dotlist([f"value={word}"])["value"]
+            # Entries of lists state what differs from their defaults; `decode` knows their keys.
+            OmegaConf.update(tree, key, value, force_add="[" in key)
         merged: Any = OmegaConf.to_container(tree, resolve=True)
         return config_from_json(merged)
     except (OmegaConfBaseException, YAMLError, TypeError) as error:
@@ -156,6 +160,25 @@ def load_config(name_or_path: str, overrides: Sequence[str] = ()) -> TrainConfig
         raise InputError(f"configuration {name_or_path}: {where}{reason}") from error
     except InputError as error:
         raise InputError(f"configuration {name_or_path}: {error}") from error
+
+
+def _layers(name_or_path: str, above: tuple[str, ...] = ()) -> list[Any]:
+    """What a configuration states, after what those state that it is like.
+
+    Raises:
+        InputError: one cannot be read, or is like itself.
+    """
+    from omegaconf import OmegaConf
+
+    if name_or_path in above:
+        raise InputError(f"like: {' is like '.join((*above, name_or_path))}")
+    tree: Any = OmegaConf.create(_text_of(name_or_path))
+    like = tree.pop(LIKE, None) if OmegaConf.is_dict(tree) else None
+    if like is None:
+        return [tree]
+    if not isinstance(like, str):
+        raise InputError(f"like is {like!r}, expected the name of a configuration or a file")
+    return [*_layers(like, (*above, name_or_path)), tree]
 
 
 def _require_place(tree: Any, key: str) -> None:  # noqa: ANN401 - omegaconf has no types here

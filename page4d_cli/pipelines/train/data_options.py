@@ -19,12 +19,16 @@ class DatasetOptions:
     """Sequences of one kind below one root. What is trained on and validated on never overlaps."""
 
     kind: Dataset
-    root: str
-    """The data set's folder, one that holds it by its name, or a sequence's."""
+    root: str | None = None
+    """The data set's folder, one that holds it by its name, or a sequence's; null looks for it by
+    its name in the folder that PAGE4D_DATA names, else in `data`."""
+    layout: str | None = None
+    """Take this layout only, where a sequence lies in several: `right` of Spring's eyes."""
     sequences: tuple[str, ...] = ()
     """Names of those to take, or patterns such as `*_xyz`; all if there are none."""
     weight: float = 1.0
-    """Share of the samples, relative to the weights of the other data sets."""
+    """Share of the samples, relative to the weights of the other data sets; what weighs 0 is only
+    validated on, all of it."""
     validation_sequences: tuple[str, ...] = ()
     """Names or patterns of those to validate on instead of training on them."""
     validation_share: float = 0.1

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from page4d_cli.core.enums import Dataset, OnBad
+from page4d_cli.core.enums import OnBad
 from page4d_cli.core.errors import DatasetError, FramesError, InputError
 from page4d_cli.core.geometry import as_homogeneous, invert_rigid
 from page4d_cli.core.paths import expand_home
 from page4d_cli.core.types import Float64Array
-from page4d_cli.data.sets.find import find_sequences, read_sequence, resolve_root
+from page4d_cli.data.sets.find import FoundSequence, find_sequences, resolve_root
 from page4d_cli.data.sets.recorded import Pinhole, RecordedSequence
 from page4d_cli.pipelines.train.clip import TrainingClip
 from page4d_cli.pipelines.train.data_options import DatasetOptions
@@ -32,8 +32,8 @@ class DiskData:
     """The sequences of a data set that can be opened, by what they are for."""
 
     options: DatasetOptions
-    training: tuple[Path, ...]
-    validation: tuple[Path, ...]
+    training: tuple[FoundSequence, ...]
+    validation: tuple[FoundSequence, ...]
     skipped: tuple[str, ...]
     """Why others cannot be opened."""
 
@@ -63,14 +63,14 @@ class DiskData:
         Raises:
             DatasetError: a file cannot be read, or nothing can.
         """
-        folders = self.validation if validating else self.training
+        sequences = self.validation if validating else self.training
         reasons: list[str] = []
         for attempt in range(ATTEMPTS):
             rng = np.random.default_rng((seed, attempt))
-            folder = folders[(number + attempt) % len(folders)]
+            found = sequences[(number + attempt) % len(sequences)]
             try:
                 clip = read_sequence_clip(
-                    self.options, folder, frames, size, rng, cropped=not validating
+                    self.options, found, frames, size, rng, cropped=not validating
                 )
             except UNREADABLE as error:
                 if on_bad is OnBad.STOP:
@@ -79,8 +79,8 @@ class DiskData:
                 continue
             return clip, tuple(reasons)
         raise DatasetError(
-            f"{ATTEMPTS} clips of {self.options.root} after one another cannot be read; the last: "
-            f"{reasons[-1]}"
+            f"{ATTEMPTS} clips of {self.options.kind.value} after one another cannot be read; the "
+            f"last: {reasons[-1]}"
         )
 
     def __str__(self) -> str:
@@ -90,49 +90,60 @@ class DiskData:
         return f"{name}: {training} {noun} to train on, {validation} to validate on"
 
 
+def given_root(options: DatasetOptions) -> Path | None:
+    """The folder that the configuration names, if it does."""
+    return None if options.root is None else Path(expand_home(options.root))
+
+
+def locate(options: DatasetOptions) -> list[FoundSequence]:
+    """Find the sequences of a data set.
+
+    Raises:
+        DatasetError: there is none, or a name matches none.
+    """
+    root = resolve_root(options.kind, given_root(options))
+    sequences = find_sequences(options.kind, root, options.layout)
+    return _matching(sequences, options.sequences, root) if options.sequences else sequences
+
+
 def open_disk_data(options: DatasetOptions, on_bad: OnBad) -> DiskData:
     """Find the sequences of a data set and open each once.
 
     Raises:
-        DatasetError: there is none, a name matches none, none is left to train on, or one cannot be
-            opened and `on_bad` is STOP.
+        DatasetError: as `locate`; or none is left to train on, or one cannot be opened and `on_bad`
+            is STOP.
     """
-    root = resolve_root(options.kind, Path(expand_home(options.root)))
-    folders = [found.folder for found in find_sequences(options.kind, root)]
-    if options.sequences:
-        folders = _matching(folders, options.sequences, options.root)
-    held_out = _held_out(folders, options)
+    sequences = locate(options)
+    held_out = _held_out(sequences, options)
     opened, skipped = [], []
-    for folder in folders:
+    for found in sequences:
         try:
-            open_sequence(options.kind, folder, options.intrinsics)
+            open_sequence(found, options.intrinsics)
         except UNREADABLE as error:
             if on_bad is OnBad.STOP:
                 raise DatasetError(f"{error}{ADVICE}") from error
             skipped.append(str(error))
             continue
-        opened.append(folder)
-    training = tuple(folder for folder in opened if folder not in held_out)
-    validation = tuple(folder for folder in opened if folder in held_out)
-    if not training:
+        opened.append(found)
+    training = tuple(found for found in opened if found not in held_out)
+    validation = tuple(found for found in opened if found in held_out)
+    if not training and options.weight:
         reason = f"; the first: {skipped[0]}" if skipped else ""
         raise DatasetError(
-            f"{options.root}: of {len(folders)} sequences none is left to train on, "
+            f"{options.kind.value}: of {len(sequences)} sequences none is left to train on, "
             f"{len(validation)} are for validation{reason}"
         )
     return DiskData(options, training, validation, tuple(skipped))
 
 
 @lru_cache(maxsize=1024)
-def open_sequence(kind: Dataset, folder: Path, pinhole: Pinhole | None) -> RecordedSequence:
+def open_sequence(found: FoundSequence, pinhole: Pinhole | None) -> RecordedSequence:
     """Read what a sequence says about itself; pictures and maps are read later.
-
-    It is found again by its folder, because a `FoundSequence` cannot be sent to another process.
 
     Raises:
         DatasetError: it cannot be read, or lacks what training needs.
     """
-    sequence = read_sequence(kind, folder, pinhole)
+    sequence = found.read(pinhole)
     parts = {
         "depth": sequence.read_depth,
         "intrinsics": sequence.intrinsics,
@@ -141,7 +152,7 @@ def open_sequence(kind: Dataset, folder: Path, pinhole: Pinhole | None) -> Recor
     absent = [name for name, part in parts.items() if part is None]
     if absent:
         raise DatasetError(
-            f"{folder} has no {' and no '.join(absent)}; training needs pictures with depth, "
+            f"{found.marker} has no {' and no '.join(absent)}; training needs pictures with depth, "
             "intrinsics and cameras"
         )
     return sequence
@@ -149,7 +160,7 @@ def open_sequence(kind: Dataset, folder: Path, pinhole: Pinhole | None) -> Recor
 
 def read_sequence_clip(
     options: DatasetOptions,
-    folder: Path,
+    found: FoundSequence,
     frames: int,
     size: tuple[int, int],
     rng: np.random.Generator,
@@ -160,7 +171,7 @@ def read_sequence_clip(
 
     Args:
         options: of its data set.
-        folder: of the sequence.
+        found: the sequence.
         frames: S.
         size: (W, H).
         rng: draws the frames, then the crops.
@@ -173,7 +184,7 @@ def read_sequence_clip(
         DatasetError: a depth map is damaged or of another size, or the sequence is of no use.
         FramesError: a picture cannot be read.
     """
-    sequence = open_sequence(options.kind, folder, options.intrinsics)
+    sequence = open_sequence(found, options.intrinsics)
     name = f"{options.kind.value}/{sequence.name}"
     window = draw_window(_posed_frames(sequence, name), frames, options.window, rng)
     crops = rng if cropped else None
@@ -236,23 +247,27 @@ def _relative_to_first(T_camera_world: Float64Array) -> Float64Array:
     return np.asarray(T_camera_world @ first)
 
 
-def _matching(folders: list[Path], patterns: tuple[str, ...], root: str) -> list[Path]:
-    """Folders that a pattern names; every pattern must name one."""
+def _matching(
+    sequences: list[FoundSequence], patterns: tuple[str, ...], root: Path
+) -> list[FoundSequence]:
+    """Sequences that a pattern names; every pattern must name one."""
     for pattern in patterns:
-        if not any(fnmatchcase(folder.name, pattern) for folder in folders):
-            names = ", ".join(folder.name for folder in folders[:3])
+        if not any(fnmatchcase(found.name, pattern) for found in sequences):
+            names = ", ".join(found.name for found in sequences[:3])
             raise DatasetError(
-                f"{root} holds no sequence '{pattern}'; there are {len(folders)}: {names}"
-                + (", …" if len(folders) > 3 else "")
+                f"{root} holds no sequence '{pattern}'; there are {len(sequences)}: {names}"
+                + (", …" if len(sequences) > 3 else "")
             )
-    return [folder for folder in folders if any(fnmatchcase(folder.name, p) for p in patterns)]
+    return [found for found in sequences if any(fnmatchcase(found.name, p) for p in patterns)]
 
 
-def _held_out(folders: list[Path], options: DatasetOptions) -> set[Path]:
+def _held_out(sequences: list[FoundSequence], options: DatasetOptions) -> set[FoundSequence]:
     """Sequences to validate on."""
+    if not options.weight:
+        return set(sequences)
     if options.validation_sequences:
-        return set(_matching(folders, options.validation_sequences, options.root))
-    if not options.validation_share or len(folders) == 1:
+        return set(_matching(sequences, options.validation_sequences, sequences[0].folder.parent))
+    if not options.validation_share or len(sequences) == 1:
         return set()
-    count = max(1, round(options.validation_share * len(folders)))
-    return set(folders[-count:])
+    count = max(1, round(options.validation_share * len(sequences)))
+    return set(sequences[-count:])

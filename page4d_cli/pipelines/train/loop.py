@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import isfinite
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from page4d_cli.io.whole.lock import locked
 from page4d_cli.io.whole.transaction import replacing
 from page4d_cli.model.checkpoint import save_checkpoint
 from page4d_cli.model.runtime import peak_memory_bytes
+from page4d_cli.pipelines.train.available import only_available, require_data
 from page4d_cli.pipelines.train.batches import Loaded, TrainingBatches, validation_batches
 from page4d_cli.pipelines.train.checkpoints import TrainState, variant_at
 from page4d_cli.pipelines.train.config import TrainConfig
@@ -54,6 +55,8 @@ def run_training(request: TrainRequest, observer: TrainObserver = SILENT) -> Tra
         Page4DError: too many steps had a loss that is not finite, or a process that prepares
             batches died.
     """
+    if not request.available:
+        require_data(request.config.data)
     accelerator = make_accelerator(request)
     if not accelerator.is_main_process:
         _train(request, TrainObserver(on_warning=observer.on_warning), accelerator)
@@ -63,8 +66,14 @@ def run_training(request: TrainRequest, observer: TrainObserver = SILENT) -> Tra
 
 
 def _train(request: TrainRequest, observer: TrainObserver, accelerator: Accelerator) -> TrainState:
-    config, is_main = request.config, accelerator.is_main_process
+    is_main = accelerator.is_main_process
     tell = observer.on_warning if is_main else SILENT.on_warning
+    if request.available:
+        data, missing = only_available(request.config.data)
+        request = replace(request, config=replace(request.config, data=data))
+        for one in missing:
+            tell(f"left out: {one}")
+    config = request.config
     checkpoint, state = find_state(request, accelerator.num_processes, tell)
     initial = None
     if config.init_from is not None and checkpoint is None:

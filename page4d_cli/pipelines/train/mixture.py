@@ -41,9 +41,9 @@ class Mixture:
     def sequences(self) -> tuple[str, ...]:
         """What is trained on from disk, in the order that samples are numbered in."""
         return tuple(
-            f"{source.options.kind.value}/{folder.name}"
+            f"{source.options.kind.value}/{found.name}"
             for source in self.datasets
-            for folder in source.training
+            for found in source.training
         )
 
     def training_clip(self, sample: SamplePlan) -> ClipPlan:

@@ -18,6 +18,8 @@ class TrainRequest:
     allow_changes: bool = False
     """Resume although configuration, data or number of processes are others."""
     device: str = "auto"
+    available: bool = False
+    """Train on those data sets of the configuration that are there."""
 
 
 @dataclass(frozen=True)

@@ -185,7 +185,7 @@ def test_a_clip_without_depth_does_not_spoil_the_average(tmp_path):
         ("{kind: tum, root: ROOT}", "no sequence of tum in ROOT/tum, ROOT; give its folder"),
         ("{kind: tumm, root: ROOT}", "data.datasets.0..kind is 'tumm', expected one of"),
         ("{kind: tum, root: ROOT, wieght: 2}", "wieght is not a known key"),
-        ("{kind: tum}", "root is missing"),
+        ("{kind: tum, root: ROOT, layout: raw}", "no sequence of tum in ROOT/tum, ROOT"),
     ],
 )
 def test_data_that_cannot_be_used_is_refused_before_anything_starts(
