@@ -298,6 +298,19 @@ class Align(str, Enum):
     """None: the prediction is taken as it is."""
 
 
+class PathAlign(str, Enum):
+    """How an estimated camera path is brought to the true one (`eval/pose.py`)."""
+
+    SIM3 = "sim3"
+    """Rotation, translation and scale: for paths in a unit of their own."""
+    SE3 = "se3"
+    """Rotation and translation: scale counts as error."""
+    SCALE = "scale"
+    """Scale only: both begin in one world."""
+    NONE = "none"
+    """Nothing: the path is taken as it is."""
+
+
 class DepthTask(str, Enum):
     """What is asked of predicted depth."""
 

@@ -16,6 +16,29 @@ POSE_COLUMNS = "timestamp tx ty tz qx qy qz qw"
 """Both of the TUM RGB-D benchmark (Sturm et al., IROS 2012; "File Formats" on its pages)."""
 
 
+def read_text(path: Path, expected: str, error: type[InputError]) -> str:
+    """Read a text file; a byte order mark is left out.
+
+    Args:
+        path: the file.
+        expected: what should be in it, for the message.
+        error: what is raised.
+
+    Raises:
+        InputError: `error`: the file is absent or no text.
+    """
+    try:
+        if path.exists() and not path.is_file():
+            raise error(f"{path} is no file; expected {expected}")
+        text = path.read_text(encoding="utf-8-sig")
+        if "\0" in text:
+            raise ValueError
+    except (OSError, ValueError) as fault:
+        reason = getattr(fault, "strerror", None) or "it is not a text file"
+        raise error(f"cannot read {path}: {reason}; expected {expected}") from fault
+    return text
+
+
 def read_rows(path: Path, columns: str, error: type[InputError]) -> list[tuple[str, list[str]]]:
     """Split the rows of a table.
 
@@ -31,16 +54,8 @@ def read_rows(path: Path, columns: str, error: type[InputError]) -> list[tuple[s
         InputError: `error`: the file is absent, no text, without rows, or a row has another number
             of columns.
     """
-    try:
-        if path.exists() and not path.is_file():
-            raise error(f"{path} is no file; expected {columns}, one a line")
-        text = path.read_text(encoding="utf-8")
-        if "\0" in text:
-            raise ValueError
-    except (OSError, ValueError) as fault:
-        reason = getattr(fault, "strerror", None) or "it is not a text file"
-        raise error(f"cannot read {path}: {reason}; expected {columns}, one a line") from fault
     rows = []
+    text = read_text(path, f"{columns}, one a line", error)
     for number, line in enumerate(text.splitlines(), start=1):
         words = line.replace(",", " ").split()
         if not words or words[0].startswith("#"):
@@ -54,7 +69,9 @@ def read_rows(path: Path, columns: str, error: type[InputError]) -> list[tuple[s
     return rows
 
 
-def parse_number(where: str, name: str, word: str, error: type[InputError]) -> float:
+def parse_number(
+    where: str, name: str, word: str, error: type[InputError], *, most: float = LARGEST
+) -> float:
     """Read a number that can be computed with: finite, and its square, too.
 
     Args:
@@ -62,6 +79,7 @@ def parse_number(where: str, name: str, word: str, error: type[InputError]) -> f
         name: of the column.
         word: as it stands there.
         error: what is raised.
+        most: its greatest magnitude.
 
     Raises:
         InputError: `error`: it is none.
@@ -70,8 +88,8 @@ def parse_number(where: str, name: str, word: str, error: type[InputError]) -> f
         value = float(word)
     except ValueError:
         value = math.nan
-    if not abs(value) <= LARGEST:
-        raise error(f"{where}: {name} is {word[:40]!r}; expected a finite number up to {LARGEST:g}")
+    if not abs(value) <= most:
+        raise error(f"{where}: {name} is {word[:40]!r}; expected a finite number up to {most:g}")
     return value
 
 

@@ -14,6 +14,7 @@ from evo.core import sync
 from evo.core.metrics import APE, PE, RPE, PoseRelation, StatisticsType, Unit
 from evo.core.trajectory import PoseTrajectory3D
 
+from page4d_cli.core.enums import PathAlign
 from page4d_cli.core.errors import EvaluationError
 from page4d_cli.core.geometry import as_homogeneous
 from page4d_cli.core.types import Float64Array
@@ -33,7 +34,7 @@ class PosePairing(str, Enum):
     """How the poses of two paths were brought together."""
 
     TIMESTAMP = "timestamp"
-    """Nearest time stamps, at most `MAX_OFFSET_S` apart."""
+    """Nearest time stamps, not too far apart."""
     INDEX = "index"
     """Equal counts on different clocks: the first with the first, and so on."""
 
@@ -96,8 +97,35 @@ class PoseScore:
         return len(self.ground_truth)
 
 
-def score_poses(estimate: Trajectory, ground_truth: Trajectory) -> PoseScore:
-    """Align an estimated path to the true one by a similarity, and measure what is left.
+@dataclass(frozen=True)
+class PoseComparison:
+    """How two paths are compared.
+
+    Raises:
+        EvaluationError: a number is out of range.
+    """
+
+    align: PathAlign = PathAlign.SIM3
+    max_time_difference_s: float = MAX_OFFSET_S
+    """Between time stamps that belong together."""
+    time_offset_s: float = 0.0
+    """Is added to the estimate's time stamps."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.max_time_difference_s < np.inf:
+            given = f"{self.max_time_difference_s:g}"
+            raise EvaluationError(f"--max-time-difference {given}: give seconds, from 0")
+        if not np.isfinite(self.time_offset_s):
+            raise EvaluationError(f"--time-offset {self.time_offset_s:g}: give seconds")
+
+
+_USUAL = PoseComparison()
+
+
+def score_poses(
+    estimate: Trajectory, ground_truth: Trajectory, how: PoseComparison = _USUAL
+) -> PoseScore:
+    """Align an estimated path to the true one, by a similarity if not told otherwise.
 
     Poses are paired by time stamp. Paths of equal length whose time stamps do not agree, as frame
     numbers and seconds, are paired by index.
@@ -105,21 +133,27 @@ def score_poses(estimate: Trajectory, ground_truth: Trajectory) -> PoseScore:
     Args:
         estimate: in any world and unit.
         ground_truth: the true path.
+        how: alignment and pairing.
 
     Raises:
         EvaluationError: fewer than 3 poses have a partner; or one of the paths has no motion or is
             a straight line, which determines no alignment; or a pose is not finite.
     """
+    estimate = Trajectory(estimate.timestamps_s + how.time_offset_s, estimate.T_world_camera)
     _require_order("estimated path", estimate)
     _require_order("ground truth path", ground_truth)
-    pairing, pair = _pair(estimate, ground_truth)
+    pairing, pair = _pair(estimate, ground_truth, how.max_time_difference_s)
     if len(pair[0]) < MIN_POSES:
-        raise EvaluationError(_too_few(estimate, ground_truth, len(pair[0])))
-    _require_shape("estimated path", pair[0])
-    _require_shape("ground truth path", pair[1])
+        raise EvaluationError(
+            _too_few(estimate, ground_truth, len(pair[0]), how.max_time_difference_s)
+        )
+    for what, path in zip(("estimated path", "ground truth path"), pair, strict=True):
+        _require_finite(what, path)
+        if how.align is not PathAlign.NONE:
+            _require_shape(what, path)
     estimated, true = map(_to_evo, pair)
     try:
-        _, _, scale = estimated.align(true, correct_scale=True)
+        scale = _align(estimated, true, how.align)
         metrics = PoseMetrics(
             _rmse(APE(PoseRelation.translation_part), true, estimated),
             _rmse(_relative(PoseRelation.translation_part), true, estimated),
@@ -132,7 +166,7 @@ def score_poses(estimate: Trajectory, ground_truth: Trajectory) -> PoseScore:
         pairing=pairing,
         estimated_poses=len(estimate),
         true_poses=len(ground_truth),
-        scale=float(scale),
+        scale=scale,
         estimate=_from_evo(estimated, pair[0]),
         ground_truth=pair[1],
     )
@@ -150,26 +184,41 @@ def average_pose_metrics(metrics: Iterable[PoseMetrics]) -> PoseMetrics:
     return PoseMetrics(*np.mean(rows, axis=0).tolist())
 
 
+def _align(estimated: PoseTrajectory3D, true: PoseTrajectory3D, align: PathAlign) -> float:
+    """Bring the estimate to the truth, in place; returns its scale."""
+    if align is PathAlign.NONE:
+        return 1.0
+    _, _, scale = estimated.align(
+        true,
+        correct_scale=align is PathAlign.SIM3,
+        correct_only_scale=align is PathAlign.SCALE,
+    )
+    return 1.0 if align is PathAlign.SE3 else float(scale)
+
+
 def _pair(
-    estimate: Trajectory, ground_truth: Trajectory
+    estimate: Trajectory, ground_truth: Trajectory, max_difference_s: float
 ) -> tuple[PosePairing, tuple[Trajectory, Trajectory]]:
     in_order = estimate, ground_truth
     if np.array_equal(estimate.timestamps_s, ground_truth.timestamps_s):
         return PosePairing.TIMESTAMP, in_order  # several poses may have one stamp
-    chosen, partners = _associate(estimate.timestamps_s, ground_truth.timestamps_s)
+    stamps = estimate.timestamps_s, ground_truth.timestamps_s
+    chosen, partners = _associate(*stamps, max_difference_s)
     if len(estimate) == len(ground_truth) and not _is_one_clock(chosen, partners):
         return PosePairing.INDEX, in_order
     return PosePairing.TIMESTAMP, (_take(estimate, chosen), _take(ground_truth, partners))
 
 
-def _associate(estimate_s: Float64Array, truth_s: Float64Array) -> tuple[list[int], list[int]]:
+def _associate(
+    estimate_s: Float64Array, truth_s: Float64Array, max_difference_s: float
+) -> tuple[list[int], list[int]]:
     """Indices of each pose of the shorter path and the nearest in time of the longer one."""
     if len(truth_s) < len(estimate_s):
-        return _associate(truth_s, estimate_s)[::-1]
+        return _associate(truth_s, estimate_s, max_difference_s)[::-1]
     if not len(estimate_s):
         return [], []
     matched: tuple[list[int], list[int]] = sync.matching_time_indices(
-        estimate_s, truth_s, max_diff=MAX_OFFSET_S
+        estimate_s, truth_s, max_diff=max_difference_s
     )
     return matched
 
@@ -187,12 +236,14 @@ def _take(trajectory: Trajectory, indices: list[int]) -> Trajectory:
     return Trajectory(trajectory.timestamps_s[chosen], trajectory.T_world_camera[chosen])
 
 
-def _too_few(estimate: Trajectory, ground_truth: Trajectory, count: int) -> str:
+def _too_few(
+    estimate: Trajectory, ground_truth: Trajectory, count: int, max_difference_s: float
+) -> str:
     counts = f"{len(estimate)} estimated and {len(ground_truth)} true poses"
     if len(estimate) == len(ground_truth):
         return f"{counts}; at least {MIN_POSES} are needed to align two paths"
     return (
-        f"{counts}, of which {count} lie within {MAX_OFFSET_S} s of each other; at least "
+        f"{counts}, of which {count} lie within {max_difference_s:g} s of each other; at least "
         f"{MIN_POSES} are needed: give both paths the same clock, or the same number of poses"
     )
 
@@ -207,12 +258,15 @@ def _require_order(what: str, trajectory: Trajectory) -> None:
         )
 
 
-def _require_shape(what: str, trajectory: Trajectory) -> None:
-    """Refuse paths that leave the alignment open: the similarity needs a plane's extent."""
-    positions = trajectory.T_world_camera[..., 3]
+def _require_finite(what: str, trajectory: Trajectory) -> None:
     if not np.isfinite(trajectory.T_world_camera).all():
         bad = int(np.argmin(np.isfinite(trajectory.T_world_camera).all((1, 2))))
         raise EvaluationError(f"the {what} is not finite at pose {bad} (counted from 0)")
+
+
+def _require_shape(what: str, trajectory: Trajectory) -> None:
+    """Refuse paths that leave the alignment open: the similarity needs a plane's extent."""
+    positions = trajectory.T_world_camera[..., 3]
     spread = np.linalg.svd(positions - positions.mean(0), compute_uv=False)
     if spread[0] <= _MIN_MOTION * np.linalg.norm(positions):
         raise EvaluationError(

@@ -125,3 +125,25 @@ def test_comparing_says_what_became_worse(data, tmp_path):
     assert worse.exit_code == 1
     assert sum("worse" in line for line in worse.stdout.splitlines()) == 2
     assert "2 numbers are worse by more than 1.0%" in worse.stderr
+
+
+def test_paths_are_brought_together_as_told(tmp_path):
+    bend = [(i, 1_400_000_000 + 0.1 * i) for i in range(5)]
+    truth = write_path(tmp_path / "truth.txt", bend)
+    late = write_path(tmp_path / "late.txt", [(i, stamp + 7) for i, stamp in reversed(bend[1:])])
+    words = ("eval-pose", late, "--gt", truth, "--json")
+    assert run(*words).exit_code == 2
+    result = run(*words, "--time-offset", -7, "--align", "none", "--max-time-difference", 0.001)
+    assert result.exit_code == 0, result.stderr
+    found = json.loads(result.stdout)
+    assert found["ATE"] == 0 and found["align"] == "none" and found["poses"] == 4
+    assert found["notes"] == [f"{late}: its rows were sorted by time"]
+    assert "sorted by time" in result.stderr
+
+
+@pytest.mark.parametrize("option", [("--align", "se3"), ("--time-offset", 1)])
+def test_how_files_are_compared_is_no_choice_for_data_sets(option):
+    result = run("eval-pose", "--dataset", "tum", *option)
+    assert result.exit_code == 2 and "a data set is scored by its protocol" in result.stderr
+    result = run("eval-pose", "a.txt", "--gt", "b.txt", "--max-time-difference", -1)
+    assert result.exit_code == 2 and "--max-time-difference -1: give seconds" in result.stderr

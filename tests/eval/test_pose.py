@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 from support import ORACLE
 
+from page4d_cli.core.enums import PathAlign
 from page4d_cli.core.errors import EvaluationError
 from page4d_cli.core.geometry import matrix_from_quat_xyzw
 from page4d_cli.eval.pose import (
     METRIC_KEYS,
+    PoseComparison,
     PoseMetrics,
     PosePairing,
     Trajectory,
@@ -215,3 +217,44 @@ def test_averages_are_plain_means():
     assert mean.as_dict() == dict(zip(METRIC_KEYS, (2.0, 2.0, 4.5), strict=True))
     with pytest.raises(EvaluationError, match="no path was scored"):
         average_pose_metrics([])
+
+
+def test_each_alignment_undoes_what_it_names_and_no_more():
+    path = wander()
+    turned = np.array([[0.0, -1, 0, 3], [1, 0, 0, 4], [0, 0, 1, 5]])
+    rigid = Trajectory(path.timestamps_s, turned[:, :3] @ path.T_world_camera)
+    rigid.T_world_camera[..., 3] += turned[:, 3]
+    larger = Trajectory(path.timestamps_s, path.T_world_camera * [1, 1, 1, 2.0])
+    left = {
+        (align, name): score_poses(estimate, path, PoseComparison(align)).metrics.ate
+        for align in PathAlign
+        for name, estimate in (("same", path), ("rigid", rigid), ("larger", larger))
+    }
+    undone = {key for key, ate in left.items() if ate < 1e-9}
+    assert undone == {
+        *((align, "same") for align in PathAlign),
+        (PathAlign.SIM3, "rigid"),
+        (PathAlign.SE3, "rigid"),
+        (PathAlign.SIM3, "larger"),
+        (PathAlign.SCALE, "larger"),
+    }
+    assert score_poses(larger, path, PoseComparison(PathAlign.SE3)).scale == 1
+    assert score_poses(larger, path, PoseComparison(PathAlign.SCALE)).scale == pytest.approx(0.5)
+
+
+def test_an_offset_of_the_clocks_is_taken_out_and_the_tolerance_is_as_told():
+    path = wander()
+    late = Trajectory(path.timestamps_s[:-1] + 100.003, path.T_world_camera[:-1])
+    with pytest.raises(EvaluationError, match=r"of which 0 lie within 0\.01 s"):
+        score_poses(late, path)
+    score = score_poses(late, path, PoseComparison(time_offset_s=-100.0))
+    assert len(score) == len(path) - 1 and score.metrics.ate < 1e-9
+    strict = PoseComparison(time_offset_s=-100.0, max_time_difference_s=0.001)
+    with pytest.raises(EvaluationError, match=r"of which 0 lie within 0\.001 s"):
+        score_poses(late, path, strict)
+
+
+def test_a_straight_path_can_be_scored_as_it_is():
+    positions = np.linspace([0.0, 0, 0], [1, 2, 3], 5)
+    straight = trajectory(np.broadcast_to(np.eye(3), (5, 3, 3)), positions)
+    assert score_poses(straight, straight, PoseComparison(PathAlign.NONE)).metrics.ate == 0
