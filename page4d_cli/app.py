@@ -19,6 +19,7 @@ from page4d_cli.commands import (
     motion,
     prepare_bonn,
     prepare_tum,
+    refine,
     rejoin,
     synth,
     train,
@@ -124,5 +125,6 @@ app.command("visualize-features", short_help="What every layer puts out, as pict
 )
 app.command(short_help="What moves in a run, pixel by pixel.")(motion.motion)
 app.command(short_help="Windows of a long video, joined.")(rejoin.rejoin)
+app.command(short_help="Cameras of a run, as exact as its pictures allow.")(refine.refine)
 app.command(short_help="A run, in formats of other programs.")(export.export)
 app.command(short_help="A run, in a browser.")(view.view)

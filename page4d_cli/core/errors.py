@@ -5,6 +5,7 @@ Page4DError            exit status 1: the work was well asked for and failed
 ├── WriteError         a file could not be written (disk full, permission withdrawn)
 ├── OutOfMemoryError   the device has too little memory for the clip
 ├── NothingLeftError   every point or frame was filtered away
+├── RefusedError       a refinement was no better, and asked to be strict
 └── InputError         exit status 2: what was given cannot be used
     ├── FramesError    images, videos and lists of them
     ├── DatasetError   a data set's folders, lists and ground truth
@@ -37,6 +38,10 @@ class OutOfMemoryError(Page4DError):
 
 class NothingLeftError(Page4DError):
     """The filters that were asked for leave nothing to write."""
+
+
+class RefusedError(Page4DError):
+    """Cameras could not be made better, and that was to be an error."""
 
 
 class InputError(Page4DError):

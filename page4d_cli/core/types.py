@@ -108,6 +108,13 @@ class PixelTransform:
         result[..., :2, 2] = self.to_source(intrinsics[..., :2, 2])
         return result
 
+    def intrinsics_to_network(self, intrinsics: FloatArray) -> Float64Array:
+        """Map intrinsics (..., 3, 3) of source pixels to network pixels."""
+        result = np.array(intrinsics, np.float64)
+        result[..., :2, :2] *= np.asarray(self.scale)[:, None]
+        result[..., :2, 2] = self.to_network(intrinsics[..., :2, 2])
+        return result
+
 
 @dataclass(frozen=True)
 class FrameInfo:

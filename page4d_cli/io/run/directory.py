@@ -21,6 +21,8 @@ TRAJECTORY = "trajectory.txt"
 INTRINSICS = "intrinsics.txt"
 CAMERAS = "cameras.npz"
 """extrinsics (S, 3, 4) T_camera_world, intrinsics (S, 3, 3) in pixels of the maps."""
+NETWORK_CAMERAS = "cameras.network.npz"
+"""`cameras.npz` as the network had it, of a run that was refined since."""
 PREVIEW = "preview.mp4"
 TRAJECTORY_PICTURE = "trajectory.png"
 """The path of the cameras, from above and from the side; of runs that save a preview."""
@@ -116,6 +118,10 @@ class Run:
     def points(self, index: int) -> Float32Array:
         """(H, W, 3) points of frame `index` in the world, from the point head."""
         return self._map(points_file, Save.POINTS, index, 3)
+
+    def points_confidence(self, index: int) -> Float32Array:
+        """(H, W) confidence of the points of frame `index`."""
+        return self._map(points_confidence_file, Save.POINTS, index)
 
     def _map(
         self, file: Callable[[str], str], save: Save, index: int, *channels: int

@@ -18,6 +18,7 @@ __all__ = [
     "MANIFEST",
     "FrameRecord",
     "Manifest",
+    "RefinementRecord",
     "ScaleRecord",
     "SegmentRecord",
     "WeightsRecord",
@@ -121,6 +122,34 @@ class ScaleRecord:
 
 
 @dataclass(frozen=True)
+class RefinementRecord:
+    """What `page4d refine` did to the cameras of a segment."""
+
+    refused: str | None
+    """Why all cameras are as they were; None if some are refined."""
+    kept: dict[str, str]
+    """Frames whose cameras are as they were, by stem, and why."""
+    held_out_before_px: float | None
+    """Median error of points that the adjustment did not see; None: there were none."""
+    held_out_after_px: float | None
+    rounds: tuple[tuple[float, float], ...]
+    """Scale of the loss, and median error of the sightings afterwards, in pixels of the source."""
+    pairs: int
+    """Frames that were compared with one another."""
+    matches: int
+    """Points that two frames were found to share, over all pairs."""
+    points: int
+    sightings: int
+    """Of the points, in all frames."""
+    focal_length_factor: tuple[float, ...]
+    """Refined over the network's median, of each camera: frames of one size share theirs."""
+    depth_factor: dict[str, float]
+    """What each frame's depth was multiplied by in the middle of its picture, by stem."""
+    masks: str | None
+    """The folder of masks that was given."""
+
+
+@dataclass(frozen=True)
 class FrameRecord:
     """`core.types.FrameInfo` as the manifest holds it; the network's size stands there once."""
 
@@ -197,6 +226,8 @@ class Manifest:
     """All frames, in order; of runs that know of none, empty."""
     scale: tuple[ScaleRecord, ...] = ()
     """One for each segment if lengths are metres."""
+    refinement: tuple[RefinementRecord, ...] = ()
+    """One for each segment if cameras were refined."""
     joining: dict[str, Json] | None = None
     """Of runs in windows: what was found at every join and loop, and each window's factor."""
     ignored: tuple[str, ...] = ()

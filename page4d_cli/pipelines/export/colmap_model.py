@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from page4d_cli.core.errors import NothingLeftError
 from page4d_cli.core.wording import count_noun
 from page4d_cli.io.formats.colmap import ColmapModel, share_cameras
+from page4d_cli.io.run.tracks import RunTracks
 from page4d_cli.pipelines.cloud.choose import Cloud
 from page4d_cli.pipelines.cloud.observations import (
     DEPTH_TOLERANCE,
@@ -51,24 +52,83 @@ def colmap_model(
         )
     kept |= _of_lonely_frames(observations, kept, cloud, len(clip))
     cloud, observations = cloud.take(np.flatnonzero(kept)), restrict(observations, kept)
-    sizes = np.array([info.transform.source_size for info in clip.infos], np.int64)
-    camera_sizes, parameters, camera_of_image = share_cameras(sizes, clip.intrinsics_source)
     xy = np.empty_like(observations.pixels)
     for index, info in enumerate(clip.infos):
         mine = observations.frame == index
         xy[mine] = info.transform.to_source(observations.pixels[mine]) + 0.5
+    return _model(
+        clip,
+        names,
+        RunTracks(
+            cloud.points.astype(np.float64),
+            cloud.colors,
+            np.zeros(len(cloud.points)),
+            observations.point,
+            observations.frame,
+            xy,
+        ),
+    )
+
+
+def refined_model(
+    clip: RunClip, tracks: RunTracks, names: tuple[str, ...], max_points: int
+) -> ColmapModel:
+    """A refined run as it is: points, and where they were truly seen.
+
+    Args:
+        clip: with cameras.
+        tracks: of the whole run.
+        names: S names of the image files.
+        max_points: those that most images show are kept.
+
+    Raises:
+        NothingLeftError: the clip's frames share no point.
+    """
+    place = np.full(len(clip.run.manifest.frames), -1)
+    place[list(clip.indices)] = np.arange(len(clip))
+    frame = place[tracks.frame]
+    views = np.bincount(tracks.point[frame >= 0], minlength=len(tracks.points))
+    longest = np.argsort(-views, kind="stable")[:max_points]
+    chosen = np.sort(longest[views[longest] >= min(2, len(clip))])
+    if not len(chosen):
+        raise NothingLeftError(
+            f"colmap: {count_noun(len(clip), 'frame')} share none of the run's "
+            f"{count_noun(len(tracks.points), 'refined point')}; choose other --frames"
+        )
+    number = np.full(len(tracks.points), -1)
+    number[chosen] = np.arange(len(chosen))
+    kept = np.flatnonzero((frame >= 0) & (number[tracks.point] >= 0))
+    kept = kept[np.argsort(frame[kept], kind="stable")]  # by image, then by point
+    return _model(
+        clip,
+        names,
+        RunTracks(
+            clip.length_factor * tracks.points[chosen],
+            tracks.colors[chosen],
+            tracks.errors_px[chosen],
+            number[tracks.point[kept]],
+            frame[kept],
+            tracks.pixels[kept] + 0.5,
+        ),
+    )
+
+
+def _model(clip: RunClip, names: tuple[str, ...], seen: RunTracks) -> ColmapModel:
+    """Of sightings sorted by place in the clip, then by point; pixel centres at .5."""
+    sizes = np.array([info.transform.source_size for info in clip.infos], np.int64)
+    camera_sizes, parameters, camera_of_image = share_cameras(sizes, clip.intrinsics_source)
     return ColmapModel(
         sizes=camera_sizes,
         parameters=parameters,
         camera_of_image=camera_of_image,
         names=names,
         T_camera_world=clip.extrinsics,
-        points=cloud.points.astype(np.float64),
-        colors=cloud.colors,
-        errors_px=np.zeros(len(cloud.points)),
-        image_of_observation=observations.frame,
-        point_of_observation=observations.point,
-        xy=xy,
+        points=seen.points,
+        colors=seen.colors,
+        errors_px=seen.errors_px,
+        image_of_observation=seen.frame,
+        point_of_observation=seen.point,
+        xy=seen.pixels,
     )
 
 

@@ -15,11 +15,11 @@ from page4d_cli.pipelines.export.formats import WRITERS
 from page4d_cli.pipelines.export.job import Job
 from page4d_cli.pipelines.export.metres import metres_of_segment
 from page4d_cli.pipelines.export.options import FormatOptions
-from page4d_cli.pipelines.export.principal_point import with_middle_as_principal_point
 from page4d_cli.pipelines.export.segment import choose_segment
 from page4d_cli.pipelines.motion.motion import part_masks
 from page4d_cli.pipelines.scale.source import ScaleSource
 from page4d_cli.pipelines.stored_run.clip import RunClip, read_run_clip
+from page4d_cli.pipelines.stored_run.principal_point import with_middle_as_principal_point
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,8 @@ class RunClip:
     """What the person should know."""
     unit: LengthUnit
     """Of depth and positions."""
+    length_factor: float = 1.0
+    """What these are multiplied by, of what the run says."""
 
     def __len__(self) -> int:
         return len(self.infos)
@@ -63,7 +65,9 @@ class RunClip:
         extrinsics = self.extrinsics.copy()
         extrinsics[..., 3] *= factor
         depth = tuple(np.float32(factor) * map_ for map_ in self.depth)
-        return replace(self, extrinsics=extrinsics, depth=depth, unit=LengthUnit.METRES)
+        return replace(
+            self, extrinsics=extrinsics, depth=depth, unit=LengthUnit.METRES, length_factor=factor
+        )
 
     @property
     def timestamps_s(self) -> Float64Array:

@@ -5,15 +5,17 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from page4d_cli.core.enums import MotionPart
 from page4d_cli.core.resample import to_source_pixels
 from page4d_cli.core.strict_json import Json
 from page4d_cli.core.types import Float64Array
 from page4d_cli.io.formats import nerfstudio
-from page4d_cli.io.formats.colmap import write_colmap_binary, write_colmap_text
+from page4d_cli.io.formats.colmap import ColmapModel, write_colmap_binary, write_colmap_text
 from page4d_cli.io.formats.ply import first_camera, write_ply
 from page4d_cli.io.formats.png import write_depth_png, write_png
+from page4d_cli.io.run.tracks import has_tracks, read_tracks
 from page4d_cli.pipelines.cloud.choose import thin_cloud
-from page4d_cli.pipelines.export.colmap_model import colmap_model
+from page4d_cli.pipelines.export.colmap_model import colmap_model, refined_model
 from page4d_cli.pipelines.export.images import IMAGES
 from page4d_cli.pipelines.export.job import Job
 
@@ -25,8 +27,7 @@ _MASKS = "masks"
 def write_colmap(job: Job) -> dict[str, Json]:
     """`colmap/`; masks have the names that COLMAP looks for: those of the pictures, and `.png`."""
     names = job.images.names
-    cloud = thin_cloud(job.taken_cloud, job.cloud_options.max_points or _COLMAP_POINTS)
-    model = colmap_model(job.clip, cloud, names, keep=job.taken)
+    model = _colmap_model(job, job.cloud_options.max_points or _COLMAP_POINTS)
     for kind, write in (("txt", write_colmap_text), ("bin", write_colmap_binary)):
         paths = [
             job.folder.path("colmap", f"colmap/sparse/0/{name}.{kind}")
@@ -42,6 +43,18 @@ def write_colmap(job: Job) -> dict[str, Json]:
         "points": len(model.points),
         "observations": len(model.xy),
     }
+
+
+def _colmap_model(job: Job, max_points: int) -> ColmapModel:
+    """True tracks where a run has some; else points that depth and cameras put into pictures."""
+    run = job.clip.run
+    if has_tracks(run) and job.part is not MotionPart.MOVING:
+        job.notes.append(
+            "colmap: points are those that `page4d refine` has found, with their pixels"
+        )
+        return refined_model(job.clip, read_tracks(run), job.images.names, max_points)
+    cloud = thin_cloud(job.taken_cloud, max_points)
+    return colmap_model(job.clip, cloud, job.images.names, keep=job.taken)
 
 
 def write_nerfstudio(job: Job) -> dict[str, Json]:

@@ -13,8 +13,8 @@ from page4d_cli.core.strict_json import to_text
 from page4d_cli.io.run.directory import confidence_file, depth_file, open_run
 from page4d_cli.io.run.manifest import MANIFEST
 from page4d_cli.pipelines.export.export import ExportOptions, export_run
-from page4d_cli.pipelines.export.principal_point import with_middle_as_principal_point
 from page4d_cli.pipelines.stored_run.clip import read_run_clip
+from page4d_cli.pipelines.stored_run.principal_point import with_middle_as_principal_point
 
 NEEDED = (Save.CAMERAS, Save.DEPTH)
 MIDDLE = np.array([112 / 2, 96 / 2])  # of the source pictures, from the corner of the first pixel

@@ -1,0 +1,309 @@
+"""Bundle adjustment: cameras and points that explain all sightings best, and a network's opinion.
+
+Levenberg and Marquardt's method on the points' Schur complement (Triggs et al., Bundle Adjustment:
+A Modern Synthesis, 1999), with Cauchy's loss by reweighting. Beside the pixels, everything that the
+network said counts as one faint measurement: poses, focal length, depth. So there is no free gauge,
+a frame that nothing supports stays where it is, and points without parallax stay at their depth.
+
+Shapes: M sightings, N points, S frames, C cameras. The unit of length is such that typical depths
+are about 1.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cho_factor, cho_solve
+from scipy.sparse import bsr_array, csr_array
+from scipy.spatial.transform import Rotation
+
+from page4d_cli.core.types import Float64Array
+from page4d_cli.refine.cameras import Cameras, backproject
+from page4d_cli.refine.tracks import Tracks
+
+ROTATION_SIGMA_RAD = 0.1
+CENTRE_SIGMA = 0.1
+"""Of a typical depth."""
+LOG_FOCAL_SIGMA = 0.2
+LOG_DEPTH_SIGMA = 0.5
+"""How far a network's cameras and depth are trusted; all of it is little beside some pixels."""
+_NEAREST = 1e-3
+"""Depth below which a point is not in front of the camera."""
+_BEHIND_PX = 1e3
+"""Error of a point that is not."""
+_LARGEST_FOCAL_STEP = 0.2
+_DAMPING = 1e-3
+_CONVERGED = 1e-4
+"""Relative decrease of the cost that ends a round."""
+
+
+@dataclass(frozen=True)
+class State:
+    """What is adjusted."""
+
+    cameras: Cameras
+    points: Float64Array
+    """(N, 3) in the world."""
+
+
+@dataclass(frozen=True)
+class _Sightings:
+    """The sightings in the cameras of a state."""
+
+    in_camera: Float64Array
+    """(M, 3)."""
+    focal: Float64Array
+    """(M, 2) in pixels."""
+    errors: Float64Array
+    """(M, 3): u, v in pixels, and the logarithm of the depth over `LOG_DEPTH_SIGMA`."""
+    is_in_front: NDArray[np.bool_]
+    """(M,)."""
+
+
+def place_points(tracks: Tracks, cameras: Cameras) -> Float64Array:
+    """Points (N, 3) where the network's depth puts them: the median of a track's sightings."""
+    depth = np.where(np.isfinite(tracks.depth), tracks.depth, 1.0)
+    world = backproject(cameras, tracks.frame, tracks.pixels, depth)
+    order = np.lexsort((depth, tracks.point))
+    counts = np.bincount(tracks.point, minlength=len(tracks))
+    return np.asarray(world[order[tracks.starts + counts // 2]], np.float64)
+
+
+def errors_px(tracks: Tracks, state: State) -> Float64Array:
+    """(M,) distance of each sighting from where its point falls; large for those behind."""
+    seen = _look(tracks, state)
+    length = np.linalg.norm(seen.errors[:, :2], axis=1)
+    return np.where(seen.is_in_front, np.minimum(length, _BEHIND_PX), _BEHIND_PX)
+
+
+def adjust_points(tracks: Tracks, state: State, scale_px: float, steps: int = 15) -> State:
+    """Move the points only, or begin anew where the network's depth puts them."""
+    adjustment = _Adjustment(tracks, state.cameras, scale_px, with_cameras=False)
+    state = adjustment.better_of(state, place_points(tracks, state.cameras))
+    return adjustment.run(state, steps)
+
+
+def adjust(
+    tracks: Tracks, state: State, network: Cameras, scale_px: float, steps: int = 80
+) -> State:
+    """Move cameras and points until they explain the sightings best.
+
+    Args:
+        tracks: the sightings.
+        state: where to begin.
+        network: the cameras as the network says.
+        scale_px: errors well above this hardly count (Cauchy's scale).
+        steps: most steps.
+    """
+    return _Adjustment(tracks, network, scale_px, with_cameras=True).run(state, steps)
+
+
+class _Adjustment:
+    """One minimisation: what it minimises, and its normal equations."""
+
+    def __init__(
+        self, tracks: Tracks, network: Cameras, scale_px: float, *, with_cameras: bool
+    ) -> None:
+        self._tracks = tracks
+        self._network = network
+        self._scale_px = scale_px
+        self._with_cameras = with_cameras
+        frames, cameras = len(network), len(network.intrinsics)
+        self._shape = 3 * len(tracks.point), 6 * frames + cameras
+        own = 6 * tracks.frame[:, None] + np.arange(6)
+        shared = 6 * frames + network.camera_of_frame[tracks.frame]
+        self._columns = np.repeat(np.column_stack([own, shared]), 3, axis=0)
+        self._point_columns = np.repeat(3 * tracks.point[:, None] + np.arange(3), 3, axis=0)
+        self._start_focal = network.intrinsics[:, 0, 0]
+
+    def run(self, state: State, steps: int) -> State:
+        """Descend from a state."""
+        if not len(self._tracks):
+            return state
+        damping = _DAMPING
+        cost = self._cost(state)
+        for _ in range(steps):
+            equations = self._equations(state)
+            while damping < 1e6:
+                moved = self._step(state, equations, damping)
+                reached = self._cost(moved)
+                if reached < cost:
+                    break
+                damping *= 8
+            else:
+                return state
+            is_done = cost - reached < _CONVERGED * cost
+            state, cost, damping = moved, reached, max(damping / 8, 1e-9)
+            if is_done:
+                return state
+        return state
+
+    def better_of(self, state: State, points: Float64Array) -> State:
+        """A state with other points (N, 3) where these cost less: each is free of the others."""
+        is_better = self._point_costs(replace(state, points=points)) < self._point_costs(state)
+        return replace(state, points=np.where(is_better[:, None], points, state.points))
+
+    def _point_costs(self, state: State) -> Float64Array:
+        """(N,)."""
+        seen = _look(self._tracks, state)
+        squared = np.where(seen.is_in_front, (seen.errors[:, :2] ** 2).sum(1), _BEHIND_PX**2)
+        costs = self._scale_px**2 * np.log1p(squared / self._scale_px**2)
+        costs += np.log1p(seen.errors[:, 2] ** 2)
+        return np.asarray(np.bincount(self._tracks.point, costs, len(self._tracks)), np.float64)
+
+    def _cost(self, state: State) -> float:
+        total = float(self._point_costs(state).sum())
+        if self._with_cameras:
+            total += sum(float((each**2).sum()) for each in self._opinions(state.cameras))
+        return total
+
+    def _opinions(self, cameras: Cameras) -> tuple[Float64Array, Float64Array, Float64Array]:
+        """Differences from the network's rotations (S, 3), centres (S, 3), focal lengths (C,)."""
+        turned = cameras.T_camera_world[:, :, :3] @ np.swapaxes(
+            self._network.T_camera_world[:, :, :3], 1, 2
+        )
+        rotation = Rotation.from_matrix(turned).as_rotvec() / ROTATION_SIGMA_RAD
+        centre = (cameras.centres - self._network.centres) / CENTRE_SIGMA
+        focal = np.log(cameras.intrinsics[:, 0, 0] / self._start_focal) / LOG_FOCAL_SIGMA
+        return rotation, centre, focal
+
+    def _equations(self, state: State) -> "_Equations":
+        tracks, seen = self._tracks, _look(self._tracks, state)
+        errors = seen.errors
+        weights = np.empty_like(errors)
+        weights[:, :2] = 1 / (1 + (errors[:, :2] ** 2).sum(1) / self._scale_px**2)[:, None]
+        weights[:, 2] = 1 / (1 + errors[:, 2] ** 2)
+        weights[~seen.is_in_front] = 0
+        root = np.sqrt(weights)[..., None]
+        by_place = _by_place(seen)
+        poses = state.cameras.T_camera_world[tracks.frame]
+        of_points = root * (by_place @ poses[..., :3])
+        weighted = root[..., 0] * errors
+        starts = tracks.starts
+        along = np.add.reduceat(np.einsum("mri,mr->mi", of_points, weighted), starts)
+        blocks = np.add.reduceat(np.einsum("mri,mrj->mij", of_points, of_points), starts)
+        if not self._with_cameras:
+            return _Equations(blocks, along, None)
+        of_cameras = np.concatenate(
+            [by_place @ _by_motion(seen.in_camera), _by_focal(seen)[..., None]], axis=-1
+        )
+        rows, columns = self._shape
+        camera_part = csr_array(
+            ((root * of_cameras).ravel(), self._columns.ravel(), np.arange(rows + 1) * 7),
+            shape=(rows, columns),
+        )
+        point_part = csr_array(
+            (of_points.ravel(), self._point_columns.ravel(), np.arange(rows + 1) * 3),
+            shape=(rows, 3 * len(tracks)),
+        )
+        curvature = (camera_part.T @ camera_part).toarray()
+        gradient = camera_part.T @ weighted.ravel()
+        self._add_opinions(state.cameras, curvature, gradient)
+        mixed = (camera_part.T @ point_part).tocsr()
+        return _Equations(blocks, along, (curvature, gradient, mixed))
+
+    def _add_opinions(
+        self, cameras: Cameras, curvature: Float64Array, gradient: Float64Array
+    ) -> None:
+        rotation, centre, focal = self._opinions(cameras)
+        frames = len(cameras)
+        diagonal = np.empty(len(gradient))
+        of_poses = diagonal[: 6 * frames].reshape(frames, 6)
+        of_poses[:, :3], of_poses[:, 3:] = ROTATION_SIGMA_RAD**-2, CENTRE_SIGMA**-2
+        diagonal[6 * frames :] = LOG_FOCAL_SIGMA**-2
+        curvature[np.diag_indices_from(curvature)] += diagonal
+        # A camera moved by t in its own axes has its centre moved by -Rᵀ t.
+        turned = np.einsum("sij,sj->si", cameras.T_camera_world[:, :, :3], centre)
+        pulls = np.concatenate([rotation / ROTATION_SIGMA_RAD, -turned / CENTRE_SIGMA], axis=1)
+        gradient += np.concatenate([pulls.ravel(), focal / LOG_FOCAL_SIGMA])
+
+    def _step(self, state: State, equations: "_Equations", damping: float) -> State:
+        of_cameras, of_points = equations.solve(damping)
+        if of_cameras is None:
+            return self.better_of(state, state.points + of_points)
+        moved = self.moved(state.cameras, state.points, of_cameras)
+        return self.better_of(moved, state.points + of_points)
+
+    def moved(self, cameras: Cameras, points: Float64Array, step: Float64Array) -> State:
+        """Cameras turned and shifted in their own axes, and refocused, by a step (6 S + C,)."""
+        frames = len(cameras)
+        moves = step[: 6 * frames].reshape(frames, 6)
+        turn = Rotation.from_rotvec(moves[:, :3]).as_matrix()
+        poses = turn @ cameras.T_camera_world
+        poses[..., 3] += moves[:, 3:]
+        intrinsics = cameras.intrinsics.copy()
+        growth = np.clip(step[6 * frames :], -_LARGEST_FOCAL_STEP, _LARGEST_FOCAL_STEP)
+        intrinsics[:, [0, 1], [0, 1]] *= np.exp(growth)[:, None]
+        return State(Cameras(poses, intrinsics, cameras.camera_of_frame), points)
+
+
+@dataclass(frozen=True)
+class _Equations:
+    """Normal equations: a block for each point, and those of the cameras if they move."""
+
+    blocks: Float64Array
+    """(N, 3, 3)."""
+    along: Float64Array
+    """(N, 3) gradient."""
+    of_cameras: tuple[Float64Array, Float64Array, csr_array] | None
+    """Curvature (P, P), gradient (P,), and what mixes cameras with points, (P, 3 N)."""
+
+    def solve(self, damping: float) -> tuple[Float64Array | None, Float64Array]:
+        """The step of the cameras (P,), if they move, and of the points (N, 3)."""
+        blocks = self.blocks.copy()
+        diagonal = np.einsum("nii->ni", blocks)
+        diagonal += damping * diagonal + 1e-12 + 1e-9 * diagonal.max()
+        inverse = np.linalg.inv(blocks)
+        if self.of_cameras is None:
+            return None, -np.einsum("nij,nj->ni", inverse, self.along)
+        curvature, gradient, mixed = self.of_cameras
+        count = len(blocks)
+        as_matrix = bsr_array((inverse, np.arange(count), np.arange(count + 1)))
+        solved = mixed @ as_matrix.tocsr()
+        reduced = curvature - (solved @ mixed.T).toarray()
+        reduced[np.diag_indices_from(reduced)] += damping * np.diagonal(curvature)
+        step = cho_solve(cho_factor(reduced), solved @ self.along.ravel() - gradient)
+        rest = self.along + (mixed.T @ step).reshape(-1, 3)
+        return step, -np.einsum("nij,nj->ni", inverse, rest)
+
+
+def _look(tracks: Tracks, state: State) -> _Sightings:
+    poses = state.cameras.T_camera_world[tracks.frame]
+    intrinsics = state.cameras.of_frames[tracks.frame]
+    points = state.points[tracks.point]
+    in_camera = np.einsum("mij,mj->mi", poses[..., :3], points) + poses[..., 3]
+    is_in_front = in_camera[:, 2] > _NEAREST
+    depth = np.where(is_in_front, in_camera[:, 2], 1.0)
+    focal = np.diagonal(intrinsics, axis1=1, axis2=2)[:, :2]
+    pixels = focal * in_camera[:, :2] / depth[:, None] + intrinsics[:, :2, 2]
+    ratio = np.where(np.isfinite(tracks.depth) & is_in_front, depth / tracks.depth, 1.0)
+    errors = np.column_stack([pixels - tracks.pixels, np.log(ratio) / LOG_DEPTH_SIGMA])
+    return _Sightings(in_camera, focal, errors, is_in_front)
+
+
+def _by_place(seen: _Sightings) -> Float64Array:
+    """(M, 3, 3) derivative of the errors by the place in the camera."""
+    x, y, z = seen.in_camera.T
+    z = np.where(seen.is_in_front, z, 1.0)
+    result = np.zeros((len(z), 3, 3))
+    result[:, 0, 0], result[:, 1, 1] = seen.focal.T / z
+    result[:, 0, 2], result[:, 1, 2] = -seen.focal.T * [x, y] / z**2
+    result[:, 2, 2] = 1 / (z * LOG_DEPTH_SIGMA)
+    return result
+
+
+def _by_motion(in_camera: Float64Array) -> Float64Array:
+    """(M, 3, 6) derivative of the place by a turn and a shift of the world before the camera."""
+    x, y, z = in_camera.T
+    result = np.zeros((len(x), 3, 6))
+    result[:, 0, 1], result[:, 0, 2] = z, -y
+    result[:, 1, 0], result[:, 1, 2] = -z, x
+    result[:, 2, 0], result[:, 2, 1] = y, -x
+    result[:, [0, 1, 2], [3, 4, 5]] = 1
+    return result
+
+
+def _by_focal(seen: _Sightings) -> Float64Array:
+    """(M, 3) derivative of the errors by the logarithm of the focal length."""
+    z = np.where(seen.is_in_front, seen.in_camera[:, 2], 1.0)
+    return np.column_stack([seen.focal * seen.in_camera[:, :2] / z[:, None], np.zeros(len(z))])

@@ -1,0 +1,45 @@
+import json
+import sys
+
+import pytest
+from refinable_run import disturbed, draw_clip, write_run_of_clip
+from typer.testing import CliRunner
+
+from page4d_cli.app import app
+
+
+@pytest.fixture
+def blank(tmp_path):
+    """A run of two grey pictures, of which nothing can be refined."""
+    clip = disturbed(draw_clip(frames=2, size=(28, 28)), 1.0)
+    clip.images[:] = 127
+    return write_run_of_clip(tmp_path, clip).directory
+
+
+def refine(*words):
+    return CliRunner().invoke(app, ["refine", *map(str, words)])
+
+
+def test_what_stays_is_warned_of_and_stands_in_json(blank):
+    pytest.importorskip("pycolmap")
+    result = refine(blank, "--json")
+    assert result.exit_code == 0
+    printed = json.loads(result.stdout)
+    assert printed["refined"] == 0 and printed["frames"] == 2
+    (segment,) = printed["segments"]
+    assert "too few points" in segment["refused"]
+    assert f"warning: {printed['notes'][0]}" in result.stderr
+    assert refine(blank).stdout.split() == [str(blank)]
+
+
+def test_strict_ends_with_one(blank):
+    pytest.importorskip("pycolmap")
+    result = refine(blank, "--strict")
+    assert result.exit_code == 1 and "nothing was written" in result.stderr
+
+
+def test_without_pycolmap_one_line_says_what_to_install(blank, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pycolmap", None)
+    result = refine(blank)
+    assert result.exit_code == 2 and "pip install" in result.stderr
+    assert len(result.stderr.splitlines()) == 1

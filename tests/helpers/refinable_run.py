@@ -1,0 +1,133 @@
+"""Runs of drawn clips whose cameras are known, and disturbed: what a refinement has to undo."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from scipy.spatial.transform import Rotation
+
+from page4d_cli.core.enums import Resolution, Save, TimestampSource, Variant
+from page4d_cli.core.geometry import as_homogeneous, invert_rigid
+from page4d_cli.core.types import FrameInfo, PixelTransform
+from page4d_cli.data.synthetic import render, sample_scene
+from page4d_cli.io.formats.trajectory import write_intrinsics, write_tum
+from page4d_cli.io.run import directory as names
+from page4d_cli.io.run.directory import Run, open_run
+from page4d_cli.io.run.manifest import MANIFEST, FrameRecord, Manifest, WeightsRecord
+from page4d_cli.io.run.writer import commit_run
+from page4d_cli.io.whole.transaction import Transaction
+
+
+@dataclass(frozen=True)
+class DrawnClip:
+    """Pictures with exact truth; the principal point is the middle, as that of real cameras."""
+
+    images: NDArray[np.uint8]
+    """(S, H, W, 3)."""
+    depth: NDArray[np.float32]
+    """(S, H, W)."""
+    moving: NDArray[np.bool_]
+    """(S, H, W)."""
+    T_camera_world: NDArray[np.float64]
+    """(S, 3, 4); the world is the first camera."""
+    intrinsics: NDArray[np.float64]
+    """(3, 3)."""
+
+
+def draw_clip(
+    seed: int = 0, frames: int = 8, size: tuple[int, int] = (224, 168), fps: float = 2.0
+) -> DrawnClip:
+    """Draw a clip of size (width, height).
+
+    The drawn principal point is (W/2, H/2), half a pixel off; without the first row and column the
+    middle is there.
+    """
+    scene = sample_scene(seed=seed)
+    times_s = np.arange(frames) / fps
+    larger = size[0] + 1, size[1] + 1
+    clips = render([scene], times_s[None], larger)
+    cut = (slice(None), slice(1, None), slice(1, None))
+    intrinsics = scene.intrinsics(larger)
+    intrinsics[:2, 2] -= 1
+    poses = scene.T_camera_world(times_s)
+    return DrawnClip(
+        np.ascontiguousarray(clips.images[0].numpy()[cut]),
+        clips.depth[0].numpy()[cut],
+        clips.moving[0].numpy()[cut],
+        poses @ as_homogeneous(invert_rigid(poses[0])),
+        intrinsics,
+    )
+
+
+def disturbed(clip: DrawnClip, degrees: float, *, focal: float = 1.05, seed: int = 0) -> DrawnClip:
+    """The clip with cameras turned at random, shifted by as many percent of 1, and refocused."""
+    rng = np.random.default_rng(seed)
+    poses = clip.T_camera_world.copy()
+    axes = rng.normal(size=(len(poses), 3))
+    axes /= np.linalg.norm(axes, axis=1, keepdims=True)
+    poses = Rotation.from_rotvec(np.radians(degrees) * axes).as_matrix() @ poses
+    poses[:, :, 3] += 0.01 * degrees * rng.normal(size=(len(poses), 3)) / np.sqrt(3)
+    intrinsics = clip.intrinsics.copy()
+    intrinsics[[0, 1], [0, 1]] *= focal
+    return replace(clip, T_camera_world=poses, intrinsics=intrinsics)
+
+
+def write_run_of_clip(folder: Path, clip: DrawnClip) -> Run:
+    """Write `frames/`, `masks/` (what moves is white), and `run/`, which says what `clip` does."""
+    count, height, width = clip.depth.shape
+    transform = PixelTransform(
+        (width, height), (width, height), (1.0, 1.0), (0.0, 0.0), (0, 0, width, height)
+    )
+    for kind, pictures in (("frames", clip.images), ("masks", clip.moving * np.uint8(255))):
+        (folder / kind).mkdir(parents=True)
+        for index, picture in enumerate(pictures):
+            Image.fromarray(picture).save(folder / kind / f"{index:06d}.png")
+    infos = [
+        FrameInfo(f"{i:06d}", str(folder / "frames" / f"{i:06d}.png"), i, float(i), transform)
+        for i in range(count)
+    ]
+    intrinsics = np.repeat(clip.intrinsics[None], count, 0)
+    stamps = np.arange(count, dtype=np.float64)
+    with Transaction(folder / "run", MANIFEST) as run:
+        for info, depth in zip(infos, clip.depth, strict=True):
+            np.save(run.path(names.depth_file(info.stem)), depth)
+            np.save(run.path(names.confidence_file(info.stem)), np.ones_like(depth))
+        np.savez(
+            run.path(names.CAMERAS),
+            extrinsics=clip.T_camera_world.astype(np.float32),
+            intrinsics=intrinsics.astype(np.float32),
+        )
+        write_tum(run.path(names.TRAJECTORY), stamps, invert_rigid(clip.T_camera_world))
+        write_intrinsics(run.path(names.INTRINSICS), stamps, intrinsics)
+        commit_run(run, _manifest(infos, (height, width)))
+    return open_run(folder / "run")
+
+
+def rotation_error_deg(true: NDArray[np.floating], found: NDArray[np.floating]) -> float:
+    """Mean angle between the relative rotations of all pairs of T_camera_world (S, 3, 4)."""
+    first, second = np.triu_indices(len(true), 1)
+    relative = [
+        poses[second, :, :3] @ np.swapaxes(poses[first, :, :3], 1, 2) for poses in (true, found)
+    ]
+    apart = Rotation.from_matrix(relative[0] @ np.swapaxes(relative[1], 1, 2)).magnitude()
+    return float(np.degrees(apart.mean()))
+
+
+def _manifest(infos: list[FrameInfo], size: tuple[int, int]) -> Manifest:
+    return Manifest(
+        schema=1,
+        command=("page4d", "infer"),
+        created_utc="2026-11-24T00:00:00+00:00",
+        versions={},
+        device="none",
+        dtype="fp32",
+        weights=WeightsRecord("synthetic", Variant.NOMASK, None, None),
+        mask_strength=0.0,
+        resolution=Resolution.NETWORK,
+        network_size=size,
+        timestamp_source=TimestampSource.INDEX,
+        frames=tuple(FrameRecord.from_info(info) for info in infos),
+        saved=(Save.CAMERAS, Save.DEPTH, Save.CONFIDENCE),
+    )

@@ -1,0 +1,72 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from refinable_run import rotation_error_deg
+from seen_points import FRAMES, moved, sightings, true_scene
+
+from page4d_cli.refine.adjust import State, _Adjustment, adjust, errors_px
+
+ALONE = FRAMES - 1
+"""A frame that sees nothing."""
+
+
+@pytest.fixture
+def scene():
+    cameras, points = true_scene()
+    return cameras, points, sightings(cameras, points, ALONE)
+
+
+def test_exact_sightings_bring_back_rotation_and_focal_length(scene):
+    cameras, points, tracks = scene
+    network = moved(cameras, 3.0)
+    begin = State(network, points + np.random.default_rng(2).normal(0, 0.05, points.shape))
+    after = adjust(tracks, begin, network, 1.0)
+    assert np.median(errors_px(tracks, begin)) > 5 > 0.05 > errors_px(tracks, after).max()
+    seen = slice(0, ALONE)
+    found = after.cameras.T_camera_world[seen]
+    assert rotation_error_deg(cameras.T_camera_world[seen], found) < 0.02
+    assert after.cameras.intrinsics[0, 0, 0] == pytest.approx(300, rel=1e-3)
+
+
+def test_a_frame_that_sees_nothing_stays(scene):
+    cameras, points, tracks = scene
+    network = moved(cameras, 3.0)
+    after = adjust(tracks, State(network, points), network, 1.0)
+    same = after.cameras.T_camera_world[ALONE]
+    np.testing.assert_allclose(same, network.T_camera_world[ALONE], atol=1e-9)
+
+
+def test_wrong_sightings_hardly_count(scene):
+    cameras, points, tracks = scene
+    pixels = tracks.pixels.copy()
+    wrong = np.random.default_rng(3).choice(len(pixels), len(pixels) // 7, replace=False)
+    pixels[wrong] += np.random.default_rng(4).uniform(-60, 60, (len(wrong), 2))
+    after = adjust(replace(tracks, pixels=pixels), State(cameras, points), cameras, 0.5)
+    seen = slice(0, ALONE)
+    found = after.cameras.T_camera_world[seen]
+    assert rotation_error_deg(cameras.T_camera_world[seen], found) < 0.05
+
+
+def test_the_gradient_is_that_of_the_cost(scene):
+    cameras, points, tracks = scene
+    network = moved(cameras, 1.0)
+    state = State(moved(cameras, 1.5), points * 1.02)
+    adjustment = _Adjustment(tracks, network, 4.0, with_cameras=True)
+    equations = adjustment._equations(state)
+    _, gradient, _ = equations.of_cameras
+    for number in (0, 4, 11, 20, 6 * FRAMES):
+        cost = []
+        for step in (1e-5, -1e-5):
+            move = np.zeros(6 * FRAMES + 1)
+            move[number] = step
+            cost.append(adjustment._cost(adjustment.moved(state.cameras, state.points, move)))
+        slope = (cost[0] - cost[1]) / 2e-5
+        assert slope == pytest.approx(2 * gradient[number], rel=1e-2, abs=1)
+    for axis in range(3):
+        ahead, behind = points.copy() * 1.02, points.copy() * 1.02
+        ahead[7, axis] += 1e-6
+        behind[7, axis] -= 1e-6
+        costs = [adjustment._cost(replace(state, points=each)) for each in (ahead, behind)]
+        slope = (costs[0] - costs[1]) / 2e-6
+        assert slope == pytest.approx(2 * equations.along[7, axis], rel=1e-3, abs=1e-2)
