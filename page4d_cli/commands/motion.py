@@ -1,7 +1,7 @@
 """`page4d motion`: which pixels of a run show something that moves."""
 
 from page4d_cli.commands.shared import options
-from page4d_cli.commands.shared.console import Steps, print_json, print_line, warn
+from page4d_cli.commands.shared.console import Steps, harmless, print_json, print_line, warn
 
 
 def motion(
@@ -40,4 +40,4 @@ def motion(
         )
         return
     for stem, share in summary.moving_shares.items():
-        print_line(f"{stem}  {share:6.1%}")
+        print_line(f"{harmless(stem)}  {share:6.1%}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from page4d_cli.commands.shared import options
-from page4d_cli.commands.shared.console import Steps, print_json, say, warn
+from page4d_cli.commands.shared.console import Steps, fail, print_json, say, warn
 from page4d_cli.commands.shared.tables import print_table
 from page4d_cli.core.enums import Align, Dataset, ProtocolName
 from page4d_cli.core.progress import Observer
@@ -129,11 +129,11 @@ def run_evaluation(
     say(f"results in {place}", quiet=quiet)
     if not succeeded(results, asked):
         partial = sum(1 for one in results.scored if one.missing)
-        say(
+        raise fail(
             f"{results.failed} of {len(results.sequences)} sequences failed, {partial} lack "
-            "predictions of frames; --allow-failures accepts this"
+            "predictions of frames; --allow-failures accepts this",
+            1,
         )
-        raise typer.Exit(1)
 
 
 def _tell(result: "SequenceResult", *, quiet: bool) -> None:

@@ -185,7 +185,10 @@ class ComputedMotion:
         if index not in self._clip.indices:
             return np.zeros(shape, np.float32)
         place = self._clip.indices.index(index)
-        others = (self._posed(other) for other in neighbours_of(place, len(self._clip)))
+        mine = self._clip.world_of(place)
+        world = [other for other in range(len(self._clip)) if self._clip.world_of(other) == mine]
+        among = neighbours_of(world.index(place), len(world))
+        others = (self._posed(world[other]) for other in among)
         score = motion_score(self._posed(place), others)
         return score if score.shape == shape else _enlarge(score, shape, _step_of(shape))
 

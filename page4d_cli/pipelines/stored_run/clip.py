@@ -60,6 +60,11 @@ class RunClip:
         depth = valid_depth(self.infos[place].transform.without_padding(self.depth[place]))
         return PosedDepth(depth, self.intrinsics[place], self.extrinsics[place])
 
+    def world_of(self, place: int) -> int:
+        """Number of the segment that a frame is of, from 0."""
+        worlds = self.run.manifest.worlds
+        return next(number for number, world in enumerate(worlds) if self.indices[place] in world)
+
     def in_metres(self, factor: float) -> "RunClip":
         """The same with all lengths multiplied; maps are read into memory."""
         extrinsics = self.extrinsics.copy()

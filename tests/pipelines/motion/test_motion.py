@@ -1,5 +1,6 @@
 import json
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from page4d_cli.core.enums import MotionPart
 from page4d_cli.core.errors import NothingLeftError, OutputError, RunError
 from page4d_cli.core.geometry import world_points_from_depth
 from page4d_cli.io.run.directory import CAMERAS, depth_file, is_complete, motion_file, open_run
+from page4d_cli.io.run.manifest import SegmentRecord
 from page4d_cli.pipelines.motion.motion import ComputedMotion, keep_mask, motion_of, write_motion
 
 
@@ -40,6 +42,16 @@ def test_what_is_written_is_what_moves_and_is_read_again(scene):
     assert found[scene.moving].mean() > 0.8 and found[~scene.moving].mean() < 0.01
     assert list(summary.moving_shares.values()) == pytest.approx(list(found.mean((1, 2))))
     assert (found == ~np.stack([keep_mask(score, MotionPart.STATIC) for score in written])).all()
+
+
+def test_frames_of_another_world_are_no_witnesses(scene):
+    """The last frame is alone in its segment: nothing tells what moves in it."""
+    run = scene.run
+    cut = (SegmentRecord(0, 4), SegmentRecord(5, 5))
+    alone = replace(run, manifest=replace(run.manifest, segments=cut))
+    assert ComputedMotion(run).score(5).any()
+    assert not ComputedMotion(alone).score(5).any()
+    assert ComputedMotion(alone).score(2).any()
 
 
 def test_writing_again_replaces_and_nothing_else_changes(scene):
