@@ -69,7 +69,7 @@ def load_frames(
         InputError: An option is out of its range.
     """
     choice = FrameChoice(
-        fit=Fit(fit),
+        fit=_fit_of(fit),
         stride=stride,
         fps=fps,
         start=start,
@@ -77,6 +77,14 @@ def load_frames(
         skip_bad=skip_bad,
     )
     return choice.load(source, size)
+
+
+def _fit_of(fit: Fit | str) -> Fit:
+    try:
+        return Fit(fit)
+    except ValueError:
+        allowed = ", ".join(each.value for each in Fit)
+        raise InputError(f"fit {fit!r} is not one of {allowed}") from None
 
 
 def load_clip(

@@ -151,10 +151,7 @@ def _levels(shares: NDArray[np.floating]) -> UInt8Array:
 
 def _segments(clip: RunClip) -> tuple[tuple[int, int], ...]:
     """Ranges of the clip's frames that are in one of the run's worlds."""
-    worlds = clip.run.manifest.worlds
-    numbers = [
-        next(n for n, world in enumerate(worlds) if index in world) for index in clip.indices
-    ]
+    numbers = [clip.world_of(place) for place in range(len(clip))]
     bounds = [0, *(np.flatnonzero(np.diff(numbers)) + 1).tolist(), len(numbers)]
     return tuple(pairwise(bounds))
 

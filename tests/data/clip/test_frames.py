@@ -326,3 +326,8 @@ def test_the_remedy_for_a_bad_frame_is_the_one_that_works(folder: Path) -> None:
         load_frames(folder, size=SIZE, max_frames=1)
     with pytest.raises(FramesError, match=r"--skip-bad$"):
         load_frames(folder, size=SIZE, max_frames=2)
+
+
+def test_a_fit_that_is_none_is_refused(tmp_path):
+    with pytest.raises(InputError, match="fit 'stretch' is not one of crop, pad, keep"):
+        load_frames(tmp_path, fit="stretch")
