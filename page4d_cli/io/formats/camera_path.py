@@ -23,6 +23,7 @@ from page4d_cli.core.geometry import matrix_from_quat_xyzw
 from page4d_cli.core.text_table import parse_number, read_text
 from page4d_cli.core.types import Float64Array
 from page4d_cli.core.wording import count_noun
+from page4d_cli.io.formats.trajectory import require_one_world
 
 _KITTI, _TUM, _EUROC = 12, 8, 17
 _EXPECTED = "8 columns (TUM, TUM-VI), 12 (KITTI) or 17 (EuRoC), one pose a line"
@@ -50,10 +51,12 @@ def read_camera_path(path: Path) -> CameraPath:
         path: a text file.
 
     Raises:
-        RunError: the file is absent, without rows or malformed; file and line are named.
+        RunError: the file is absent, without rows or malformed (file and line are named), or of
+            several worlds.
     """
     text = read_text(path, _EXPECTED, RunError)
     lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), start=1)]
+    require_one_world(path, (line for _, line in lines))
     header = [line for _, line in lines if line.startswith("#") or _is_header(line)]
     rows = [
         (f"{path}, line {number}", re.split(r"[,;\s]+", line.strip(",; ")))

@@ -4,7 +4,7 @@
 Evaluation of RGB-D SLAM Systems, IROS 2012; "File Formats" on the benchmark's pages).
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -70,12 +70,21 @@ def read_tum(path: Path) -> tuple[Float64Array, Float64Array]:
             holds several worlds, of which no path can be made.
     """
     timestamps_s, T_world_camera = read_poses(path, RunError, lengths=(1e-6, 1e6))
-    if _NEW_WORLD in path.read_text(encoding="utf-8").splitlines():
+    require_one_world(path, path.read_text(encoding="utf-8").splitlines())
+    return timestamps_s, T_world_camera
+
+
+def require_one_world(path: Path, lines: Iterable[str]) -> None:
+    """Refuse a file that `write_tum` wrote of several worlds.
+
+    Raises:
+        RunError: a comment among the lines says so.
+    """
+    if _NEW_WORLD in lines:
         raise RunError(
             f"{path} holds several segments, each with a world and a unit of its own: no one path; "
             f"take them one by one, from {path.stem}_1{path.suffix} on"
         )
-    return timestamps_s, T_world_camera
 
 
 def write_kitti(path: Path, T_world_camera: FloatArray) -> None:

@@ -4,6 +4,7 @@ import pytest
 from page4d_cli.core.enums import LengthUnit
 from page4d_cli.core.errors import RunError, WriteError
 from page4d_cli.core.geometry import matrix_from_quat_xyzw
+from page4d_cli.io.formats.camera_path import read_camera_path
 from page4d_cli.io.formats.trajectory import (
     read_tum,
     write_intrinsics,
@@ -158,8 +159,9 @@ def test_a_file_of_several_worlds_is_no_path(tmp_path):
     path = tmp_path / "trajectory.txt"
     write_tum(path, stamps(4), random_poses(4), new_worlds=[2])
     assert np.loadtxt(path).shape == (4, 8)  # others read all rows
-    with pytest.raises(RunError, match=r"several segments.*trajectory_1\.txt"):
-        read_tum(path)
+    for read in (read_tum, read_camera_path):
+        with pytest.raises(RunError, match=r"several segments.*trajectory_1\.txt"):
+            read(path)
 
 
 def test_the_header_says_metres_where_lengths_are(tmp_path):
