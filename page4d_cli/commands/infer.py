@@ -15,6 +15,7 @@ from page4d_cli.core.errors import InputError
 from page4d_cli.core.strict_json import encode_fields
 from page4d_cli.core.wording import count_noun
 from page4d_cli.data.clip.choice import DEFAULT_FRAMES
+from page4d_cli.fleet.choice import HERE
 from page4d_cli.model.choice import DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def infer(
     # The flags of the two below are fields: see data/clip/choice.py and model/choice.py.
     frames: options.FramesFlags = DEFAULT_FRAMES,
     model: options.ModelFlags = DEFAULT_MODEL,
+    fleet: options.FleetFlags = HERE,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -109,6 +111,7 @@ def infer(
                 command=tuple(sys.argv),
             ),
             resume=resume,
+            fleet=fleet,
             observer=observer,
         ),
         lambda result, manifest: _tell(result, manifest, quiet=quiet),

@@ -16,6 +16,7 @@ from page4d_cli.core.errors import InputError
 from page4d_cli.core.strict_json import encode_fields
 from page4d_cli.core.wording import count_noun
 from page4d_cli.data.clip.choice import DEFAULT_FRAMES
+from page4d_cli.fleet.choice import HERE
 from page4d_cli.model.choice import DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -137,6 +138,7 @@ def visualize_features(
     ] = None,
     frames: options.FramesFlags = DEFAULT_FRAMES,
     model: options.ModelFlags = DEFAULT_MODEL,
+    fleet: options.FleetFlags = HERE,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -186,6 +188,7 @@ def visualize_features(
             compare=other,
             frames=frames,
             options=chosen,
+            fleet=fleet,
             observer=observer,
         ),
         lambda result, summary: _tell(result.name, summary, quiet=quiet),

@@ -17,6 +17,7 @@ from page4d_cli.core.enums import Dataset, Fit, MotionPart, Precision, Variant
 from page4d_cli.core.errors import InputError
 from page4d_cli.core.paths import expand_home
 from page4d_cli.data.clip.choice import FrameChoice
+from page4d_cli.fleet.choice import Devices, FleetChoice, Shard
 from page4d_cli.join.choice import WindowChoice
 from page4d_cli.model.choice import ModelChoice
 
@@ -25,6 +26,7 @@ ValueT = TypeVar("ValueT")
 
 _MODEL = "Network"
 _FRAMES = "Frames"
+_FLEET = "Several processes"
 
 
 def in_words(kind: type[Enum]) -> str:
@@ -188,6 +190,34 @@ ModelFlags = Annotated[
     Flags(ModelChoice, weights=_WEIGHTS, variant=_VARIANT, device=_DEVICE, precision=_DTYPE),
 ]
 
+FleetFlags = Annotated[
+    FleetChoice,
+    Flags(
+        FleetChoice,
+        devices=typer.Option(
+            parser=parsed_by(Devices.parse),
+            metavar="all|N,N,…|cpu*N",
+            help="Scenes side by side, a process for each GPU named, or N on the CPU; needs "
+            "pip install '.[cluster]'.",
+            show_default=False,
+            rich_help_panel=_FLEET,
+        ),
+        cluster=typer.Option(
+            metavar="auto|ADDRESS",
+            help="The same on all GPUs of a Ray cluster.",
+            show_default=False,
+            rich_help_panel=_FLEET,
+        ),
+        shard=typer.Option(
+            parser=parsed_by(Shard.parse),
+            metavar="I/N",
+            help="Do the I-th of N shares only; other processes, on any machine, do the others. "
+            "torchrun and accelerate launch say it themselves.",
+            show_default=False,
+            rich_help_panel=_FLEET,
+        ),
+    ),
+]
 
 # -- places
 

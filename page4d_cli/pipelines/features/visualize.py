@@ -4,8 +4,9 @@ import os
 import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from page4d_cli.core.enums import Reduction
 from page4d_cli.core.progress import Observer, Progress
@@ -13,6 +14,7 @@ from page4d_cli.core.strict_json import to_text
 from page4d_cli.core.types import Frames
 from page4d_cli.data.clip.choice import DEFAULT_FRAMES, FrameChoice
 from page4d_cli.data.clip.inputs import find_scenes
+from page4d_cli.fleet.choice import HERE, FleetChoice
 from page4d_cli.io.whole.transaction import Transaction, check_place
 from page4d_cli.model.choice import DEFAULT_MODEL, LazyModel, ModelChoice
 from page4d_cli.model.runtime import choose_runtime, describe_device
@@ -43,6 +45,7 @@ def visualize_features(
     compare: ModelChoice | None = None,
     frames: FrameChoice = DEFAULT_FRAMES,
     options: FeatureOptions = DEFAULT_OPTIONS,
+    fleet: FleetChoice = HERE,
     observer: Observer[FeatureResult] = SILENT,
 ) -> list[FeatureResult]:
     """Draw what the layers put out; several scenes get a folder each below `out`.
@@ -58,25 +61,37 @@ def visualize_features(
         compare: another one of the same depth, run after the first and drawn beside it.
         frames: which frames.
         options: what to draw.
+        fleet: where, and which share of the scenes.
         observer: told what happens.
 
     Raises:
         Page4DError: the inputs, the place or the weights cannot be used, or the only scene failed.
     """
-    choose_runtime(model.device, model.precision)
+    if fleet.is_here:
+        choose_runtime(model.device, model.precision)
     choices = [model] if compare is None else [model, compare]
     size = require_networks(choices, options).image_size
     jobs = jobs_of(find_scenes(inputs, stdin), out, SUMMARY)
     for job in jobs:
         check_place(job.place, SUMMARY, overwrite=options.overwrite)
-    networks = [LazyModel(choice, observer) for choice in choices]
+    return each_scene(jobs, _Drawer(choices, frames, size, options), observer, fleet)
 
-    def work(job: Job) -> FeatureResult:
-        loaded = frames.load(job.scene.source, size)
-        summary = _write_scene(job.place, loaded, networks, options, observer.progress)
+
+@dataclass
+class _Drawer:
+    """Draws scenes in one process, with networks that are loaded for the first."""
+
+    choices: Sequence[ModelChoice]
+    frames: FrameChoice
+    size: int
+    options: FeatureOptions
+    networks: Sequence[LazyModel] = ()
+
+    def __call__(self, job: Job, observer: Observer[Any]) -> FeatureResult:
+        loaded = self.frames.load(job.scene.source, self.size)
+        self.networks = self.networks or [LazyModel(each, observer) for each in self.choices]
+        summary = _write_scene(job.place, loaded, self.networks, self.options, observer.progress)
         return SceneResult(job.scene.name, job.place, summary)
-
-    return each_scene(jobs, work, observer)
 
 
 def _write_scene(

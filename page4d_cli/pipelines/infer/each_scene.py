@@ -1,15 +1,17 @@
-"""Scenes one after the other: a place for each, and what happens when one of several fails."""
+"""Several scenes: a place for each, and what happens when one of them fails."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from page4d_cli.core.errors import DeviceError, OutputError, Page4DError, WeightsError
 from page4d_cli.core.progress import Observer
 from page4d_cli.data.clip.inputs import Scene
 from page4d_cli.data.clip.paths import files_of
+from page4d_cli.fleet.choice import HERE, FleetChoice
+from page4d_cli.fleet.spread import Worker, spread
 from page4d_cli.io.whole.transaction import require_apart
 
 WrittenT = TypeVar("WrittenT")
@@ -74,35 +76,53 @@ def _require_apart(place: Path, source: str | Sequence[str]) -> None:
         require_apart(place, folders, deep=is_deep)
 
 
+@dataclass
+class _Attempt(Generic[JobT, WrittenT]):
+    """Works on a scene; of several, one that fails says so in its result."""
+
+    work: Worker[JobT, SceneResult[WrittenT]]
+    alone: bool
+
+    def __call__(self, job: JobT, observer: Observer[Any]) -> SceneResult[WrittenT]:
+        try:
+            return self.work(job, observer)
+        except (WeightsError, DeviceError):
+            raise  # of no use to the other scenes either
+        except Page4DError as error:
+            if self.alone:
+                raise
+            return _failed(job, str(error))
+
+
+def _failed(job: Job, why: str) -> SceneResult[Any]:
+    return SceneResult[Any](job.scene.name, job.place, error=why)
+
+
 def each_scene(
     jobs: Sequence[JobT],
-    work: Callable[[JobT], SceneResult[WrittenT]],
+    work: Worker[JobT, SceneResult[WrittenT]],
     observer: Observer[SceneResult[WrittenT]],
+    fleet: FleetChoice = HERE,
 ) -> list[SceneResult[WrittenT]]:
     """Work on every scene; a single one raises its error, of several the others go on.
 
     Args:
-        jobs: in their order.
+        jobs: all of them, in their order.
         work: does one of them.
         observer: told when each begins and how it ended.
+        fleet: where they are done, and which share of them.
 
     Returns:
-        A result for each scene; a failure stands in it.
+        A result for each scene of this process's share; a failure stands in it.
 
     Raises:
         Page4DError: the only scene failed, or the network cannot be used.
     """
-    results = []
-    for index, job in enumerate(jobs):
-        observer.on_scene(job.scene.name, index, len(jobs))
-        try:
-            result = work(job)
-        except (WeightsError, DeviceError):
-            raise  # of no use to the other scenes either
-        except Page4DError as error:
-            if len(jobs) == 1:
-                raise
-            result = SceneResult[WrittenT](job.scene.name, job.place, error=str(error))
-        results.append(result)
-        observer.on_result(result)
-    return results
+    return spread(
+        fleet.share.of(jobs),
+        _Attempt(work, alone=len(jobs) == 1),
+        fleet,
+        observer,
+        name_of=lambda job: job.scene.name,
+        lost=_failed,
+    )

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from page4d_cli.core.errors import InputError
 from page4d_cli.core.progress import Observer, Progress
@@ -13,6 +14,7 @@ from page4d_cli.data.clip.choice import DEFAULT_FRAMES, FrameChoice
 from page4d_cli.data.clip.fingerprint import fingerprint_of_files
 from page4d_cli.data.clip.inputs import Scene, find_scenes
 from page4d_cli.data.clip.paths import files_of
+from page4d_cli.fleet.choice import HERE, FleetChoice
 from page4d_cli.io.run.manifest import MANIFEST, Manifest
 from page4d_cli.io.run.writer import check_run_place
 from page4d_cli.io.whole.scratch import ScratchFile
@@ -42,6 +44,7 @@ def infer_scenes(
     frames: FrameChoice = DEFAULT_FRAMES,
     options: RunOptions = DEFAULT_OPTIONS,
     resume: bool = False,
+    fleet: FleetChoice = HERE,
     observer: Observer[RunResult] = SILENT,
 ) -> list[RunResult]:
     """Run every scene of the inputs; several scenes get a directory each below `out`.
@@ -58,18 +61,17 @@ def infer_scenes(
         frames: which frames.
         options: what to write.
         resume: keep complete runs with the same settings, and run the rest.
+        fleet: where, and which share of the scenes.
         observer: told what happens.
 
     Raises:
         Page4DError: the inputs, the places or the weights cannot be used, or the only scene failed.
     """
-    choose_runtime(model.device, model.precision)  # refuses what this machine does not have
+    if fleet.is_here:
+        choose_runtime(model.device, model.precision)  # refuses what this machine does not have
     size = image_size_of(model.weights)
     jobs = _plan(find_scenes(inputs, stdin), out, model, frames, options, resume)
-    network = LazyModel(model, observer)
-    return each_scene(
-        jobs, lambda job: _run(job, frames, size, network, observer.progress), observer
-    )
+    return each_scene(jobs, _Runner(model, frames, size), observer, fleet)
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,20 @@ def _settings(
         **options.windows.as_settings(),
         **({} if options.scale_from is None else {SCALE_FROM: options.scale_from.text}),
     }
+
+
+@dataclass
+class _Runner:
+    """Runs scenes in one process, with one network that is loaded for the first."""
+
+    model: ModelChoice
+    frames: FrameChoice
+    size: int
+    network: LazyModel | None = None
+
+    def __call__(self, job: _RunJob, observer: Observer[Any]) -> RunResult:
+        self.network = self.network or LazyModel(self.model, observer)
+        return _run(job, self.frames, self.size, self.network, observer.progress)
 
 
 def _run(
