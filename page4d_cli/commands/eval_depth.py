@@ -6,6 +6,7 @@ import typer
 
 from page4d_cli.commands.shared import evaluate, options
 from page4d_cli.core.enums import Align, DepthTask
+from page4d_cli.fleet.choice import HERE
 from page4d_cli.model.choice import DEFAULT_MODEL
 
 
@@ -27,14 +28,16 @@ def eval_depth(
     scored: evaluate.ScoredFlags = evaluate.DEFAULT_SCORED,
     windows: options.WindowFlags = options.ONE_PASS,
     model: options.ModelFlags = DEFAULT_MODEL,
+    fleet: options.FleetFlags = HERE,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Score depth on a data set, sequence by sequence.
 
     Prints a table with the averages, which are weighted by valid pixels; results.json, .csv and .md
-    are written. Sequences that fail are listed, and the exit status is 1. Several processes share
-    the sequences: start with accelerate launch -m page4d_cli eval-depth … or torchrun.
+    are written. Sequences that fail are listed, and the exit status is 1. Several processes can
+    share the sequences (--devices, --cluster, --shard, or a start with accelerate launch or
+    torchrun).
 
     For example:
 
@@ -47,4 +50,4 @@ def eval_depth(
     default = Align.MEDIAN if task is DepthTask.MONO else Align.SCALE
     aligns = tuple(dict.fromkeys(align or [default]))
     asked = scored.options(dataset, Measure.of(task), aligns, model, windows)
-    evaluate.run_evaluation(asked, scored, as_json=as_json, quiet=quiet)
+    evaluate.run_evaluation(asked, scored, fleet, as_json=as_json, quiet=quiet)

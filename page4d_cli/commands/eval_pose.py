@@ -10,6 +10,7 @@ from page4d_cli.commands.shared.console import print_json, say, warn
 from page4d_cli.commands.shared.tables import print_table
 from page4d_cli.core.enums import Dataset, PathAlign
 from page4d_cli.core.errors import InputError
+from page4d_cli.fleet.choice import HERE
 from page4d_cli.model.choice import DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ def eval_pose(
     scored: evaluate.ScoredFlags = evaluate.DEFAULT_SCORED,
     windows: options.WindowFlags = options.ONE_PASS,
     model: options.ModelFlags = DEFAULT_MODEL,
+    fleet: options.FleetFlags = HERE,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -72,8 +74,8 @@ def eval_pose(
 
     ATE and RPE (over one frame) are evo's, after a similarity alignment. Prints a table with the
     averages; results.json, .csv, .md and a plot of each path are written. Sequences that fail are
-    listed, and the exit status is 1. Several processes share the sequences: start with
-    accelerate launch -m page4d_cli eval-pose … or torchrun.
+    listed, and the exit status is 1. Several processes can share the sequences (--devices,
+    --cluster, --shard, or a start with accelerate launch or torchrun).
 
     For example:
 
@@ -110,7 +112,7 @@ def eval_pose(
     from page4d_cli.eval.protocol import Measure
 
     asked = scored.options(dataset, Measure.POSE, (), model, windows)
-    evaluate.run_evaluation(asked, scored, as_json=as_json, quiet=quiet)
+    evaluate.run_evaluation(asked, scored, fleet, as_json=as_json, quiet=quiet)
 
 
 def _score_files(

@@ -1,5 +1,6 @@
 """Where the network computes and in which number format."""
 
+import os
 import platform
 import sys
 from collections.abc import Mapping
@@ -115,7 +116,7 @@ def _pick_device(word: str) -> tuple[torch.device, str]:
     if word == "auto":
         chosen = available_devices()[0]
         if chosen.type == "cuda":
-            chosen = torch.device("cuda", torch.cuda.current_device())
+            chosen = _own_cuda()
         return chosen, f"{chosen} is the fastest device here"
     if word == "cpu":
         return torch.device("cpu"), "cpu as asked"
@@ -137,7 +138,15 @@ def _pick_cuda(word: str, index: int | None) -> torch.device:
         )
     if not count or (index or 0) >= count:
         raise DeviceError(f"device {word} is not there; {_what_is_there()}")
-    return torch.device("cuda", torch.cuda.current_device() if index is None else index)
+    return _own_cuda() if index is None else torch.device("cuda", index)
+
+
+def _own_cuda() -> torch.device:
+    """The GPU of this process: each that a launcher starts on a machine has its own."""
+    local_rank = os.environ.get("LOCAL_RANK", "")
+    if local_rank.isdecimal():
+        return torch.device("cuda", int(local_rank) % _cuda_count())
+    return torch.device("cuda", torch.cuda.current_device())
 
 
 def _cuda_count() -> int:

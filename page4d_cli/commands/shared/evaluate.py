@@ -13,6 +13,7 @@ from page4d_cli.commands.shared.console import Steps, fail, print_json, say, war
 from page4d_cli.commands.shared.tables import print_table
 from page4d_cli.core.enums import Align, Dataset, ProtocolName
 from page4d_cli.core.progress import Observer
+from page4d_cli.fleet.choice import FleetChoice
 from page4d_cli.join.choice import WindowChoice
 from page4d_cli.model.choice import ModelChoice
 
@@ -107,7 +108,7 @@ DEFAULT_SCORED = Scored()
 
 
 def run_evaluation(
-    asked: "EvaluationOptions", scored: Scored, *, as_json: bool, quiet: bool
+    asked: "EvaluationOptions", scored: Scored, fleet: FleetChoice, *, as_json: bool, quiet: bool
 ) -> None:
     """Evaluate, tell what was found, and exit with 1 if it does not count as a success."""
     from page4d_cli.pipelines.evaluate.evaluate import evaluate, succeeded
@@ -117,9 +118,9 @@ def run_evaluation(
         observer: Observer[SequenceResult] = steps.observer(
             lambda result: _tell(result, quiet=quiet)
         )
-        results = evaluate(asked, place, command=sys.argv, observer=observer)
+        results = evaluate(asked, place, command=sys.argv, fleet=fleet, observer=observer)
     if results is None:
-        return  # another process than the main one
+        return  # other shares are not done yet
     if as_json:
         from page4d_cli.core.strict_json import encode_fields
 

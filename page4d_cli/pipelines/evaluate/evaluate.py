@@ -1,4 +1,4 @@
-"""Measure depth or poses on a data set, alone or in several processes.
+"""Measure depth or poses on a data set, in this process or shared by several.
 
 ```
 OUT/
@@ -11,13 +11,17 @@ OUT/
 
 import platform
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
-from page4d_cli.core.errors import DatasetError, FramesError, InputError, OutputError
+from page4d_cli.core.errors import DatasetError, FramesError, OutputError
 from page4d_cli.core.progress import Observer
 from page4d_cli.core.strict_json import Json, read_json, to_text
+from page4d_cli.fleet.choice import HERE, FleetChoice
+from page4d_cli.fleet.spread import spread
 from page4d_cli.io.run.manifest import WeightsRecord
 from page4d_cli.io.whole.lock import locked
 from page4d_cli.io.whole.transaction import require_apart
@@ -35,8 +39,8 @@ from page4d_cli.pipelines.evaluate.choose import (
 from page4d_cli.pipelines.evaluate.find_run import require_runs
 from page4d_cli.pipelines.evaluate.fingerprint import fingerprint
 from page4d_cli.pipelines.evaluate.options import EvaluationOptions
+from page4d_cli.pipelines.evaluate.parts import Parts
 from page4d_cli.pipelines.evaluate.predict import Predictor
-from page4d_cli.pipelines.evaluate.processes import Board, Team
 from page4d_cli.pipelines.evaluate.results import (
     RESULTS,
     Results,
@@ -58,26 +62,27 @@ def evaluate(
     out: Path,
     *,
     command: Sequence[str] = (),
+    fleet: FleetChoice = HERE,
     observer: Observer[SequenceResult] = SILENT,
 ) -> Results | None:
-    """Score all sequences and write the results.
+    """Score all sequences, or this process's share, and write the results.
 
-    Sequences are shared by the processes that accelerate or torchrun has started. What was done
-    before with the same settings is kept, failures excepted; given predictions are always scored
-    again.
+    What was done before with the same settings is kept, failures excepted; given predictions are
+    always scored again. Each sequence leaves a file; of several processes with a share each the one
+    that comes last collects them.
 
     Args:
         options: what to measure, on what.
         out: the folder of the results.
         command: argv, for the record.
-        observer: told what happens in this process.
+        fleet: where, and which share of the sequences.
+        observer: told what happens to this process's share.
 
     Returns:
-        The results; None on every process but the main one.
+        The results; None while those of other shares are missing.
 
     Raises:
         InputError: data, predictions, weights or the place cannot be used.
-        ProcessDiedError: another process has ended before its share was done.
         WriteError: the disk is full, or the like.
     """
     choice = choose_sequences(options)
@@ -85,25 +90,30 @@ def evaluate(
         require_runs(options.predictions, [one.name for one in choice.sequences])
     else:
         _require_weights(options.model.weights)
-    team = Team.from_environment()
-    board = Board(out / STATE, team)
-    if not team.is_main:
-        with board.explaining_deaths():
-            team.share(None)  # nobody begins before the place is ready
-            _work(options, choice, out, board, command, observer)
-        return None
     require_apart(out, [choice.root])
     _require_place(out)
-    with locked(board.folder):
-        settings = options.as_settings(choice.root)
-        _prepare(board, settings, choice.sequences, keep_parts=options.predictions is None)
-        with board.explaining_deaths():
-            team.share(True)
-            _work(options, choice, out, board, command, observer)
-            board.wait_for(len(choice.sequences))
-    parts = [_read_part(board.part(index)) for index in range(len(choice.sequences))]
-    sequences = tuple(part for part in parts if part is not None)
-    results = _results(options, settings, sequences, command, team)
+    parts = Parts(out / STATE)
+    share = fleet.share.of(list(enumerate(choice.sequences)))
+    settings = options.as_settings(choice.root)
+    with locked(parts.folder / f"share-{fleet.share.number}-of-{fleet.share.count}", out):
+        _prepare(parts, settings, share, keep_parts=options.predictions is None)
+        spread(
+            share,
+            _Scorer(options, choice, out, tuple(command)),
+            fleet,
+            observer,
+            name_of=lambda piece: piece[1].name,
+            lost=parts.lost,
+        )
+    done = [parts.read(index) for index in range(len(choice.sequences))]
+    sequences = tuple(part for part in done if part is not None)
+    if len(sequences) < len(done):
+        observer.on_note(
+            f"{len(sequences)} of {len(done)} sequences are done; the last share to be done writes "
+            "the results"
+        )
+        return None
+    results = _results(options, settings, sequences, command)
     write_results(out, results)
     return results
 
@@ -135,26 +145,22 @@ def _require_place(out: Path) -> None:
 
 
 def _prepare(
-    board: Board,
+    parts: Parts,
     settings: dict[str, Json],
-    sequences: Sequence[ChosenSequence],
+    share: Sequence[tuple[int, ChosenSequence]],
     *,
     keep_parts: bool,
 ) -> None:
     """Make the place ready; refuse one where something else was measured."""
-    path = board.folder / SETTINGS
+    path = parts.folder / SETTINGS
     if path.is_file():
         there = read_json(dict[str, Json], path, OutputError, "choose another --out")
-        _require_same(board.folder.parent, there, settings)
-    with writing(board.folder):
-        for stale in board.folder.glob("process-*.json"):
-            stale.unlink()
-        # A data set that has grown moves its sequences to other numbers.
-        chosen_at = {board.part(index): chosen for index, chosen in enumerate(sequences)}
-        for path_of_part in board.folder.glob("sequence-*.json"):
-            part, chosen = _read_part(path_of_part), chosen_at.get(path_of_part)
-            if not (keep_parts and part and chosen and _is_of(part, chosen)):
-                path_of_part.unlink()
+        _require_same(parts.folder.parent, there, settings)
+    with writing(parts.folder):
+        for index, chosen in share:  # a data set that has grown moves its sequences
+            part = parts.read(index)
+            if not (keep_parts and part and _is_of(part, chosen)):
+                parts.path(index).unlink(missing_ok=True)
     write_text(path, to_text(settings))
 
 
@@ -180,38 +186,33 @@ def _require_same(out: Path, there: dict[str, Json], asked: dict[str, Json]) -> 
         )
 
 
-def _work(
-    options: EvaluationOptions,
-    choice: Choice,
-    out: Path,
-    board: Board,
-    command: Sequence[str],
-    observer: Observer[SequenceResult],
-) -> None:
-    """Do this process's share."""
-    predictor = Predictor(
-        options, LazyModel(options.model, observer), tuple(command), observer.progress
-    )
-    scorer = SequenceScorer(options, choice, out, predictor, observer.progress)
-    for index, chosen in enumerate(choice.sequences):
-        if not board.team.works_on(index):
-            continue
-        observer.on_scene(chosen.name, index, len(choice.sequences))
-        result = _read_part(board.part(index))
-        if result is None:
-            board.announce(chosen.name)
-            result = scorer.score(chosen)
-            write_text(board.part(index), to_text(result))
-        observer.on_result(result)
-    board.announce(None)
+@dataclass
+class _Scorer:
+    """Scores sequences in one process, with a network that is loaded when one needs it."""
 
+    options: EvaluationOptions
+    choice: Choice
+    out: Path
+    command: tuple[str, ...]
+    scorer: SequenceScorer | None = None
 
-def _read_part(path: Path) -> SequenceResult | None:
-    """A sequence's result; None if there is none."""
-    try:
-        return read_json(SequenceResult, path, InputError, "")
-    except InputError:
-        return None
+    def __call__(
+        self, piece: tuple[int, ChosenSequence], observer: Observer[Any]
+    ) -> SequenceResult:
+        index, chosen = piece
+        parts = Parts(self.out / STATE)
+        kept = parts.read(index)
+        if kept is not None:
+            return kept
+        self.scorer = self.scorer or self._open(observer)
+        result = self.scorer.score(chosen)
+        parts.write(index, result)
+        return result
+
+    def _open(self, observer: Observer[Any]) -> SequenceScorer:
+        network = LazyModel(self.options.model, observer)
+        predictor = Predictor(self.options, network, self.command, observer.progress)
+        return SequenceScorer(self.options, self.choice, self.out, predictor, observer.progress)
 
 
 def _results(
@@ -219,7 +220,6 @@ def _results(
     settings: dict[str, Json],
     sequences: tuple[SequenceResult, ...],
     command: Sequence[str],
-    team: Team,
 ) -> Results:
     networks: dict[WeightsRecord, None] = dict.fromkeys(
         one.weights for one in sequences if one.weights is not None
@@ -235,7 +235,6 @@ def _results(
         measure=options.measure,
         protocol=_protocol_in_words(options, {one.name for one in sequences}),
         settings=settings,
-        processes=team.size,
         weights=tuple(networks),
         sequences=sequences,
         averages=average(options.measure, [one for one in sequences if one.error is None]),

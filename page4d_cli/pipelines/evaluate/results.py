@@ -64,8 +64,6 @@ class Results:
     """What was measured and how, in words."""
     settings: dict[str, Json]
     """What was asked for."""
-    processes: int = 1
-    """Number of processes that shared the sequences."""
     weights: tuple[WeightsRecord, ...]
     """Weights of all networks that predicted, which should be one."""
     sequences: tuple[SequenceResult, ...]

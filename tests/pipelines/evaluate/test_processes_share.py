@@ -1,10 +1,10 @@
-"""Two processes share the sequences of an evaluation (gloo, CPU)."""
+"""Several processes share the sequences of an evaluation."""
 
 import json
 import os
+import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -13,10 +13,8 @@ from evaluation_runs import write_run_of
 from exact_truth import exact_truth
 
 from page4d_cli.core.enums import Dataset
-from page4d_cli.core.strict_json import to_text
 from page4d_cli.data.sets.find import find_sequences
-from page4d_cli.pipelines.evaluate.processes import Board, ProcessDiedError, Team
-from page4d_cli.pipelines.evaluate.results import write_text
+from page4d_cli.pipelines.evaluate.results import read_results
 
 ROOT = Path(__file__).parents[3]
 LAUNCH = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
@@ -44,12 +42,22 @@ def run(data, launch, out, *words):
     )
 
 
-def test_two_processes_find_what_one_finds_and_one_of_them_speaks(data):
-    alone, shared = run(data, [], data / "one"), run(data, LAUNCH, data / "two")
-    assert alone.returncode == 0 and shared.returncode == 0, shared.stderr
-    first, second = json.loads(alone.stdout), json.loads(shared.stdout)
-    assert second["processes"] == 2 and second["averages"] == first["averages"]
-    assert [one["name"] for one in second["sequences"]] == ["a", "b", "c"]
+def test_shares_find_what_one_process_finds_and_the_last_one_speaks(data):
+    alone = run(data, [], data / "one")
+    first = run(data, [], data / "two", "--shard", "1/2")
+    last = run(data, [], data / "two", "--shard", "2/2")
+    assert (alone.returncode, first.returncode, last.returncode) == (0, 0, 0), last.stderr
+    assert first.stdout == "" and "2 of 3 sequences are done" in first.stderr
+    of_one, of_two = json.loads(alone.stdout), json.loads(last.stdout)
+    assert of_two["averages"] == of_one["averages"]
+    assert [one["name"] for one in of_two["sequences"]] == ["a", "b", "c"]
+
+
+def test_a_launcher_gives_the_shares(data):
+    launched = run(data, LAUNCH, data / "launched")
+    assert launched.returncode == 0, launched.stderr
+    results = read_results(data / "launched" / "results.json")
+    assert [one.name for one in results.scored] == ["a", "b", "c"]
 
 
 DYING = """
@@ -70,56 +78,27 @@ main()
 """
 
 
-def test_a_killed_process_fails_the_run_by_name_and_the_next_one_goes_on(data, tmp_path):
+def test_a_killed_process_leaves_what_it_has_scored_and_the_same_command_goes_on(data, tmp_path):
     program = tmp_path / "dying.py"
     program.write_text(DYING)
     words = ["eval-depth", "--dataset", "tum", "--root", str(data / "data")]
     words += ["--weights", "tiny", "--device", "cpu", "--out", str(data / "out"), "--json"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "MARKER": str(tmp_path / "died")}
-    first, second = (
-        subprocess.run(
-            [sys.executable, *LAUNCH, str(program), *words],
+    parts = data / "out" / ".evaluation"
+
+    def attempt():
+        return subprocess.run(
+            [sys.executable, str(program), *words],
             cwd=ROOT,
             capture_output=True,
             text=True,
             env=environment,
         )
-        for _ in range(2)
-    )
-    assert first.returncode != 0 and first.stdout == ""
-    assert "process 1 ended while it worked on b" in first.stderr
-    assert "Traceback" not in first.stderr.split("torch/distributed")[0]
+
+    assert attempt().returncode == -signal.SIGKILL
+    assert [part.name for part in parts.glob("sequence-*.json")] == ["sequence-0.json"]
+    scored = (parts / "sequence-0.json").stat().st_mtime_ns
+    second = attempt()
     assert second.returncode == 0, second.stderr
     assert [one["name"] for one in json.loads(second.stdout)["sequences"]] == ["a", "b", "c"]
-
-
-def board(tmp_path, rank):
-    (tmp_path / "board").mkdir(exist_ok=True)
-    return Board(tmp_path / "board", Team(rank, 2, rank))
-
-
-def test_shares_are_disjoint_and_complete():
-    shares = [{i for i in range(7) if Team(rank, 3).works_on(i)} for rank in range(3)]
-    assert set.union(*shares) == set(range(7)) and sum(map(len, shares)) == 7
-
-
-def test_a_process_that_dies_is_named_with_its_sequence(tmp_path):
-    dead = subprocess.Popen([sys.executable, "-c", ""])
-    dead.wait()
-    other = board(tmp_path, 1)
-    other.announce("market_5")
-    path = tmp_path / "board" / "process-1.json"
-    write_text(path, to_text({**json.loads(path.read_text()), "pid": dead.pid}))
-    begin = time.monotonic()
-    with pytest.raises(ProcessDiedError, match="process 1 ended while it worked on market_5"):
-        board(tmp_path, 0).wait_for(1)
-    assert time.monotonic() - begin < 5
-
-
-def test_waiting_ends_when_all_parts_are_there(tmp_path):
-    main = board(tmp_path, 0)
-    board(tmp_path, 1).announce(None)
-    for index in range(2):
-        write_text(main.part(index), to_text({}))
-    main.wait_for(2)
-    assert main.died() is None
+    assert (parts / "sequence-0.json").stat().st_mtime_ns == scored
