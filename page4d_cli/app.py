@@ -21,6 +21,7 @@ from page4d_cli.commands import (
     prepare_tum,
     refine,
     rejoin,
+    status,
     synth,
     train,
     view,
@@ -124,6 +125,7 @@ app.command("visualize-features", short_help="What every layer puts out, as pict
     visualize_features.visualize_features
 )
 app.command(short_help="What moves in a run, pixel by pixel.")(motion.motion)
+app.command(short_help="How far a folder of many scenes has come.")(status.status)
 app.command(short_help="Windows of a long video, joined.")(rejoin.rejoin)
 app.command(short_help="Cameras of a run, as exact as its pictures allow.")(refine.refine)
 app.command(short_help="A run, in formats of other programs.")(export.export)

@@ -51,6 +51,23 @@ def locked(folder: Path, place: Path | None = None) -> Iterator[None]:
         yield
 
 
+def is_held(folder: Path) -> bool:
+    """Whether a process of this machine holds a folder by `locked`."""
+    if folder.absolute() in _held_here:
+        return True
+    try:
+        descriptor = os.open(folder / LOCK, os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 def _hold(folder: Path, place: Path) -> int:
     """The open lock file, once it is ours and still in its place."""
     path = folder / LOCK

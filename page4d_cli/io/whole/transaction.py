@@ -27,7 +27,7 @@ from page4d_cli.core.errors import OutputError
 from page4d_cli.core.interrupts import interrupts_deferred, undone_after
 from page4d_cli.core.paths import below, require_relative
 from page4d_cli.core.strict_json import read_json, to_text
-from page4d_cli.io.whole.lock import LOCK, locked
+from page4d_cli.io.whole.lock import LOCK, is_held, locked
 from page4d_cli.io.whole.writing import placing, writing
 
 _NEW, _ASIDE, _ORDER = "new", "aside", "order.json"
@@ -374,6 +374,11 @@ def _clear(staging: Path) -> None:
 def _remove_if_empty(folder: Path) -> None:
     with suppress(OSError):
         folder.rmdir()
+
+
+def is_being_written(place: Path) -> bool:
+    """Whether a process of this machine writes the folder at a place just now."""
+    return is_held(_staging_of(place.resolve()))
 
 
 def is_leftover(path: Path) -> bool:

@@ -74,7 +74,7 @@ def visualize_features(
     jobs = jobs_of(find_scenes(inputs, stdin), out, SUMMARY)
     for job in jobs:
         check_place(job.place, SUMMARY, overwrite=options.overwrite)
-    return each_scene(jobs, _Drawer(choices, frames, size, options), observer, fleet)
+    return each_scene(jobs, _Drawer(choices, frames, size, options), observer, fleet, SUMMARY)
 
 
 @dataclass

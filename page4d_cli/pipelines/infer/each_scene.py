@@ -1,6 +1,7 @@
 """Several scenes: a place for each, and what happens when one of them fails."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -10,8 +11,9 @@ from page4d_cli.core.errors import DeviceError, OutputError, Page4DError, Weight
 from page4d_cli.core.progress import Observer
 from page4d_cli.data.clip.inputs import Scene
 from page4d_cli.data.clip.paths import files_of
-from page4d_cli.fleet.choice import HERE, FleetChoice
+from page4d_cli.fleet.choice import FleetChoice
 from page4d_cli.fleet.spread import Worker, spread
+from page4d_cli.io.whole.ledger import Ledger
 from page4d_cli.io.whole.transaction import require_apart
 
 WrittenT = TypeVar("WrittenT")
@@ -85,24 +87,34 @@ class _Attempt(Generic[JobT, WrittenT]):
 
     def __call__(self, job: JobT, observer: Observer[Any]) -> SceneResult[WrittenT]:
         try:
-            return self.work(job, observer)
+            result = self.work(job, observer)
         except (WeightsError, DeviceError):
             raise  # of no use to the other scenes either
         except Page4DError as error:
             if self.alone:
                 raise
             return _failed(job, str(error))
+        if not self.alone:
+            _ledger_of(job).note(job.place.name, None)
+        return result
 
 
 def _failed(job: Job, why: str) -> SceneResult[Any]:
+    with suppress(Page4DError):  # a full disk is told by the failure itself
+        _ledger_of(job).note(job.place.name, why)
     return SceneResult[Any](job.scene.name, job.place, error=why)
+
+
+def _ledger_of(job: Job) -> Ledger:
+    return Ledger(job.place.parent)
 
 
 def each_scene(
     jobs: Sequence[JobT],
     work: Worker[JobT, SceneResult[WrittenT]],
     observer: Observer[SceneResult[WrittenT]],
-    fleet: FleetChoice = HERE,
+    fleet: FleetChoice,
+    index_file: str,
 ) -> list[SceneResult[WrittenT]]:
     """Work on every scene; a single one raises its error, of several the others go on.
 
@@ -111,6 +123,7 @@ def each_scene(
         work: does one of them.
         observer: told when each begins and how it ended.
         fleet: where they are done, and which share of them.
+        index_file: name of the file with which a scene's folder is complete.
 
     Returns:
         A result for each scene of this process's share; a failure stands in it.
@@ -118,9 +131,12 @@ def each_scene(
     Raises:
         Page4DError: the only scene failed, or the network cannot be used.
     """
+    alone = len(jobs) == 1
+    if not alone:
+        _ledger_of(jobs[0]).ask([job.place.name for job in jobs], index_file)
     return spread(
         fleet.share.of(jobs),
-        _Attempt(work, alone=len(jobs) == 1),
+        _Attempt(work, alone),
         fleet,
         observer,
         name_of=lambda job: job.scene.name,

@@ -71,7 +71,7 @@ def infer_scenes(
         choose_runtime(model.device, model.precision)  # refuses what this machine does not have
     size = image_size_of(model.weights)
     jobs = _plan(find_scenes(inputs, stdin), out, model, frames, options, resume)
-    return each_scene(jobs, _Runner(model, frames, size), observer, fleet)
+    return each_scene(jobs, _Runner(model, frames, size), observer, fleet, MANIFEST)
 
 
 @dataclass(frozen=True)
