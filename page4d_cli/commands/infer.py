@@ -10,7 +10,7 @@ import typer
 from page4d_cli.commands.shared import options
 from page4d_cli.commands.shared.console import say, warn
 from page4d_cli.commands.shared.scenes import run_scenes
-from page4d_cli.core.enums import DEFAULT_SAVE, Resolution, Save
+from page4d_cli.core.enums import DEFAULT_SAVE, Resolution, Save, TimestampSource
 from page4d_cli.core.errors import InputError
 from page4d_cli.core.strict_json import encode_fields
 from page4d_cli.core.wording import count_noun
@@ -122,12 +122,22 @@ def infer(
 
 
 def _tell(result: "RunResult", manifest: "Manifest", *, quiet: bool) -> None:
+    from page4d_cli.data.clip.paths import looks_like_time
+
     for problem in manifest.problems:
         warn(f"{result.name}: {problem}")
     if manifest.ignored:
         ignored = count_noun(len(manifest.ignored), "file")
         say(
             f"{result.name}: ignored {ignored} without a usable image; the manifest has a list",
+            quiet=quiet,
+        )
+    if manifest.timestamp_source is TimestampSource.INDEX and all(
+        looks_like_time(Path(frame.source)) for frame in manifest.frames
+    ):
+        say(
+            f"{result.name}: frames are counted; their names look like times, but not all of one "
+            "kind, each later than the one before",
             quiet=quiet,
         )
     for scale in manifest.scale:

@@ -114,3 +114,14 @@ def test_save_takes_a_list_with_commas():
     assert set(parse_members("--save", "depth, cloud", Save)) == {Save.DEPTH, Save.CLOUD}
     with pytest.raises(InputError, match="nothing"):
         parse_members("--save", ",", Save)
+
+
+@pytest.mark.parametrize(("names", "said"), [(("0.2", "00.2"), True), (("a", "b"), False)])
+def test_names_that_look_like_times_and_are_none_are_said_to_be_counted(
+    clip, tmp_path, names, said
+):
+    for index, name in enumerate(names):
+        (clip / f"{index}.png").rename(clip / f"{name}.png")
+    result = page4d("infer", clip, "--out", tmp_path / "run", *RANDOM)
+    assert result.exit_code == 0
+    assert ("frames are counted; their names look like times" in result.stderr) is said

@@ -19,6 +19,7 @@ from page4d_cli.core.errors import FramesError, InputError
 from page4d_cli.core.types import FrameInfo, Frames, PixelTransform, UInt8Array
 from page4d_cli.core.wording import count_noun
 from page4d_cli.data.clip.choice import FrameChoice
+from page4d_cli.data.clip.depth_files import require_no_depth
 from page4d_cli.data.clip.images import read_picture, room_for
 from page4d_cli.data.clip.names import unique_stems
 from page4d_cli.data.clip.paths import InputKind, kind_of, list_images, stamps_from_names
@@ -174,6 +175,7 @@ def _load_images(
     indices = choice.indices(len(paths))
     if not indices:
         raise FramesError(f"--start {choice.start} is past the end: there are {len(paths)} images")
+    require_no_depth([paths[index] for index in indices])
     stems, stamps_s = unique_stems(paths), stamps_from_names(paths)
     clip = _Clip(
         PictureStore(scratch),

@@ -2,8 +2,9 @@
 
 import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
+from importlib import import_module
 from io import BytesIO
 from pathlib import Path
 from threading import Condition
@@ -20,8 +21,8 @@ from page4d_cli.core.types import UInt8Array
 # What cameras, renderers and data sets write. GIF is left to the video reader: most of them move.
 # fmt: off
 _PHOTO_EXTENSIONS = frozenset({
-    ".avif", ".bmp", ".j2k", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".mpo", ".pbm", ".pgm",
-    ".png", ".pnm", ".ppm", ".qoi", ".tga", ".tif", ".tiff", ".webp",
+    ".avif", ".bmp", ".heic", ".heif", ".j2k", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".jxl",
+    ".mpo", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".qoi", ".tga", ".tif", ".tiff", ".webp",
 })
 # fmt: on
 # What Pillow's decoders raise on damaged files.
@@ -43,9 +44,37 @@ _DECODE_ERRORS = (
 Image.core.set_block_size(64 << 20)  # type: ignore[attr-defined] # documented, not typed
 
 
+_PACKAGES = {
+    ".avif": ("a newer Pillow, pip install -U pillow", None),
+    ".heic": ("the package pillow-heif, pip install '.[heif]' in page4d's folder", "pillow_heif"),
+    ".heif": ("the package pillow-heif, pip install '.[heif]' in page4d's folder", "pillow_heif"),
+    ".jxl": ("the package pillow-jxl-plugin, pip install pillow-jxl-plugin", "pillow_jxl"),
+}
+"""What reads a format that Pillow itself may not, and the module that teaches it."""
+
+
+def needed_for(path: Path) -> str | None:
+    """What would have to be installed to read a photo of this name; None: nothing."""
+    extension = path.suffix.lower()
+    if extension in image_extensions() or extension not in _PACKAGES:
+        return None
+    return f"{path.name} needs {_PACKAGES[extension][0]}"
+
+
+@cache
+def _teach_pillow() -> None:
+    """Register the readers of other packages, where they are installed."""
+    for module in {module for _, module in _PACKAGES.values() if module is not None}:
+        with suppress(ImportError):
+            plugin = import_module(module)  # pillow_jxl registers itself
+            if hasattr(plugin, "register_heif_opener"):
+                plugin.register_heif_opener()
+
+
 @cache
 def image_extensions() -> tuple[str, ...]:
     """Lower-case extensions of the photo formats that this Pillow decodes, sorted."""
+    _teach_pillow()
     return tuple(sorted(_PHOTO_EXTENSIONS & Image.registered_extensions().keys()))
 
 
@@ -73,6 +102,15 @@ def read_image(path: Path) -> UInt8Array:
         (h, w, 3) RGB.
     """
     return np.asarray(read_picture(path))
+
+
+def is_grey16(path: Path) -> bool:
+    """Whether an image has one channel of 16 bits, by its header: most of these are depth."""
+    try:
+        with Image.open(require_file(path), formats=_formats()) as picture:
+            return _is_grey16(picture)
+    except _DECODE_ERRORS:
+        return False
 
 
 def image_size(path: Path) -> tuple[int, int]:
@@ -189,10 +227,13 @@ def _decode(picture: Image.Image) -> Image.Image:
     count = getattr(picture, "n_frames", 1)
     if count > 1 and picture.format != "MPO":  # the further pictures of MPO are other views or maps
         raise ValueError(f"it holds {count} pictures; save them as one file each, or as a video")
+    if _is_panorama(picture):
+        raise ValueError(
+            "it is a 360° panorama, and the network knows pinhole cameras only; cut views of less "
+            "than 120° out of it first"
+        )
     ImageOps.exif_transpose(picture, in_place=True)
-    if picture.mode.startswith("I;16") or (
-        picture.mode == "I" and picture.format in {"PNG", "PPM"}
-    ):
+    if _is_grey16(picture):
         return Image.fromarray(_rgb_from_grey16(np.asarray(picture)))
     if picture.mode in {"I", "F"}:
         raise ValueError("its 32-bit pixels have no defined white; save it with 8 or 16 bit")
@@ -201,6 +242,20 @@ def _decode(picture: Image.Image) -> Image.Image:
         return Image.alpha_composite(white, picture.convert("RGBA")).convert("RGB")
     picture.load()
     return picture if picture.mode == "RGB" else picture.convert("RGB")
+
+
+def _is_grey16(picture: Image.Image) -> bool:
+    return picture.mode.startswith("I;16") or (
+        picture.mode == "I" and picture.format in {"PNG", "PPM"}
+    )
+
+
+def _is_panorama(picture: Image.Image) -> bool:
+    """Twice as wide as high, and said to be so by Google's Photo Sphere XMP metadata."""
+    if picture.width != 2 * picture.height:
+        return False
+    said = picture.info.get("xmp") or picture.info.get("XML:com.adobe.xmp") or b""
+    return b"GPano" in (said.encode() if isinstance(said, str) else said)
 
 
 def _rgb_from_grey16(grey: NDArray[np.integer[Any]]) -> UInt8Array:

@@ -10,10 +10,12 @@ from pathlib import Path
 from natsort import natsorted, ns
 
 from page4d_cli.core.errors import FramesError
-from page4d_cli.data.clip.images import image_extensions, is_image
+from page4d_cli.data.clip.images import image_extensions, is_image, needed_for
 from page4d_cli.data.clip.video import VIDEO_EXTENSIONS, has_video
 
 _DECIMAL_SECONDS = re.compile(r"\d+\.\d+")
+_COUNTS_A_SECOND = {13: 10**3, 16: 10**6, 19: 10**9}
+"""Of whole numbers, by their digits: times since 1970, which has ten in seconds."""
 
 
 class InputKind(Enum):
@@ -100,16 +102,35 @@ def clips_of_pattern(pattern: str) -> list[str]:
 
 
 def stamps_from_names(paths: Sequence[Path]) -> list[float] | None:
-    """Seconds in the names of images, as TUM RGB-D calls its files (`1305031102.175304.png`).
+    """Seconds in the names of images, as TUM RGB-D and EuRoC call theirs.
 
     Returns:
-        One stamp an image, or None unless all stems are decimal numbers that strictly increase.
+        One stamp an image, or None unless all stems are decimal seconds (`1305031102.175304`), or
+        all are milli-, micro- or nanoseconds by their 13, 16 or 19 digits, and strictly increase.
     """
-    if not all(_DECIMAL_SECONDS.fullmatch(path.stem) for path in paths):
+    stamps = _times(path.stem for path in paths)
+    if stamps is None:
         return None
-    stamps = [float(path.stem) for path in paths]
     increasing = all(a < b for a, b in pairwise(stamps))
     return stamps if increasing else None
+
+
+def looks_like_time(path: Path) -> bool:
+    """Whether a name is one of those of which some are times."""
+    return _times([path.stem]) is not None
+
+
+def _times(stems: Iterable[str]) -> list[float] | None:
+    """Seconds, if all are written in one way."""
+    stems = list(stems)
+    if all(_DECIMAL_SECONDS.fullmatch(stem) for stem in stems):
+        return [float(stem) for stem in stems]
+    a_second = _COUNTS_A_SECOND.get(len(stems[0])) if stems else None
+    if a_second and all(
+        re.fullmatch(r"\d+", stem) and len(stem) == len(stems[0]) for stem in stems
+    ):
+        return [int(stem) / a_second for stem in stems]
+    return None
 
 
 def _kind_of_file(path: Path) -> InputKind:
@@ -117,6 +138,9 @@ def _kind_of_file(path: Path) -> InputKind:
         return InputKind.IMAGE
     if _has_extension(path, VIDEO_EXTENSIONS):
         return InputKind.VIDEO
+    needed = needed_for(path)
+    if needed is not None:
+        raise FramesError(needed)
     if is_image(path):
         return InputKind.IMAGE
     if has_video(path):
@@ -156,6 +180,9 @@ def _nothing_found(source: str, kind: InputKind, found: Sequence[Path]) -> str:
         return f"{source} is an empty folder; {known}"
     videos = sorted(path for path in found if _has_extension(path, VIDEO_EXTENSIONS))
     folders = sorted(path for path in found if path.is_dir())
+    needed = next((what for path in sorted(found) if (what := needed_for(path))), None)
+    if needed is not None:
+        return f"{source}: {needed}"
     counts = f"{source} has no images ({len(found) - len(folders)} files, {len(folders)} folders)"
     if videos:
         return f"{counts}; for the videos in it give {videos[0].parent}/*{videos[0].suffix}"

@@ -217,3 +217,36 @@ def test_a_small_file_of_a_large_picture_waits_for_others(
             assert not second.wait(0.05)
     thread.join()
     assert second.is_set()
+
+
+@pytest.mark.parametrize("extension", [".heic", ".heif", ".avif"])
+def test_photos_of_phones_are_read(tmp_path, extension):
+    if extension != ".avif":
+        pytest.importorskip("pillow_heif").register_heif_opener()
+    path = tmp_path / f"photo{extension}"
+    Image.new("RGB", (64, 48), (200, 100, 50)).save(path)
+    assert extension in image_extensions()
+    np.testing.assert_allclose(read_image(path)[20, 30], (200, 100, 50), atol=6)
+
+
+def test_a_format_that_needs_a_package_names_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(images, "image_extensions", lambda: (".png",))
+    assert images.needed_for(tmp_path / "IMG_1.HEIC") == (
+        "IMG_1.HEIC needs the package pillow-heif, pip install '.[heif]' in page4d's folder"
+    )
+    assert "pillow-jxl-plugin" in images.needed_for(tmp_path / "a.jxl")
+    assert images.needed_for(tmp_path / "a.png") is None
+    assert images.needed_for(tmp_path / "a.txt") is None
+
+
+GPANO = b'<x:xmpmeta><rdf:Description GPano:ProjectionType="equirectangular"/></x:xmpmeta>'
+
+
+def test_a_panorama_is_refused_with_the_reason(tmp_path):
+    for size, name in (((80, 40), "all_around.jpg"), ((80, 60), "photo.jpg")):
+        Image.new("RGB", size).save(tmp_path / name, xmp=GPANO)
+    with pytest.raises(FramesError, match=r"all_around\.jpg cannot be used: it is a 360° panorama"):
+        read_image(tmp_path / "all_around.jpg")
+    assert read_image(tmp_path / "photo.jpg").shape == (60, 80, 3)
+    Image.new("RGB", (80, 40)).save(tmp_path / "wide.jpg")
+    assert read_image(tmp_path / "wide.jpg").shape == (40, 80, 3)

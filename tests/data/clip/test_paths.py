@@ -7,7 +7,13 @@ import numpy as np
 import pytest
 
 from page4d_cli.core.errors import FramesError
-from page4d_cli.data.clip.paths import InputKind, kind_of, list_images, stamps_from_names
+from page4d_cli.data.clip.paths import (
+    InputKind,
+    kind_of,
+    list_images,
+    looks_like_time,
+    stamps_from_names,
+)
 
 Writer = Callable[..., Path]
 
@@ -95,6 +101,19 @@ def test_stems_that_are_no_seconds() -> None:
     assert stamps_from_names([Path("0.2.png"), Path("0.1.png")]) is None
     assert stamps_from_names([Path("0.1.png"), Path("0.10.png")]) is None
     assert stamps_from_names([Path("0.1.png"), Path("a0.2.png")]) is None
+
+
+@pytest.mark.parametrize("digits", [13, 16, 19])
+def test_stems_that_are_counts_since_1970(digits: int) -> None:
+    first = 1403636579763000000 // 10 ** (19 - digits)
+    step = 10 ** (digits - 10) // 20  # 50 ms
+    images = [Path(f"cam0/{first + index * step}.png") for index in range(3)]
+    stamps = stamps_from_names(images)
+    assert stamps == pytest.approx([1403636579.763, 1403636579.813, 1403636579.863], abs=2e-7)
+    assert stamps_from_names([*images, Path("1.png")]) is None
+    assert stamps_from_names(images[::-1]) is None
+    assert all(looks_like_time(image) for image in images)
+    assert not looks_like_time(Path("000001.png")) and looks_like_time(Path("0.5.png"))
 
 
 def test_version_like_stems_keep_natural_order(tmp_path: Path, write_image: Writer) -> None:
