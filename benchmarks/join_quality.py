@@ -105,7 +105,7 @@ def measure(kind: str, seed: int, scale: str, errors: Errors) -> list[float]:
         limit, gap = (24, 200) if kind == "city" else (12, 75)
         pairs, is_true = loop_pairs(scene, share, seed, limit, gap)
         looks = predict_loops(scene, pairs, is_true, float(scales[0]), errors, seed).predictions
-        loops = [Loop(as_window(look)) for look in looks]
+        loops = [Loop.of(as_window(look)) for look in looks]
         with_loops.append(error(scene, join_windows(windows, loops).T_world_camera))
     return [ours, *others, *with_loops, seconds]
 

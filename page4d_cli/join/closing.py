@@ -1,12 +1,12 @@
 """A section bent so that its loops close, as far as that does not tear its windows apart."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 
-from page4d_cli.core.types import Float64Array
+from page4d_cli.core.types import Float64Array, Int64Array
 from page4d_cli.core.window import Window
 from page4d_cli.join import held_out
 from page4d_cli.join.bending import Nodes, bend
@@ -34,15 +34,23 @@ _LEAST_TURN_RAD = np.deg2rad(0.03)
 class Loop:
     """A candidate: two looks at what may be one place."""
 
-    window: Window
-    """Of frames of both, the later look first."""
+    indices: Int64Array
+    """(N,) numbers of the frames of both looks, those of the later one first."""
+    read: Callable[[], Window]
+    """Gives what the network says of them; asked once, when the loop's turn has come."""
     is_given: bool = False
     """Somebody knows that the places are one: it is taken, whatever speaks against it."""
+
+    @classmethod
+    def of(cls, window: Window, *, is_given: bool = False) -> "Loop":
+        """A loop whose window is there already."""
+        return cls(window.indices, lambda: window, is_given)
 
     @property
     def frames(self) -> tuple[int, int]:
         """The middle frames of both looks, the later one first."""
-        return loop_frames(self.window)
+        here, there = two_looks(self.indices)
+        return int(self.indices[here[len(here) // 2]]), int(self.indices[there[len(there) // 2]])
 
 
 @dataclass(frozen=True)
@@ -79,12 +87,6 @@ class _Edge:
     """Median depth of the place, in the joined unit."""
 
 
-def loop_frames(window: Window) -> tuple[int, int]:
-    """The middle frames of both looks of a loop's window."""
-    here, there = two_looks(window)
-    return int(window.indices[here[len(here) // 2]]), int(window.indices[there[len(there) // 2]])
-
-
 def close(
     section: Section, loops: Sequence[Loop]
 ) -> tuple[Section, list[LoopVerdict], HeldOut | None]:
@@ -103,9 +105,10 @@ def close(
     """
     edges, verdicts = [], []
     for loop in loops:
-        agreed = agreement(loop.window)
+        window = loop.read()
+        agreed = agreement(window)
         if agreed >= AGREEMENT or loop.is_given:
-            edges.append(_measure(section, loop))
+            edges.append(_measure(section, loop, window))
         else:
             words = f"the two looks agree in {agreed:.0%} of their pixels, not {AGREEMENT:.0%}"
             verdicts.append(LoopVerdict(loop.frames, False, words))
@@ -138,12 +141,11 @@ def _verdict(edge: _Edge, weight: float) -> LoopVerdict:
     return LoopVerdict(edge.loop.frames, False, words)
 
 
-def _measure(section: Section, loop: Loop) -> _Edge:
+def _measure(section: Section, loop: Loop, window: Window) -> _Edge:
     """Place both looks in the joined world, and say how one sees the other."""
-    window = loop.window
     to_world, middles = [], []
     depth = 0.0
-    for look in two_looks(window):
+    for look in two_looks(window.indices):
         frames = window.indices[look]
         scores = [np.isin(frames, piece.cameras.indices).sum() for piece in section.pieces]
         best = int(np.argmax(scores))

@@ -194,7 +194,7 @@ def _join_pieces(windows: Sequence[Window], pieces: Sequence[WindowPiece]) -> li
 
 def _place(loop: Loop, sections: Sequence[Section]) -> int | None:
     """The segment that shows all of a loop's frames."""
-    indices = loop.window.indices
+    indices = loop.indices
     for number, section in enumerate(sections):
         begin = section.first_frame
         if begin <= indices.min() and indices.max() < begin + len(section.path):

@@ -46,18 +46,18 @@ class Similarity:
         return Similarity(-self.log_scale, back, -np.exp(-self.log_scale) * back @ self.translation)
 
 
-def two_looks(loop: Window) -> tuple[Int64Array, Int64Array]:
-    """Places within a loop's window of the frames of either look: two runs of numbers."""
-    breaks = np.flatnonzero(np.diff(loop.indices) != 1) + 1
+def two_looks(indices: Int64Array) -> tuple[Int64Array, Int64Array]:
+    """Places within a loop's window (N,) of the frames of either look: two runs of numbers."""
+    breaks = np.flatnonzero(np.diff(indices) != 1) + 1
     if len(breaks) != 1:
         raise ValueError(f"{len(breaks) + 1} runs of frames; a loop's window has two")
-    every = np.arange(len(loop.indices), dtype=np.int64)
+    every = np.arange(len(indices), dtype=np.int64)
     return every[: breaks[0]], every[breaks[0] :]
 
 
 def agreement(loop: Window) -> float:
     """Share of pixels of one look that the other finds at their depth; the worse way counts."""
-    here, there = two_looks(loop)
+    here, there = two_looks(loop.indices)
     pairs = [(here[len(here) // 2], there[len(there) // 2])]
     pairs += [(here[0], there[-1]), (here[-1], there[0]), (here[0], there[0])]
     ways = [

@@ -31,10 +31,12 @@ _MOST_PIXELS_A_FRAME = 3000
 HELD_OUT = 4
 """Of the pixels that are looked at, every fourth row is left to `held_out`."""
 _CREEP = 0.004
-"""Deviation of what all windows' scales grow by from their beginning to their end."""
+"""Deviation of what all windows' scales grow by from their beginning to their end.
+
+Where the unit walks, it is not told apart from the walk, which is then followed."""
 _OWN = np.array([0.0, 0.5, 1.0, 2.0])
 """A window's own error, in deviations of a measured ratio; larger ones are changes."""
-_STEADY = 1.5
+_STEADY = 4.0
 """Log of how much likelier a unit that stays is beforehand than each way of walking."""
 _JUMP = 6.0
 """Deviations from the other ratios beyond which a ratio is a jump of its own."""
@@ -132,8 +134,8 @@ def settle_log_scales(ratios: list[LogRatio]) -> Float64Array:
 
     Ratios y are modelled as y = d + e. The changes d are independent with an unknown deviation τ,
     single jumps exempt. The errors e have the measured variances, an unknown part of each window
-    that enters its two joins with opposite signs, and a part common to all. The result is the mean
-    of d over τ and the windows' part, each weighted by its likelihood.
+    that enters its two joins with opposite signs and, if the unit stays, a part common to all. The
+    result is the mean of d over τ and the windows' part, each weighted by its likelihood.
 
     Args:
         ratios: J of neighbouring windows; an unknown one counts as no change.
@@ -158,10 +160,11 @@ def _expected_changes(measured: Float64Array, variance: Float64Array) -> Float64
     jumps = np.abs(measured - np.median(measured)) > _JUMP * spread
     size = float(np.sqrt(np.mean(measured[~jumps] ** 2))) + 1e-6
     alternating = 2 * np.eye(count) - np.eye(count, k=1) - np.eye(count, k=-1)
-    fixed = np.diag(variance) + _CREEP**2 * np.ones((count, count))
+    alone, common = np.diag(variance), _CREEP**2 * np.ones((count, count))
     likelihoods, means = [], []
     for walk in (0.0, *size * np.geomspace(0.1, 2, 10)):
         changes = walk**2 + jumps
+        fixed = alone + common if walk == 0 else alone
         for own in _OWN * np.sqrt(np.median(variance)):
             lower = np.linalg.cholesky(fixed + own**2 * alternating + np.diag(changes))
             white = np.linalg.solve(lower, measured)

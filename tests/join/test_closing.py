@@ -31,7 +31,7 @@ def test_loops_mend_drift_and_false_ones_are_refused(windows, without):
     shifted = PATH.copy()
     shifted[:60, :, 3] += [0.3, 0.0, -0.3]
     alike = [looks(PATH, shifted, later, later - 80) for later in (95, 115)]
-    joined = join_windows(windows, [Loop(window) for window in (*true, *false, *alike)])
+    joined = join_windows(windows, [Loop.of(window) for window in (*true, *false, *alike)])
     verdicts = {verdict.frames: verdict for verdict in joined.loops}
     assert all(verdicts[(later, later - 80)].taken for later in (90, 110, 130, 150))
     assert not any(verdicts[(later, later - 40)].taken for later in (100, 140))
@@ -45,7 +45,7 @@ def test_loops_that_tear_windows_apart_are_taken_back(windows, without, monkeypa
     turned = PATH.copy()
     turn = matrix_from_quat_xyzw(np.array([0.0, 0.6, 0.0, 0.8]))
     turned[:60] = turn @ PATH[:60]
-    wrong = [Loop(looks(PATH, turned, later, later - 80)) for later in (95, 115)]
+    wrong = [Loop.of(looks(PATH, turned, later, later - 80)) for later in (95, 115)]
     monkeypatch.setattr(closing, "agreement", lambda _: 1.0)
     joined = join_windows(windows, wrong)
     assert [verdict.taken for verdict in joined.loops] == [False, False]
@@ -57,7 +57,7 @@ def test_a_loop_that_is_given_is_taken_whatever_speaks_against_it(windows, witho
     shifted = PATH.copy()
     shifted[:60, :, 3] += [0.3, 0.0, -0.3]
     window = looks(PATH, shifted, 115, 35)
-    found, given = (join_windows(windows, [Loop(window, is_given=g)]) for g in (False, True))
+    found, given = (join_windows(windows, [Loop.of(window, is_given=g)]) for g in (False, True))
     assert given.loops[0].taken and given.loops[0].reason == "given"
     moved = np.abs(given.T_world_camera[..., 3] - without[..., 3]).max()
     assert moved > 2 * np.abs(found.T_world_camera[..., 3] - without[..., 3]).max()

@@ -66,7 +66,7 @@ def rejoin(
         WriteError: the disk is full, or the like.
     """
     windows = WindowFiles(folder / WINDOWS)
-    loops = [Loop(window) for window in read_loops(folder / LOOPS)] if with_loops else []
+    loops = [Loop.of(window) for window in read_loops(folder / LOOPS)] if with_loops else []
     with Transaction(out, INDEX, overwrite=overwrite) as files:
         path = join_windows(windows, loops)
         scale: tuple[ScaleRecord, ...] = ()
