@@ -62,6 +62,7 @@ def infer(
     ] = False,
     scale_from: options.ScaleFrom = None,
     windows: options.WindowFlags = options.ONE_PASS,
+    drop_windows: Annotated[bool, options.drop_windows(_OUTPUT)] = False,
     # The flags of the two below are fields: see data/clip/choice.py and model/choice.py.
     frames: options.FramesFlags = DEFAULT_FRAMES,
     model: options.ModelFlags = DEFAULT_MODEL,
@@ -107,6 +108,7 @@ def infer(
                 resolution,
                 windows,
                 scale_from=source,
+                drop_windows=drop_windows,
                 overwrite=overwrite,
                 command=tuple(sys.argv),
             ),

@@ -168,6 +168,24 @@ class Resolution(str, Enum):
     SOURCE = "source"
 
 
+class LoopSearch(str, Enum):
+    """What becomes of places that a long video shows twice."""
+
+    AUTO = "auto"
+    """Those that agree with the pictures and with one another are closed."""
+    OFF = "off"
+    """They are not looked at."""
+
+
+class Focal(str, Enum):
+    """The focal lengths of a long video."""
+
+    ONE = "one"
+    """One for all frames, the median of what the windows say."""
+    FREE = "free"
+    """Each frame's own, the mean of the windows that show it."""
+
+
 class TimestampSource(str, Enum):
     """Where a frame's time stamp comes from."""
 

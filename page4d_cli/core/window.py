@@ -23,6 +23,8 @@ class Window:
     """(N, 3, 4); the world is the window's own."""
     confidence: Float32Array | None = None
     """(N, H, W) of the depth, at least 1; only its order has a meaning."""
+    descriptors: Float32Array | None = None
+    """(N, C) what a frame looks like, of unit length (`join/candidates.py`)."""
 
     @cached_property
     def cameras(self) -> "WindowCameras":
@@ -36,7 +38,7 @@ class WindowCameras:
     """The camera path of a window, or of a piece of one. N frames."""
 
     indices: Int64Array
-    """(N,) the frames' numbers in the video, increasing by one."""
+    """(N,) the frames' numbers in the video, increasing."""
     T_world_camera: Float64Array
     """(N, 3, 4); world and unit are the window's own."""
 
@@ -59,6 +61,11 @@ class WindowCameras:
     def piece(self, first: int, stop: int) -> "WindowCameras":
         """Frames `first` to `stop`, counted within the window."""
         return WindowCameras(self.indices[first:stop], self.T_world_camera[first:stop])
+
+    def at(self, frames: Int64Array) -> "WindowCameras":
+        """Those of the frames (M,) that the window shows, by their numbers in the video."""
+        rows, _ = shared_frames(self.indices, frames)
+        return WindowCameras(self.indices[rows], self.T_world_camera[rows])
 
 
 def shared_frames(a: Int64Array, b: Int64Array) -> tuple[Int64Array, Int64Array]:

@@ -1,11 +1,16 @@
 """Which frames of a video make its windows. Free of numpy, so that a choice costs nothing."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from page4d_cli.core.enums import Focal, LoopSearch
 from page4d_cli.core.errors import InputError
 from page4d_cli.core.strict_json import Json, encode_fields
 
 _USUAL_OVERLAP = 0.3
+_SKIP_STEP = 4
+_MOST_SKIPS = 0.3
+"""Windows of every fourth frame, for each window: the price of seeing farther."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +25,10 @@ class WindowChoice:
     """Frames the network sees at once; all of them by default."""
     overlap: int | None = None
     """Frames that neighbouring windows share; 30 % of a window by default."""
+    loops: LoopSearch = LoopSearch.AUTO
+    """Whether places that are seen twice are looked for."""
+    focal: Focal = Focal.ONE
+    """Whether frames share one focal length."""
 
     def __post_init__(self) -> None:
         if self.window is None:
@@ -39,11 +48,9 @@ class WindowChoice:
 
         All have the full length: the last one is moved back to end with the clip.
         """
-        if self.window is None or count <= self.window:
+        if self.window is None:
             return [(0, count)]
-        step = self.window - self._shared(self.window)
-        starts = [*range(0, count - self.window, step), count - self.window]
-        return [(start, start + self.window) for start in starts]
+        return _spans(count, self.window, self.window - self._shared(self.window))
 
     def in_words(self) -> str:
         """For people: what becomes of a clip that is longer."""
@@ -58,3 +65,30 @@ class WindowChoice:
     def as_settings(self) -> dict[str, Json]:
         """For the manifest; nothing if the clip is one pass."""
         return {} if self.window is None else encode_fields(self)
+
+
+def skip_windows(spans: Sequence[tuple[int, int]]) -> list[range]:
+    """Windows of every fourth frame, which see farther than the others (`skips.py`).
+
+    Args:
+        spans: first frame, and the one after the last, of every window of the clip.
+
+    Returns:
+        Their frames, of as many as a window has, in windows that lie as the others do; none where
+        one would not be full, or they are more than three tenths of the others.
+    """
+    if len(spans) < 1 / _MOST_SKIPS:
+        return []
+    (first, stop), (second, _) = spans[:2]
+    chosen = range(0, spans[-1][1], _SKIP_STEP)
+    if len(chosen) < stop - first:
+        return []
+    windows = [chosen[a:b] for a, b in _spans(len(chosen), stop - first, second - first)]
+    return windows if len(windows) <= _MOST_SKIPS * len(spans) else []
+
+
+def _spans(count: int, window: int, step: int) -> list[tuple[int, int]]:
+    if count <= window:
+        return [(0, count)]
+    starts = [*range(0, count - window, step), count - window]
+    return [(start, start + window) for start in starts]

@@ -8,8 +8,8 @@ import numpy as np
 
 from page4d_cli.core.types import Float64Array, Int64Array
 from page4d_cli.core.window import Window
-from page4d_cli.join import held_out
 from page4d_cli.join.bending import Nodes, bend
+from page4d_cli.join.held_out import HeldOut, measure_agreement
 from page4d_cli.join.loops import AGREEMENT, Similarity, agreement, place_look, two_looks
 from page4d_cli.join.pose_graph import Links, close_loops
 from page4d_cli.join.scales import LogRatio, depth_ratio
@@ -65,16 +65,6 @@ class LoopVerdict:
 
 
 @dataclass(frozen=True)
-class HeldOut:
-    """How far windows agree in pixels that the joins have not looked at: shares of these."""
-
-    before: float
-    """Before the loops were closed."""
-    after: float
-    """With those closed that were taken in the end."""
-
-
-@dataclass(frozen=True)
 class _Edge:
     """A loop as the graph takes it."""
 
@@ -114,17 +104,21 @@ def close(
             verdicts.append(LoopVerdict(loop.frames, False, words))
     if not edges:
         return section, verdicts, None
-    before = held_out.measure(section)
+    before = measure_agreement(section)
     closed, weights = _solve(section, edges)
-    after = held_out.measure(closed)
+    after = measure_agreement(closed)
     while doubtful := _doubtful(edges, weights) if after.is_worse_than(before) else []:
         torn = edges.pop(min(doubtful, key=lambda number: weights[number]))
         words = "held-out pixels of the overlaps agree worse once it is closed"
         verdicts.append(LoopVerdict(torn.loop.frames, False, words))
         closed, weights = _solve(section, edges)
-        after = held_out.measure(closed)
+        after = measure_agreement(closed)
     verdicts += [_verdict(edge, weight) for edge, weight in zip(edges, weights, strict=True)]
-    return closed, verdicts, HeldOut(before.share, after.share)
+    return (
+        closed,
+        verdicts,
+        HeldOut(before.share, after.share, is_worse=after.is_worse_than(before)),
+    )
 
 
 def _doubtful(edges: Sequence[_Edge], weights: Float64Array) -> list[int]:

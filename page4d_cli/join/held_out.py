@@ -47,11 +47,27 @@ class Agreement:
         return bool((at_a_join > allowed).any() or at_a_join.sum() > _allowed(whole, _MAY_FALL))
 
 
-def measure(section: Section) -> Agreement:
+def measure_agreement(section: Section) -> Agreement:
     """Look for the held-out pixels of every join of a section."""
     counts = [_at_join(section, number) for number in range(len(section.pieces) - 1)]
     found, looked_at = np.array(counts, np.float64).reshape(-1, 2).T
     return Agreement(found, looked_at)
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """How far windows agree before and after a path was bent: shares of held-out pixels."""
+
+    before: float
+    after: float
+    is_worse: bool
+    """Whether they agree less afterwards, beyond chance."""
+
+
+def compare(section: Section, bent: Section) -> HeldOut:
+    """Measure a section as its joins make it, and bent."""
+    before, after = measure_agreement(section), measure_agreement(bent)
+    return HeldOut(before.share, after.share, after.is_worse_than(before))
 
 
 def _allowed(found: Float64Array, share: float) -> Float64Array:

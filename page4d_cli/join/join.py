@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 
 from page4d_cli.core.types import Float64Array, Int64Array
 from page4d_cli.core.window import Window, WindowCameras, shared_frames
-from page4d_cli.join.closing import HeldOut, Loop, LoopVerdict, close
+from page4d_cli.join.closing import Loop, LoopVerdict, close
 from page4d_cli.join.cuts import find_cuts, split_at
+from page4d_cli.join.held_out import HeldOut, compare
+from page4d_cli.join.known_path import KnownPath, follow_known
 from page4d_cli.join.scales import (
     UNKNOWN,
     LogRatio,
@@ -88,7 +90,10 @@ class JoinedPath:
 
 
 def join_windows(
-    windows: Sequence[Window], loops: Sequence[Loop] = (), skips: Sequence[Window] = ()
+    windows: Sequence[Window],
+    loops: Sequence[Loop] = (),
+    skips: Sequence[Window] = (),
+    known: KnownPath | None = None,
 ) -> JoinedPath:
     """Join windows.
 
@@ -98,9 +103,11 @@ def join_windows(
         loops: candidates.
         skips: windows of every k-th frame, in the video's order; they see farther, and mend what
             the chain of the others adds up.
+        known: poses of some frames. Segments with two of them or more are brought into their world,
+            and are one; there loops are not closed.
 
     Returns:
-        Every frame once. The unit is that of the first window.
+        Every frame once. The unit is that of the first window, or of the known poses.
     """
     sections, joins = _join_sections(windows)
     if skips:
@@ -117,9 +124,17 @@ def join_windows(
     verdicts: list[LoopVerdict] = []
     agreements: list[HeldOut] = []
     placed = [_place(loop, sections) for loop in loops]
-    for number, section in enumerate(sections):
-        mine = [loop for loop, place in zip(loops, placed, strict=True) if place == number]
-        closed, said, agreement = close(section, mine)
+    number, was_fitted = -1, False
+    for index, (section, of_section) in enumerate(zip(sections, joins, strict=True)):
+        mine = [loop for loop, place in zip(loops, placed, strict=True) if place == index]
+        variances = [join.variance for join in of_section]
+        fitted = follow_known(section, variances, known) if known else None
+        if fitted is None:
+            closed, said, agreement = close(section, mine)
+        else:
+            closed, said, agreement = fitted, _not_needed(mine), compare(section, fitted)
+        number += not (was_fitted and fitted is not None)
+        was_fitted = fitted is not None
         verdicts += said
         agreements += [agreement] if agreement else []
         begin = closed.first_frame - first
@@ -142,6 +157,10 @@ def join_windows(
         tuple(verdicts),
         tuple(agreements),
     )
+
+
+def _not_needed(loops: Sequence[Loop]) -> list[LoopVerdict]:
+    return [LoopVerdict(loop.frames, False, "the path is known") for loop in loops]
 
 
 def _join_sections(windows: Sequence[Window]) -> tuple[list[Section], list[list[Join]]]:

@@ -35,6 +35,10 @@ def record_of(path: JoinedPath, names: Sequence[str]) -> dict[str, Json]:
             {"frames": list(loop.frames), "taken": loop.taken, "reason": loop.reason}
             for loop in path.loops
         ],
+        "held_out_pixels_agree": [
+            {"before": agreed.before, "after": agreed.after, "is_worse": agreed.is_worse}
+            for agreed in path.held_out
+        ],
     }
 
 

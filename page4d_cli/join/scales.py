@@ -7,10 +7,12 @@ uncertain, the network keeps its unit, and following every ratio would add up no
 unit wanders or jumps. Both happen, and no fixed choice between them is right (`settle_log_scales`).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import solveh_banded
 
 from page4d_cli.core.types import Float64Array, Int64Array
 from page4d_cli.core.window import Window, WindowCameras, shared_frames
@@ -40,6 +42,9 @@ _STEADY = 4.0
 """Log of how much likelier a unit that stays is beforehand than each way of walking."""
 _JUMP = 6.0
 """Deviations from the other ratios beyond which a ratio is a jump of its own."""
+
+_ANCHOR = 1e-9
+"""Keeps a window where it is that nothing was measured of."""
 
 
 @dataclass(frozen=True)
@@ -152,6 +157,25 @@ def settle_log_scales(ratios: list[LogRatio]) -> Float64Array:
         return settled
     settled[known] = _expected_changes(measured[known], variance[known])
     return settled
+
+
+def change_along_chain(
+    log_scales: Float64Array, measured: Sequence[LogRatio], variances: Float64Array
+) -> Float64Array:
+    """What to add to each window's log scale: what was measured, smooth along the chain.
+
+    The most likely values, if both the measurements and the changes from window to window are
+    normal with the given variances.
+    """
+    values = np.array([ratio.value for ratio in measured]) - log_scales
+    certain = 1 / np.array([ratio.variance for ratio in measured])
+    tied = 1 / variances
+    banded = np.zeros((2, len(values)))
+    banded[1] = certain + _ANCHOR * certain.max()
+    banded[1, :-1] += tied
+    banded[1, 1:] += tied
+    banded[0, 1:] = -tied
+    return np.asarray(solveh_banded(banded, certain * values), np.float64)
 
 
 def _expected_changes(measured: Float64Array, variance: Float64Array) -> Float64Array:

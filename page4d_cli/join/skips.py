@@ -11,20 +11,24 @@ from dataclasses import replace
 from typing import overload
 
 import numpy as np
-from scipy.linalg import solveh_banded
 from scipy.spatial.transform import Rotation
 
 from page4d_cli.core.types import Float64Array, Int64Array
-from page4d_cli.core.window import Window, WindowCameras, shared_frames
+from page4d_cli.core.window import Window, WindowCameras
 from page4d_cli.join.bending import Nodes, bend
-from page4d_cli.join.scales import UNKNOWN, LogRatio, camera_ratio, depth_ratio, fuse
+from page4d_cli.join.scales import (
+    UNKNOWN,
+    LogRatio,
+    camera_ratio,
+    change_along_chain,
+    depth_ratio,
+    fuse,
+)
 from page4d_cli.join.section import Section
 from page4d_cli.join.steps import Steps, average_steps, measure_noise
 
 _LEAST_SHARED = 4
 """Frames that a window must share with one of every k-th frame to be measured against it."""
-_ANCHOR = 1e-9
-"""Keeps a window where it is that nothing was measured of."""
 
 
 class Skips(Sequence[Window]):
@@ -78,7 +82,7 @@ def follow_skips(
     if max(known, default=0) < 2:
         return section
     best = int(np.argmax(known))
-    change = _settle(section.log_scales, measured[best], np.array(variances))
+    change = change_along_chain(section.log_scales, measured[best], np.array(variances))
     log_scales = section.log_scales + change - change[0]
     path = average_steps(section.cameras, log_scales).follow()
     section = replace(section, log_scales=log_scales, path=path)
@@ -99,35 +103,11 @@ def _measure(section: Section, skips: Skips, coarse: Section) -> list[LogRatio]:
             other = coarse.windows[part.window]
             other = replace(other, indices=skips.in_video(other.indices))
             window = section.windows[piece.window]
-            by_cameras = camera_ratio(_at(cameras, shared), _at(piece.cameras, shared))
+            by_cameras = camera_ratio(cameras.at(shared), piece.cameras.at(shared))
             ratio = fuse(by_cameras, depth_ratio(other, window, shared))
             said = fuse(said, LogRatio(float(log_scale) - ratio.value, ratio.variance))
         found.append(said)
     return found
-
-
-def _at(cameras: WindowCameras, frames: Int64Array) -> WindowCameras:
-    rows, _ = shared_frames(cameras.indices, frames)
-    return WindowCameras(frames, cameras.T_world_camera[rows])
-
-
-def _settle(
-    log_scales: Float64Array, measured: Sequence[LogRatio], variances: Float64Array
-) -> Float64Array:
-    """What to add to each window's log scale: what was measured, smooth along the chain.
-
-    The most likely values, if both the measurements and the changes from window to window are
-    normal with the given variances.
-    """
-    values = np.array([ratio.value for ratio in measured]) - log_scales
-    certain = 1 / np.array([ratio.variance for ratio in measured])
-    tied = 1 / variances
-    banded = np.zeros((2, len(values)))
-    banded[1] = certain + _ANCHOR * certain.max()
-    banded[1, :-1] += tied
-    banded[1, 1:] += tied
-    banded[0, 1:] = -tied
-    return np.asarray(solveh_banded(banded, certain * values), np.float64)
 
 
 def _follow(section: Section, skips: Skips, coarse: Section, unit: float) -> Section:

@@ -13,7 +13,7 @@ import typer
 from typer.models import OptionInfo
 
 from page4d_cli.core.docstrings import member_docs
-from page4d_cli.core.enums import Dataset, Fit, MotionPart, Precision, Variant
+from page4d_cli.core.enums import Dataset, Fit, Focal, LoopSearch, MotionPart, Precision, Variant
 from page4d_cli.core.errors import InputError
 from page4d_cli.core.paths import expand_home
 from page4d_cli.data.clip.choice import FrameChoice
@@ -169,6 +169,26 @@ FramesFlags = Annotated[
         ),
     ),
 ]
+
+
+def loops(panel: str | None = None) -> Any:  # noqa: ANN401 - as typer.Option
+    """`--loops`: what becomes of places that a long video shows twice."""
+    words = f"Places that a long video shows twice. {in_words(LoopSearch)}"
+    return typer.Option("--loops", help=words, rich_help_panel=panel)
+
+
+def focal(panel: str | None = None) -> Any:  # noqa: ANN401 - as typer.Option
+    """`--focal`: whether the frames of a long video share a focal length."""
+    words = f"Focal lengths of a long video. {in_words(Focal)}"
+    return typer.Option("--focal", help=words, rich_help_panel=panel)
+
+
+def drop_windows(panel: str | None = None) -> Any:  # noqa: ANN401 - as typer.Option
+    """`--drop-windows`: whether the windows of a long video are removed."""
+    words = "Remove the files of windows and loops when they are joined."
+    return typer.Option("--drop-windows", help=words, rich_help_panel=panel)
+
+
 WindowFlags = Annotated[
     WindowChoice,
     Flags(
@@ -183,6 +203,8 @@ WindowFlags = Annotated[
             help="Frames that neighbouring windows share; by default 30 % of a window.",
             rich_help_panel=_FRAMES,
         ),
+        loops=loops(_FRAMES),
+        focal=focal(_FRAMES),
     ),
 ]
 ModelFlags = Annotated[

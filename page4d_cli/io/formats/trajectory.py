@@ -21,10 +21,6 @@ _TRAJECTORY_HEADER = (
 )
 _NEW_WORLD = "# segment: a world and a unit of its own begins"
 _INTRINSICS_COLUMNS = "timestamp fx fy cx cy"
-_INTRINSICS_HEADER = (
-    "pinhole intrinsics in pixels of the source pictures; whole numbers are pixel centres",
-    "timestamp in seconds",
-)
 
 
 def write_tum(
@@ -106,13 +102,20 @@ def write_kitti(path: Path, T_world_camera: FloatArray) -> None:
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def write_intrinsics(path: Path, timestamps_s: Float64Array, intrinsics: FloatArray) -> None:
+def write_intrinsics(
+    path: Path,
+    timestamps_s: Float64Array,
+    intrinsics: FloatArray,
+    *,
+    pixels_of: str = "the source pictures",
+) -> None:
     """Write pinhole intrinsics as rows `timestamp fx fy cx cy`.
 
     Args:
         path: the file, replaced if it is there.
         timestamps_s: (S,) seconds, kept to the microsecond.
-        intrinsics: (S, 3, 3) in pixels of the source, all finite: leave out the other frames.
+        intrinsics: (S, 3, 3), all finite: leave out the other frames.
+        pixels_of: what the pixels are of, in words.
 
     Raises:
         ValueError: shapes do not fit together, or a value is not finite.
@@ -120,7 +123,11 @@ def write_intrinsics(path: Path, timestamps_s: Float64Array, intrinsics: FloatAr
     """
     _require_rows("intrinsics", intrinsics, len(timestamps_s), (3, 3))
     values = intrinsics[:, [0, 1, 0, 1], [0, 1, 2, 2]]
-    _write_table(path, _INTRINSICS_HEADER, _INTRINSICS_COLUMNS, timestamps_s, values)
+    header = (
+        f"pinhole intrinsics in pixels of {pixels_of}; whole numbers are pixel centres",
+        "timestamp in seconds",
+    )
+    _write_table(path, header, _INTRINSICS_COLUMNS, timestamps_s, values)
 
 
 def _require_rows(name: str, array: FloatArray, count: int, shape: tuple[int, int]) -> None:

@@ -2,6 +2,7 @@
 
 ```
 windows/NAME.npz     whatever the names; put into order by `indices`
+skips/NAME.npz       optional: windows of every k-th frame
 loops/NAME.npz       optional: frames of two places seen together, the later place first
 ```
 
@@ -11,7 +12,7 @@ the window's own. Depth may be float16.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -29,7 +30,7 @@ from page4d_cli.core.window import Window
 from page4d_cli.io.whole.transaction import Transaction, replacing
 from page4d_cli.io.whole.writing import writing
 
-WINDOWS, LOOPS = "windows", "loops"
+WINDOWS, SKIPS, LOOPS = _KINDS = "windows", "skips", "loops"
 _ADVICE = "windows are described in docs/long-videos.md"
 _INDICES = {"indices": ArraySpec(ArrayKind.NUMBER, ("N",))}
 _CONFIDENCE = {"confidence": ArraySpec(ArrayKind.FLOAT, ("N", "H", "W"))}
@@ -39,6 +40,9 @@ _ARRAYS = {
     "intrinsics": ArraySpec(ArrayKind.FLOAT, ("N", 3, 3)),
     "extrinsics": ArraySpec(ArrayKind.FLOAT, ("N", 3, 4)),
 }
+_DESCRIPTORS = {"descriptors": ArraySpec(ArrayKind.FLOAT, ("N", "C"))}
+_FARTHEST = 1e4
+"""Median depths that a camera may get away from the first of its window."""
 _IDENTITY = "identity.json"
 _IN_MEMORY = 3
 MOST_FRAMES = 10_000_000
@@ -50,20 +54,24 @@ class WindowFiles(Sequence[Window]):
 
     Args:
         folder: holds the files.
+        skipping: whether they are of every k-th frame, with one k for all.
 
     Raises:
         RunError: there is none, or one of them does not say which frames it is of.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, skipping: bool = False) -> None:
         paths = natsorted(folder.glob("*.npz"))
         if not paths:
             raise RunError(f"{folder} holds no windows (*.npz); {_ADVICE}")
         indices = {path: _read_indices(path) for path in paths}
-        for path, frames in indices.items():
-            if (np.diff(frames) != 1).any():
-                raise RunError(f"{path}: indices do not increase by one; {_ADVICE}")
+        (_require_one_step if skipping else _require_every_frame)(indices)
         self.paths = sorted(paths, key=lambda path: (indices[path][0], indices[path][-1]))
+        self.frames = range(
+            min(int(frames[0]) for frames in indices.values()),
+            max(int(frames[-1]) for frames in indices.values()) + 1,
+        )
+        """Numbers in the video from the first frame to the last; some may be in no window."""
         self._size = read_window(self.paths[0]).depth.shape[1:]
         self._read = lru_cache(_IN_MEMORY)(self._read_of_size)
 
@@ -88,17 +96,32 @@ class WindowFiles(Sequence[Window]):
         return self._read(self.paths[index])
 
 
-def read_loops(folder: Path) -> list[Window]:
-    """Read the two looks of every candidate; none where there is no such folder.
+def optional_skips(folder: Path) -> Sequence[Window]:
+    """The windows of every k-th frame; none where there is no such folder."""
+    return WindowFiles(folder, skipping=True) if any(folder.glob("*.npz")) else ()
+
+
+def loop_files(folder: Path) -> dict[Path, Int64Array]:
+    """The candidates' files with the frames of both looks; none where there is no such folder.
 
     Raises:
-        RunError: a file cannot be read, or does not hold two runs of frames.
+        RunError: a file does not hold two runs of frames.
     """
-    loops = [read_window(path) for path in natsorted(folder.glob("*.npz"))]
-    for path, loop in zip(natsorted(folder.glob("*.npz")), loops, strict=True):
-        if (np.diff(loop.indices) != 1).sum() != 1:
+    files = {path: _read_indices(path) for path in natsorted(folder.glob("*.npz"))}
+    for path, indices in files.items():
+        if (np.diff(indices) != 1).sum() != 1:
             raise RunError(f"{path}: indices are not those of two runs of frames; {_ADVICE}")
-    return loops
+    return files
+
+
+def read_descriptors(path: Path) -> tuple[Int64Array, Float32Array]:
+    """Frames of a window (N,), and what they look like (N, C).
+
+    Raises:
+        RunError: the file cannot be read, or has none.
+    """
+    arrays = read_npz(path, {**_INDICES, **_DESCRIPTORS}, RunError, _ADVICE)
+    return _whole(path, arrays["indices"]), arrays["descriptors"].astype(np.float32)
 
 
 def read_window(path: Path, *, with_confidence: bool = False) -> Window:
@@ -121,42 +144,53 @@ def read_window(path: Path, *, with_confidence: bool = False) -> Window:
     focal = arrays["intrinsics"][:, [0, 1], [0, 1]]
     if (focal <= 0).any():
         raise RunError(f"{path}: a focal length is not positive; {_ADVICE}")
+    if not (arrays["depth"] > 0).any():
+        raise RunError(f"{path}: no pixel has a depth; {_ADVICE}")
     rotation = arrays["extrinsics"][:, :, :3].astype(np.float64)
     is_orthonormal = np.allclose(rotation @ np.swapaxes(rotation, 1, 2), np.eye(3), atol=1e-3)
     if not is_orthonormal or (np.linalg.det(rotation) < 0).any():
         raise RunError(f"{path}: extrinsics do not begin with rotations; {_ADVICE}")
-    return Window(
+    window = Window(
         _whole(path, arrays["indices"]),
         arrays["depth"].astype(np.float32),
         arrays["intrinsics"].astype(np.float64),
         arrays["extrinsics"].astype(np.float64),
         arrays["confidence"].astype(np.float32) if with_confidence else None,
     )
+    centres = window.cameras.T_world_camera[..., 3]
+    reach = float(np.linalg.norm(centres - centres[0], axis=1).max())
+    if reach > _FARTHEST * float(np.median(window.depth[window.depth > 0])):
+        raise RunError(
+            f"{path}: a camera is more than {_FARTHEST:,.0f} times as far from the first one as "
+            f"what they see; {_ADVICE}"
+        )
+    return window
 
 
 def write_window(path: Path, window: Window) -> None:
-    """Write a window that has a confidence, whole or not at all.
+    """Write a window that a network has predicted, whole or not at all.
 
     Maps are rounded to float16 (11 bits), 4 bytes a pixel; what is not finite becomes 0, no depth.
 
     Raises:
         WriteError: it cannot be written.
     """
-    assert window.confidence is not None  # a network's windows have one
+    assert window.confidence is not None and window.descriptors is not None  # a network's have both
     with replacing(path) as draft, writing(path), draft.open("wb") as file:
         np.savez(
             file,
             indices=window.indices.astype(np.int32),
-            depth=_half(window.depth),
+            depth=_half(np.maximum(window.depth, 0)),
             confidence=_half(window.confidence),
             intrinsics=window.intrinsics.astype(np.float32),
             extrinsics=window.T_camera_world.astype(np.float32),
+            descriptors=_half(window.descriptors),
         )
 
 
 def _half(maps: Float32Array) -> NDArray[np.float16]:
-    usable = np.where(np.isfinite(maps), maps, 0)
-    return np.clip(usable, 0, np.finfo(np.float16).max).astype(np.float16)
+    most = np.finfo(np.float16).max
+    return np.clip(np.where(np.isfinite(maps), maps, 0), -most, most).astype(np.float16)
 
 
 class WindowStore:
@@ -181,35 +215,72 @@ class WindowStore:
         index = self.folder / _IDENTITY
         with writing(self.folder):
             if not (resume and index.is_file() and index.read_text(encoding="utf-8") == text):
-                self._clear()
+                self.clear()
                 self.folder.mkdir(exist_ok=True)
                 with replacing(index) as draft:
                     draft.write_text(text, encoding="utf-8")
 
-    def path(self, first: int, stop: int) -> Path:
-        """The file of the window of frames `first` to `stop`, the latter excluded."""
-        return self.folder / f"{first:06d}-{stop - 1:06d}.npz"
+    def path(self, kind: str, frames: Int64Array) -> Path:
+        """The file of a window of these frames; the kind is `WINDOWS`, `SKIPS` or `LOOPS`."""
+        return self.folder / kind / f"{frames[0]:06d}-{frames[-1]:06d}.npz"
 
-    def has(self, first: int, stop: int) -> bool:
+    def has(self, kind: str, frames: Int64Array) -> bool:
         """Whether a window is there and can be read."""
         try:
-            return len(read_window(self.path(first, stop), with_confidence=True).indices) > 0
+            window = read_window(self.path(kind, frames), with_confidence=True)
         except RunError:
             return False
+        return np.array_equal(window.indices, frames)
+
+    def write(self, kind: str, window: Window) -> None:
+        """Keep a window.
+
+        Raises:
+            WriteError: it cannot be written.
+        """
+        path = self.path(kind, window.indices)
+        with writing(path):
+            path.parent.mkdir(exist_ok=True)
+        write_window(path, window)
 
     def move_to(self, run: Transaction) -> None:
         """Give the windows to the run that they make."""
-        for path in sorted(self.folder.glob("*.npz")):
-            target = run.path(f"{WINDOWS}/{path.name}")
+        for path in self._files():
+            target = run.path(f"{path.parent.name}/{path.name}")
             with writing(target):
                 path.replace(target)
-        self._clear()
+        self.clear()
 
-    def _clear(self) -> None:
-        for path in (*self.folder.glob("*.npz"), self.folder / _IDENTITY):
+    def clear(self) -> None:
+        """Remove the windows."""
+        for path in (*self._files(), self.folder / _IDENTITY):
             path.unlink(missing_ok=True)
+        for kind in _KINDS:
+            with suppress(OSError):
+                (self.folder / kind).rmdir()
         with suppress(OSError):
             self.folder.rmdir()
+
+    def _files(self) -> list[Path]:
+        return [path for kind in _KINDS for path in sorted((self.folder / kind).glob("*.npz"))]
+
+
+def _require_every_frame(indices: Mapping[Path, Int64Array]) -> None:
+    for path, frames in indices.items():
+        if (np.diff(frames) != 1).any():
+            raise RunError(f"{path}: indices do not increase by one; {_ADVICE}")
+
+
+def _require_one_step(indices: Mapping[Path, Int64Array]) -> None:
+    steps = {path: set(np.diff(frames).tolist()) for path, frames in indices.items()}
+    expected = next(iter(steps.values()))
+    for path, found in steps.items():
+        if len(found) != 1 or found != expected or min(found) < 2:
+            raise RunError(f"{path}: indices do not increase by one step of 2 or more; {_ADVICE}")
+    phases = {path: frames[0] % min(expected) for path, frames in indices.items()}
+    for path, phase in phases.items():
+        if phase != next(iter(phases.values())):
+            raise RunError(f"{path}: its frames are between those of the others; {_ADVICE}")
 
 
 def _read_indices(path: Path) -> Int64Array:

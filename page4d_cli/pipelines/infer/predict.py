@@ -1,6 +1,6 @@
 """Run the network on a clip: all at once in memory, or piece by piece for whoever writes files."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -77,8 +77,16 @@ def encode_clip(
     *,
     heads: Collection[Head],
     progress: Progress | None = None,
+    watch: Callable[[LayerTokens], None] | None = None,
 ) -> Encoding:
     """Run the aggregator on the whole clip.
+
+    Args:
+        model: on the device where the work shall be done.
+        frames: of the size that the model was made for.
+        heads: those that will be run.
+        progress: told about every layer.
+        watch: shown every layer as it is computed.
 
     Raises:
         OutOfMemoryError: the clip is too long for the device.
@@ -86,6 +94,8 @@ def encode_clip(
     depth = model.config.depth
 
     def on_layer(layer: LayerTokens) -> None:
+        if watch is not None:
+            watch(layer)
         if progress is not None:
             progress("attention layers", layer.index + 1, depth)
 

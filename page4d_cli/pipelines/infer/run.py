@@ -64,6 +64,8 @@ class RunOptions:
     """How a long clip is cut."""
     scale_from: ScaleSource | None = None
     """What is known in metres; None: lengths stay relative."""
+    drop_windows: bool = False
+    """Whether the windows of a long clip are removed once they are joined."""
     overwrite: bool = False
     command: tuple[str, ...] = ()
     settings: dict[str, Json] = field(default_factory=dict)

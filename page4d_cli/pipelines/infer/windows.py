@@ -7,24 +7,38 @@ A finished window is a file, beside the run until that is complete and then in i
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
-from page4d_cli.core.enums import Head
+from page4d_cli.core.enums import Head, LoopSearch
 from page4d_cli.core.errors import WriteError
 from page4d_cli.core.geometry import invert_rigid
 from page4d_cli.core.progress import Progress
 from page4d_cli.core.strict_json import Json
-from page4d_cli.core.types import Frames
+from page4d_cli.core.types import Frames, Int64Array
 from page4d_cli.core.window import Window
 from page4d_cli.io.run.manifest import Manifest, SegmentRecord, read_manifest
-from page4d_cli.io.run.windows import WindowFiles, WindowStore, read_window, write_window
+from page4d_cli.io.run.windows import (
+    LOOPS,
+    SKIPS,
+    WINDOWS,
+    WindowFiles,
+    WindowStore,
+    loop_files,
+    optional_skips,
+    read_window,
+)
+from page4d_cli.join.choice import skip_windows
+from page4d_cli.join.closing import Loop
+from page4d_cli.join.focal import joined_intrinsics
 from page4d_cli.join.join import JoinedPath, join_windows
 from page4d_cli.join.record import record_of
 from page4d_cli.model.weights import LoadedModel
+from page4d_cli.pipelines.infer.loops import FrameDescriber, loop_windows
 from page4d_cli.pipelines.infer.metres import metres_of_windows
 from page4d_cli.pipelines.infer.predict import DenseChunk, cameras, dense_chunks, encode_clip
 from page4d_cli.pipelines.infer.run import SCALE_FROM, RunOptions, timed, writing_run
@@ -66,31 +80,39 @@ def write_run_in_windows(
     """
     with writing_run(model, frames, out, options, timings_s=timings_s, progress=progress) as files:
         store = WindowStore(out, _identity(model, frames, spans, options), resume=resume)
+        predict = _Predictor(model, frames, store, resume, progress)
         with timed(files.timings_s, "windows"):
-            for number, span in enumerate(spans):
-                if not (resume and store.has(*span)):
-                    window = _predict(model, frames, span)
-                    with _told_what_stays(store):
-                        write_window(store.path(*span), window)
-                if progress is not None:
-                    progress("windows", number + 1, len(spans))
-        windows = WindowFiles(store.folder)
+            predict(WINDOWS, [np.arange(*span) for span in spans])
+            predict(SKIPS, [np.array(chosen) for chosen in skip_windows(spans)])
+        windows = WindowFiles(store.folder / WINDOWS)
+        if options.windows.loops is LoopSearch.AUTO:
+            with timed(files.timings_s, "loops"):
+                predict(LOOPS, loop_windows(windows.paths, len(frames)))
         with timed(files.timings_s, "joining"):
-            path = join_windows(windows)
+            path = join_windows(
+                windows,
+                [
+                    Loop(indices, partial(read_window, file))
+                    for file, indices in loop_files(store.folder / LOOPS).items()
+                ],
+                optional_skips(store.folder / SKIPS),
+            )
             if options.scale_from is not None:
                 path = metres_of_windows(options.scale_from, windows, path, frames, files)
         files.segments = _segments(path)
         files.joining = record_of(path, [file.name for file in windows.paths])
-        intrinsics = np.median(np.concatenate([each.intrinsics for each in windows]), axis=0)
         files.write_cameras(
             invert_rigid(path.T_world_camera).astype(np.float32),
-            np.repeat(intrinsics[None].astype(np.float32), len(frames), axis=0),
+            joined_intrinsics(windows, path, options.windows.focal).astype(np.float32),
         )
         with timed(files.timings_s, "blending"):
-            for chunk in _blend(store, spans, path):
+            for chunk in _blend(windows, path):
                 files.write_chunk(chunk)
         files.problems += _segments_in_words(frames, path)
-        store.move_to(files.folder)
+        if options.drop_windows:
+            store.clear()
+        else:
+            store.move_to(files.folder)
     return read_manifest(out)
 
 
@@ -128,37 +150,62 @@ def _crc32(frames: Frames) -> int:
     return sum_
 
 
-def _predict(model: LoadedModel, frames: Frames, span: tuple[int, int]) -> Window:
-    first, stop = span
-    part = frames.part(slice(first, stop))
-    encoding = encode_clip(model, part, heads={Head.CAMERA, Head.DEPTH})
+@dataclass(frozen=True)
+class _Predictor:
+    """Predicts windows of a kind, those that are not kept from an earlier call."""
+
+    model: LoadedModel
+    frames: Frames
+    store: WindowStore
+    resume: bool
+    progress: Progress | None
+
+    def __call__(self, kind: str, windows: Sequence[Int64Array]) -> None:
+        """Predict windows of these frames, and keep each when it is finished."""
+        for done, numbers in enumerate(windows, start=1):
+            if not (self.resume and self.store.has(kind, numbers)):
+                window = _predict(self.model, self.frames, numbers)
+                with _told_what_stays(self.store):
+                    self.store.write(kind, window)
+            if self.progress is not None:
+                self.progress(kind, done, len(windows))
+
+
+def _predict(model: LoadedModel, frames: Frames, numbers: Int64Array) -> Window:
+    part = replace(
+        frames,
+        images=np.stack([frames.images[number] for number in numbers]),
+        infos=tuple(frames.infos[number] for number in numbers),
+    )
+    describer = FrameDescriber(model.aggregator.patch_start_idx)
+    encoding = encode_clip(model, part, heads={Head.CAMERA, Head.DEPTH}, watch=describer)
     extrinsics, intrinsics = cameras(model, encoding)
     chunks = list(dense_chunks(model, encoding, Head.DEPTH))
     return Window(
-        np.arange(first, stop, dtype=np.int64),
+        numbers.astype(np.int64),
         np.concatenate([chunk.values for chunk in chunks]),
         intrinsics.astype(np.float64),
         extrinsics.astype(np.float64),
         np.concatenate([chunk.confidence for chunk in chunks]),
+        describer.descriptors,
     )
 
 
-def _blend(
-    store: WindowStore, spans: Sequence[tuple[int, int]], path: JoinedPath
-) -> Iterator[DenseChunk]:
+def _blend(windows: WindowFiles, path: JoinedPath) -> Iterator[DenseChunk]:
     """Depth and confidence of every frame: the mean of the windows that show it.
 
     A window counts by how far the frame is from its ends, so that no border between two shows.
     Depth is averaged by its logarithm; where one window has none, the others decide.
     """
     read = lru_cache(_IN_MEMORY)(
-        lambda window: read_window(store.path(*spans[window]), with_confidence=True)
+        lambda number: read_window(windows.paths[number], with_confidence=True)
     )
     for frame in range(len(path.segment)):
         pieces = [piece for piece in path.pieces if frame in piece.frames]
         maps, weights = [], []
         for piece in pieces:
-            window, row = read(piece.window), frame - spans[piece.window][0]
+            window = read(piece.window)
+            row = frame - int(window.indices[0])
             assert window.confidence is not None  # it was asked for
             with np.errstate(divide="ignore"):
                 logs = np.log(window.depth[row]) + np.float32(piece.log_scale)

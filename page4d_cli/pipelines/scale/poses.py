@@ -18,15 +18,15 @@ _LEAST_EXTENT = 1e-9
 
 @dataclass(frozen=True)
 class KnownPoses:
-    """A path in metres; only its positions count."""
+    """A path from elsewhere, in metres if it is to tell them."""
 
     text: str
     """As it was typed."""
     path: Path
     timestamps_s: Float64Array
     """(P,)."""
-    positions_m: Float64Array
-    """(P, 3)."""
+    T_world_camera: Float64Array
+    """(P, 3, 4); of the scale, only positions count."""
     heads = frozenset({Head.CAMERA})
     """What must be predicted."""
 
@@ -40,7 +40,7 @@ class KnownPoses:
         timestamps_s, poses = read_poses(path, InputError, lengths=(1e-6, 1e6))
         if len(poses) < 2:
             raise InputError(f"{path} has one pose; a distance needs two or more")
-        return cls(text, path, timestamps_s, poses[..., 3])
+        return cls(text, path, timestamps_s, poses)
 
     def require(self, clip: ClipFrames) -> None:
         """Refuse frames of which this says nothing.
@@ -48,7 +48,7 @@ class KnownPoses:
         Raises:
             InputError: fewer than two frames have a pose, by their time stamps.
         """
-        self._pairs(clip)
+        self.pairs(clip)
 
     def factors(self, seen: SeenFrames) -> Float64Array:
         """(N,) metres a unit of length, for each of the frames that have a pose.
@@ -60,13 +60,13 @@ class KnownPoses:
         Raises:
             InputError: fewer than two frames have a pose, or a path does not move.
         """
-        pairs = self._pairs(seen)
+        pairs = self.pairs(seen)
         known = [place for place in pairs if np.isfinite(seen.T_world_camera[place]).all()]
         if len(known) < 2:
             raise InputError(f"{self.text}: fewer than two frames have a camera and a pose")
         places = evenly(known)
         predicted = seen.T_world_camera[places][..., 3]
-        true = self.positions_m[[pairs[place] for place in places]]
+        true = self.T_world_camera[[pairs[place] for place in places], :, 3]
         _require_motion(f"{self.text}: the predicted camera", predicted)
         _require_motion(f"{self.text}: the path in {self.path}", true)
         lengths, true_lengths = _distances(predicted), _distances(true)
@@ -78,8 +78,12 @@ class KnownPoses:
         found = np.array(rows)
         return found[found > 0]
 
-    def _pairs(self, clip: ClipFrames) -> dict[int, int]:
-        """Pose by frame."""
+    def pairs(self, clip: ClipFrames) -> dict[int, int]:
+        """Pose by frame, in the frames' order.
+
+        Raises:
+            InputError: fewer than two frames have one, by their time stamps.
+        """
         times_s = np.array([info.timestamp_s for info in clip.infos])
         is_counted = clip.timestamp_source is TimestampSource.INDEX
         if is_counted and (self.timestamps_s != np.rint(self.timestamps_s)).any():

@@ -32,6 +32,10 @@ def long_clip(tmp_path):
     return load_frames(tmp_path / "long", size=56)
 
 
+def span_of(numbers):
+    return int(numbers[0]), int(numbers[-1]) + 1
+
+
 def files_of(folder):
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
@@ -95,7 +99,7 @@ def test_an_interrupted_run_goes_on_and_ends_the_same_byte_for_byte(
         write_run_in_windows(model, long_clip, SPANS, tmp_path / "run", options)
     assert not (tmp_path / "run").exists()
     asked = []
-    monkeypatch.setattr(module, "_predict", lambda *a: asked.append(a[-1]) or predict(*a))
+    monkeypatch.setattr(module, "_predict", lambda *a: asked.append(span_of(a[-1])) or predict(*a))
     write_run_in_windows(model, long_clip, SPANS, tmp_path / "run", options, resume=True)
     assert asked == SPANS[finished:]
     assert files_of(tmp_path / "run") == files_of(tmp_path / "whole")
@@ -107,7 +111,7 @@ def test_windows_of_other_pictures_or_damaged_ones_are_not_kept(
     predict, asked = module._predict, []
 
     def until_the_last(*arguments):
-        if arguments[-1] == SPANS[-1]:
+        if span_of(arguments[-1]) == SPANS[-1]:
             raise KeyboardInterrupt
         return predict(*arguments)
 
@@ -115,11 +119,13 @@ def test_windows_of_other_pictures_or_damaged_ones_are_not_kept(
         monkeypatch.setattr(module, "_predict", until_the_last)
         with pytest.raises(KeyboardInterrupt):
             write_run_in_windows(model, long_clip, SPANS, tmp_path / "run", RunOptions())
-        monkeypatch.setattr(module, "_predict", lambda *a: asked.append(a[-1]) or predict(*a))
+        monkeypatch.setattr(
+            module, "_predict", lambda *a: asked.append(span_of(a[-1])) or predict(*a)
+        )
         asked.clear()
 
     leave_windows()
-    damaged = next((tmp_path / ".run.windows").glob("000002-*.npz"))
+    damaged = next((tmp_path / ".run.windows/windows").glob("000002-*.npz"))
     damaged.write_bytes(damaged.read_bytes()[:100])
     write_run_in_windows(model, long_clip, SPANS, tmp_path / "run", RunOptions(), resume=True)
     assert asked == [SPANS[1], SPANS[-1]]
@@ -140,7 +146,7 @@ def test_a_run_that_was_killed_goes_on_from_its_windows(tmp_path):
     words = [sys.executable, "-m", "page4d_cli", "infer", str(tmp_path / "long")]
     words += ["--weights", "random", "--device", "cpu", "--window", "4", "--overlap", "2"]
     killed = subprocess.Popen([*words, "--out", str(tmp_path / "run")], stderr=subprocess.PIPE)
-    hidden = tmp_path / ".run.windows"
+    hidden = tmp_path / ".run.windows/windows"
     while not list(hidden.glob("*.npz")):
         assert killed.poll() is None, killed.stderr.read()
         time.sleep(0.02)
@@ -151,7 +157,7 @@ def test_a_run_that_was_killed_goes_on_from_its_windows(tmp_path):
     for out, more in (("run", ["--resume"]), ("whole", [])):
         subprocess.run([*words, "--out", str(tmp_path / out), *more], check=True)
     assert files_of(tmp_path / "run") == files_of(tmp_path / "whole")
-    assert not hidden.exists()
+    assert not hidden.parent.exists()
 
 
 def test_each_segment_has_files_of_its_own_and_no_file_a_path_across_a_cut(

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from box_windows import as_first_world, save_window, spans, walk, window_of
 
+from page4d_cli.core.enums import LoopSearch
 from page4d_cli.core.errors import OutputError, RunError
 from page4d_cli.io.formats.trajectory import read_tum
-from page4d_cli.pipelines.rejoin.rejoin import rejoin
+from page4d_cli.pipelines.rejoin.rejoin import RejoinOptions, rejoin
 
 
 @pytest.fixture
@@ -89,14 +90,14 @@ def test_an_earlier_result_stays(folder, tmp_path):
     rejoin(folder, tmp_path / "out")
     with pytest.raises(OutputError, match="--overwrite"):
         rejoin(folder, tmp_path / "out")
-    rejoin(folder, tmp_path / "out", overwrite=True)
+    rejoin(folder, tmp_path / "out", RejoinOptions(overwrite=True))
 
 
 def test_loops_are_looked_at_unless_they_are_off(folder, tmp_path):
     looks = window_of(walk(50), [*range(40, 48), *range(8)], 0.5)
     save_window(folder / "loops/0000.npz", looks)
     assert len(rejoin(folder, tmp_path / "a").path.loops) == 1
-    assert not rejoin(folder, tmp_path / "b", with_loops=False).path.loops
+    assert not rejoin(folder, tmp_path / "b", RejoinOptions(loops=LoopSearch.OFF)).path.loops
     save_window(folder / "loops/0001.npz", window_of(walk(50), range(8)))
     with pytest.raises(RunError, match="two runs of frames"):
         rejoin(folder, tmp_path / "c")
