@@ -169,6 +169,8 @@ def change_along_chain(
     """
     values = np.array([ratio.value for ratio in measured]) - log_scales
     certain = 1 / np.array([ratio.variance for ratio in measured])
+    if len(values) == 1:
+        return values * (certain > 0)  # no bands to speak of
     tied = 1 / variances
     banded = np.zeros((2, len(values)))
     banded[1] = certain + _ANCHOR * certain.max()

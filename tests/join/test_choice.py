@@ -3,7 +3,7 @@ from itertools import pairwise
 import pytest
 
 from page4d_cli.core.errors import InputError
-from page4d_cli.join.choice import WindowChoice
+from page4d_cli.join.choice import WindowChoice, skip_windows
 
 
 def test_without_a_window_a_clip_is_one_pass():
@@ -36,3 +36,15 @@ def test_every_frame_is_shown_windows_are_full_and_share_at_least_the_overlap(
 def test_numbers_that_make_no_windows(window, overlap, words):
     with pytest.raises(InputError, match=words):
         WindowChoice(window, overlap)
+
+
+@pytest.mark.parametrize(("window", "overlap"), [(60, 30), (40, None), (16, 15), (120, 36)])
+@pytest.mark.parametrize("count", [100, 241, 600, 5000])
+def test_windows_of_every_fourth_frame_are_full_and_few(count, window, overlap):
+    spans = WindowChoice(window, overlap).spans(count)
+    skips = skip_windows(spans)
+    assert len(skips) <= 0.3 * len(spans)
+    assert all(len(frames) == window and frames.step == 4 for frames in skips)
+    shown = {frame for frames in skips for frame in frames}
+    assert not skips or shown == set(range(0, count, 4))
+    assert skips or count < 4 * window or len(spans) < 4 or count == 600

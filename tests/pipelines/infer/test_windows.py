@@ -1,3 +1,4 @@
+import shutil
 import subprocess
 import sys
 import time
@@ -6,17 +7,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from page4d_cli.core.enums import LengthUnit, Save
-from page4d_cli.core.errors import InputError
+from page4d_cli.core.enums import LengthUnit, LoopSearch, Save
+from page4d_cli.core.errors import InputError, RunError
 from page4d_cli.core.geometry import invert_rigid
 from page4d_cli.data.clip.frames import load_frames
 from page4d_cli.io.formats.trajectory import read_tum
 from page4d_cli.io.run.directory import is_complete, of_segment, open_run
+from page4d_cli.io.run.windows import read_window
 from page4d_cli.join.choice import WindowChoice
 from page4d_cli.pipelines.infer import windows as module
 from page4d_cli.pipelines.infer.run import RunOptions, write_run
 from page4d_cli.pipelines.infer.windows import write_run_in_windows
-from page4d_cli.pipelines.rejoin.rejoin import rejoin
+from page4d_cli.pipelines.rejoin.rejoin import RejoinOptions, rejoin
 
 SPANS = WindowChoice(4, 2).spans(9)
 SAVE = frozenset(Save) - {Save.POINTS}
@@ -177,3 +179,54 @@ def test_each_segment_has_files_of_its_own_and_no_file_a_path_across_a_cut(
         stamps_s, poses = read_tum(tmp_path / f"run/trajectory_{number}.txt")
         assert stamps_s.tolist() == run.timestamps_s[frames].tolist()
         np.testing.assert_allclose(poses, invert_rigid(run.extrinsics()[frames]), atol=1e-5)
+
+
+@pytest.fixture
+def clip_that_returns(tmp_path):
+    """A camera that passes by twenty-four pictures, and comes back to the first six."""
+    (tmp_path / "round").mkdir()
+    rng = np.random.default_rng(3)
+    seen = [rng.integers(0, 256, (5, 6, 3), np.uint8) for _ in range(24)]
+    for index, small in enumerate([*seen, *seen[:6]]):
+        picture = Image.fromarray(small).resize((56, 42))
+        picture.save(tmp_path / f"round/{index:06d}.png")
+    return load_frames(tmp_path / "round", size=56)
+
+
+def test_places_that_come_back_are_looked_at_together_and_what_is_found_is_kept(
+    model, clip_that_returns, tmp_path
+):
+    choice = WindowChoice(6, 3)
+    options = RunOptions(windows=choice)
+    spans = choice.spans(30)
+    manifest = write_run_in_windows(model, clip_that_returns, spans, tmp_path / "run", options)
+    looks = [read_window(path).indices for path in sorted((tmp_path / "run/loops").glob("*.npz"))]
+    assert any(look[:3].min() >= 22 and look[3:].max() <= 8 for look in looks)
+    said = manifest.joining["loops"]
+    assert len(said) == len(looks) and all(loop["reason"] for loop in said)
+    skips = [read_window(path).indices for path in sorted((tmp_path / "run/skips").glob("*.npz"))]
+    assert [skip.tolist() for skip in skips] == [[*range(0, 24, 4)], [*range(8, 30, 4)]]
+    again = rejoin(tmp_path / "run", tmp_path / "again").path
+    expected = invert_rigid(open_run(tmp_path / "run").extrinsics())
+    np.testing.assert_allclose(again.T_world_camera, expected, atol=1e-5)
+    off = RunOptions(windows=WindowChoice(6, 3, LoopSearch.OFF), drop_windows=True)
+    manifest = write_run_in_windows(model, clip_that_returns, spans, tmp_path / "off", off)
+    assert manifest.joining["loops"] == [] and is_complete(tmp_path / "off")
+    assert not any((tmp_path / "off" / kind).exists() for kind in ("windows", "skips", "loops"))
+    assert not (tmp_path / ".off.windows").exists()
+
+
+def test_a_window_of_another_run_or_a_lost_one_is_told(model, long_clip, tmp_path):
+    write_run_in_windows(model, long_clip, SPANS, tmp_path / "run", RunOptions())
+    windows = sorted((tmp_path / "run/windows").glob("*.npz"))
+    windows[1].unlink()
+    assert rejoin(tmp_path / "run", tmp_path / "a").missing == (f"windows/{windows[1].name}",)
+    shutil.copy(windows[0], windows[1])
+    with pytest.raises(RunError, match="is not as the run wrote it"):
+        rejoin(tmp_path / "run", tmp_path / "b")
+    windows[1].rename(windows[1].with_name("other.npz"))
+    with pytest.raises(RunError, match=r"other\.npz is not of the run"):
+        rejoin(tmp_path / "run", tmp_path / "b")
+    windows[1].with_name("other.npz").unlink()
+    rejoin(tmp_path / "run", tmp_path / "b", RejoinOptions(drop_windows=True))
+    assert not (tmp_path / "run/windows").exists() and is_complete(tmp_path / "run")
