@@ -26,6 +26,7 @@ def test_it_prints_where_it_wrote(folder, tmp_path):
     assert result.stderr == "30 frames of 2 windows, 0 of 0 loops closed\n"
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
         "trajectory.txt",
+        "intrinsics.txt",
         "scales.txt",
         "join.json",
     }
@@ -51,3 +52,20 @@ def test_new_segments_are_warned_of(folder, tmp_path):
 def test_a_folder_without_windows(tmp_path):
     result = call(tmp_path, "--out", tmp_path / "out")
     assert result.exit_code == 2 and "holds no windows (*.npz)" in result.stderr
+
+
+def test_loops_by_hand_and_why_they_were_taken(folder, tmp_path):
+    frames = [*range(22, 30), *range(8)]
+    save_window(folder / "loops/0.npz", window_of(walk(30), frames, 0.5))
+    for option, taken in (("--loop", True), ("--forbid-loop", False)):
+        result = call(folder, "--out", tmp_path / option, option, "25,3", "--json")
+        (loop,) = json.loads(result.stdout)["loops"]
+        assert loop["taken"] is taken and loop["reason"]
+    for words, said in (
+        (["--loop", "25"], "25 is no loop; give the numbers of two frames, such as 580,12"),
+        (["--loop", "25,12"], "25,12: no candidate in"),
+        (["--poses", str(folder), "--loop", "25,3"], "--poses tells the path; leave out --loop"),
+    ):
+        result = call(folder, "--out", tmp_path / "out", *words)
+        assert result.exit_code == 2 and said in result.stderr.replace("\n", " ")
+    assert not (tmp_path / "out").exists()
