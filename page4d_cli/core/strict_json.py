@@ -11,6 +11,7 @@ import types
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from enum import Enum
+from functools import cache
 from math import isfinite
 from pathlib import Path, PurePath
 from typing import (
@@ -224,7 +225,7 @@ class _Decoder:
     def _decode_dataclass(self, kind: Any, value: Json, key: str) -> Any:  # noqa: ANN401
         given = _require(dict, value, key, "an object")
         prefix = f"{key}." if key else ""
-        hints = get_type_hints(kind)
+        hints = _hints_of(kind)
         taken = {}
         for field in fields(kind):
             if field.name in given:
@@ -240,6 +241,12 @@ class _Decoder:
             return kind(**taken)
         except ValueError as error:
             raise MistypedError(f"{key}: {error}" if key else str(error)) from error
+
+
+@cache
+def _hints_of(kind: Any) -> dict[str, Any]:  # noqa: ANN401  # a dataclass
+    """Types of its fields; finding them takes longer than all else, and lists have many items."""
+    return get_type_hints(kind)
 
 
 def _has_default(field: Any) -> bool:  # noqa: ANN401  # dataclasses.Field of any type

@@ -35,11 +35,11 @@ TRACKED = np.stack(np.meshgrid(np.arange(2.0, 30, 4), np.arange(2.0, 22, 4)), -1
 """(N, 2) pixels of the first frame whose tracks are written."""
 
 
-def write_odyssey(root: Path, truth: Truth, name: str = "ani") -> Path:
-    """Pictures without loss, under the names that lossy ones have beside `.jpg`."""
+def write_odyssey(root: Path, truth: Truth, name: str = "ani", *, suffix: str = ".png") -> Path:
+    """Pictures without loss, or with `.jpg` as the data set has them."""
     folder = root / "train" / name
     for index in range(len(truth)):
-        save_image(folder / f"rgbs/rgb_{index:05d}.png", truth.images[index])
+        save_image(folder / f"rgbs/rgb_{index:05d}{suffix}", truth.images[index])
         path = folder / f"depths/depth_{index:05d}.png"
         save_depth16(path, truth.depth_m[index], 65535 / 1000)
     tracks = true_tracks(truth, TRACKED)
@@ -56,7 +56,12 @@ def write_odyssey(root: Path, truth: Truth, name: str = "ani") -> Path:
 
 
 def write_dynamic_replica(
-    root: Path, truth: Truth, name: str = "009850-3_obj", *, isotropic: bool = True
+    root: Path,
+    truth: Truth,
+    name: str = "009850-3_obj",
+    *,
+    isotropic: bool = True,
+    with_flow: bool = True,
 ) -> Path:
     """The left eye, with annotations of a sequence that is not there before its own."""
     folder = root / "train" / f"{name}_source_left"
@@ -64,7 +69,7 @@ def write_dynamic_replica(
         stem = f"{folder.name}_{index:04d}"
         save_image(folder / f"images/{folder.name}-{index:04d}.png", truth.images[index])
         save_half16(folder / f"depths/{stem}.geometric.png", truth.depth_m[index])
-        if index + 1 < len(truth):
+        if with_flow and index + 1 < len(truth):
             motion, seen = true_flow(truth, index)
             halves = np.concatenate([motion[..., 0], motion[..., 1]], axis=1)
             save_half16(folder / f"flow_forward/{stem}.png", np.nan_to_num(halves))
@@ -154,7 +159,12 @@ def _kubric_motion(poses: NDArray[np.float64]) -> dict[str, object]:
 
 
 def write_spring(
-    root: Path, truth: Truth, name: str = "0001", *, eyes: Sequence[str] = ("left",)
+    root: Path,
+    truth: Truth,
+    name: str = "0001",
+    *,
+    eyes: Sequence[str] = ("left",),
+    with_flow: bool = True,
 ) -> Path:
     """Of the four values of a map that belong to a pixel, all but the first are wrong."""
     folder = root / "train" / name
@@ -166,11 +176,12 @@ def write_spring(
     ]
     save_text(folder / "cam_data/extrinsics.txt", "\n".join(rows) + "\n")
     for eye in eyes:
-        _write_eye(folder, eye, truth if eye == "left" else right_eye(truth, BASELINE_M))
+        seen = truth if eye == "left" else right_eye(truth, BASELINE_M)
+        _write_eye(folder, eye, seen, with_flow)
     return folder
 
 
-def _write_eye(folder: Path, eye: str, truth: Truth) -> None:
+def _write_eye(folder: Path, eye: str, truth: Truth, with_flow: bool) -> None:
     moving = true_moving(truth)
     for index in range(len(truth)):
         number = f"{index + 1:04d}"
@@ -186,7 +197,7 @@ def _write_eye(folder: Path, eye: str, truth: Truth) -> None:
         way = "FW" if index + 1 < len(truth) else "BW"
         rigid = _quadrupled(255 * moving[index].astype(np.uint8), 77)
         save_image(place(f"maps/rigidmap_{way}", ".png"), rigid)
-        if way == "FW":
+        if with_flow and way == "FW":
             motion, seen = true_flow(truth, index)
             save_hdf5(place("flow_FW", ".flo5"), "flow", _quadrupled(motion, 9.0))
             lost = _quadrupled(255 * (~seen).astype(np.uint8), 99)

@@ -12,7 +12,7 @@ from page4d_cli.core.errors import InputError
 from page4d_cli.core.types import Float64Array, PixelTransform
 from page4d_cli.data.clip.paths import stamps_from_names
 from page4d_cli.data.sets.files import read_npy_depth
-from page4d_cli.data.sets.png16 import read_depth16
+from page4d_cli.data.sets.png import read_depth16
 from page4d_cli.data.sets.rgbd.recording import MAX_DEPTH_OFFSET_S, associate
 from page4d_cli.pipelines.scale.seen import ClipFrames, SeenFrames, evenly
 

@@ -1,7 +1,7 @@
 """CO3D, version 2: objects, filmed by walking around them; cameras by structure from motion.
 
 Reizenstein et al., Common Objects in 3D, ICCV 2021. Depth is `depths/<picture>.geometric.png`, half
-floats (`png16.py`) times the annotation's `scale_adjustment`, and holds where `depth_masks/` is
+floats (`png.py`) times the annotation's `scale_adjustment`, and holds where `depth_masks/` is
 white. Cameras are in the category's `frame_annotations.jgz` (`pytorch3d.py`), or in the lists of
 sequences that VGGT's training takes: `<category>_train.jgz` and `_test.jgz` with, for each picture,
 `filepath`, `extri` (T_camera_world) and `intri` (K in pixels).
@@ -26,7 +26,7 @@ from page4d_cli.data.clip.images import read_image
 from page4d_cli.data.sets.entry import ASK_OWNERS, CheckLimits, DatasetEntry, DatasetLayout, Origin
 from page4d_cli.data.sets.files import UNTIMED, count_as_seconds
 from page4d_cli.data.sets.kept import Arrays, kept_arrays
-from page4d_cli.data.sets.png16 import read_half16
+from page4d_cli.data.sets.png import read_half16
 from page4d_cli.data.sets.pytorch3d import Picture, Viewpoint, read_annotations
 from page4d_cli.data.sets.recorded import RecordedSequence
 

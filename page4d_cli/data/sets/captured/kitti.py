@@ -10,7 +10,7 @@ from page4d_cli.core.benchmark import Benchmark
 from page4d_cli.core.errors import DatasetError
 from page4d_cli.data.sets.entry import ASK_OWNERS, DatasetEntry, DatasetLayout, Origin
 from page4d_cli.data.sets.files import UNTIMED, count_as_seconds, frames_in, partners_in
-from page4d_cli.data.sets.png16 import read_depth16
+from page4d_cli.data.sets.png import read_depth16
 from page4d_cli.data.sets.recorded import RecordedSequence
 
 DEPTH_SCALE = 256.0

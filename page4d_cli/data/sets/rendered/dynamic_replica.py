@@ -28,7 +28,7 @@ from page4d_cli.data.sets.files import (
     frames_in,
     numbers_of,
 )
-from page4d_cli.data.sets.png16 import read_half16
+from page4d_cli.data.sets.png import read_half16
 from page4d_cli.data.sets.recorded import RecordedSequence
 from page4d_cli.data.sets.rendered.dynamic_replica_cameras import cameras_of
 from page4d_cli.data.sets.rendered.flow import Flow, advect

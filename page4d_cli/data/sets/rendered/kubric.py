@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from page4d_cli.core.arrays import ArrayKind, ArraySpec, read_npy
 from page4d_cli.core.errors import DatasetError
@@ -41,6 +40,7 @@ from page4d_cli.data.sets.files import (
     frames_in,
     numbers_of,
 )
+from page4d_cli.data.sets.png import read_numbers8
 from page4d_cli.data.sets.recorded import PointTracks, RecordedSequence, TrackReader
 from page4d_cli.data.sets.rendered.bodies import RigidBodies
 from page4d_cli.data.sets.rgbd.recording import matrix_from_pinhole
@@ -190,14 +190,9 @@ def _bodies(
 
 def _read_segments(path: Path, instances: int) -> NDArray[Any]:
     """(H, W) numbers of instances, from 1; the colours of the palette mean nothing."""
-    try:
-        with Image.open(path, formats=("PNG",)) as picture:
-            mode, numbers = picture.mode, np.asarray(picture)
-    except (OSError, SyntaxError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "it is damaged or no PNG"
-        raise DatasetError(f"cannot read {path}: {reason}; {_ADVICE}") from error
-    if mode not in {"P", "L"}:
-        raise DatasetError(f"{path} is a picture of mode {mode}; expected a palette, 8-bit")
+    numbers = read_numbers8(path)
+    if numbers.ndim != 2:
+        raise DatasetError(f"{path} has colours; expected numbers of instances, with a palette")
     if numbers.max() > instances:
         raise DatasetError(
             f"{path} shows instance {numbers.max()}; {METADATA} has {instances} instances"
@@ -214,8 +209,8 @@ def _read_depth(
     try:
         length = tifffile.imread(path)
     except (OSError, ValueError, KeyError, IndexError, tifffile.TiffFileError) as error:
-        reason = getattr(error, "strerror", None) or "it is damaged or no TIFF"
-        raise DatasetError(f"cannot read {path}: {reason}; {_ADVICE}") from error
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+        raise DatasetError(f"cannot read {path} as a TIFF: {reason}; {_ADVICE}") from error
     if length.shape[2:] == (1,):
         length = length[..., 0]
     if length.ndim != 2 or not (length.dtype == np.uint16 or length.dtype.kind == "f"):

@@ -32,7 +32,7 @@ from page4d_cli.data.sets.files import (
     frames_in,
     numbers_of,
 )
-from page4d_cli.data.sets.png16 import read_depth16
+from page4d_cli.data.sets.png import read_depth16
 from page4d_cli.data.sets.recorded import PointTracks, RecordedSequence
 
 FARTHEST_M = 1000.0

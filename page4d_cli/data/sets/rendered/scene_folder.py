@@ -18,7 +18,7 @@ from page4d_cli.core.strict_json import Json, read_json
 from page4d_cli.data.clip.images import read_image
 from page4d_cli.data.sets.entry import CheckLimits, DatasetEntry, DatasetLayout, Origin
 from page4d_cli.data.sets.files import DEPTH
-from page4d_cli.data.sets.png16 import read_depth16
+from page4d_cli.data.sets.png import read_depth16
 from page4d_cli.data.sets.recorded import PointTracks, RecordedSequence
 
 SCENE_JSON = "scene.json"

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from page4d_cli.core.errors import DatasetError
 from page4d_cli.core.types import Float32Array, Float64Array
-from page4d_cli.data.clip.images import image_size, read_image
+from page4d_cli.data.clip.images import image_size
 from page4d_cli.data.sets.entry import CheckLimits, DatasetEntry, DatasetLayout, Origin
 from page4d_cli.data.sets.extra import require_modules
 from page4d_cli.data.sets.files import (
@@ -30,6 +30,7 @@ from page4d_cli.data.sets.files import (
     numbers_of,
     read_numbers,
 )
+from page4d_cli.data.sets.png import read_numbers8
 from page4d_cli.data.sets.recorded import PointTracks, RecordedSequence
 from page4d_cli.data.sets.rendered.flow import Flow, advect
 from page4d_cli.data.sets.rgbd.recording import matrix_from_pinhole
@@ -155,7 +156,8 @@ class _Maps:
         return Flow(motion, seen)
 
     def _read_flags(self, path: Path, index: int) -> NDArray[np.bool_]:
-        return self._thinned(path, np.asarray(read_image(path).any(-1)), index)
+        flags = self._thinned(path, read_numbers8(path), index)
+        return np.asarray(flags.any(-1) if flags.ndim == 3 else flags != 0)
 
     def _read_hdf5(
         self, path: Path, name: str, index: int, channels: tuple[int, ...] = ()
@@ -190,7 +192,7 @@ def _read_hdf5(path: Path, name: str) -> NDArray[Any]:
         ) from error
     if not isinstance(values, np.ndarray) or values.dtype.kind != "f":
         raise DatasetError(f"{path}: {name} holds no floats; {_ADVICE}")
-    return values.astype(np.float32)
+    return values.astype(np.float32, copy=False)
 
 
 def _layout(eye: str) -> DatasetLayout:

@@ -13,7 +13,7 @@ import numpy as np
 
 from page4d_cli.core.geometry import invert_rigid
 from page4d_cli.core.types import Float32Array, Float64Array
-from page4d_cli.data.sets.png16 import read_depth16
+from page4d_cli.data.sets.png import read_depth16
 from page4d_cli.data.sets.recorded import RecordedSequence
 
 MAX_POSE_OFFSET_S = 0.02

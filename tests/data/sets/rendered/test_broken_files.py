@@ -8,6 +8,7 @@ from rendered_layouts import write_dynamic_replica, write_kubric, write_odyssey,
 
 from page4d_cli.core.enums import Dataset, OnBad
 from page4d_cli.core.errors import DatasetError, FramesError
+from page4d_cli.data.sets import extra
 from page4d_cli.data.sets.find import find_sequences
 from page4d_cli.pipelines.check_data.check import check_data
 from page4d_cli.pipelines.train.data_options import DatasetOptions
@@ -73,6 +74,17 @@ def test_names_itself(dataset, pattern, spoil, tmp_path):
         read_all(dataset, tmp_path)
     name = "frame_annotations" if path.suffix == ".jgz" else path.name
     assert name in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "module"), [(Dataset.KUBRIC, "tifffile"), (Dataset.SPRING, "h5py")]
+)
+def test_a_package_that_is_missing_is_named(dataset, module, tmp_path, monkeypatch):
+    WRITERS[dataset](tmp_path, exact_truth(frames=3, size=(16, 12)))
+    monkeypatch.setattr(extra, "_is_installed", lambda name: name != module)
+    message = rf"^reading {dataset.value} needs {module}; pip install '\.\[sets\]'"
+    with pytest.raises(DatasetError, match=message):
+        read_all(dataset, tmp_path)
 
 
 def test_skipping_counts_what_cannot_be_read(tmp_path):

@@ -4,7 +4,7 @@ from PIL import Image
 
 from page4d_cli.core.errors import DatasetError
 from page4d_cli.core.geometry import invert_rigid
-from page4d_cli.data.sets.png16 import read_depth16
+from page4d_cli.data.sets.png import read_depth16
 from page4d_cli.data.sets.rgbd.pairing import read_recording
 from page4d_cli.data.sets.rgbd.recording import associate
 from page4d_cli.data.sets.rgbd.tum import read_tum
