@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from page4d_cli.core.enums import Head, LoopSearch
+from page4d_cli.core.enums import Head, LengthUnit, LoopSearch
 from page4d_cli.core.errors import WriteError
 from page4d_cli.core.geometry import invert_rigid
 from page4d_cli.core.progress import Progress
@@ -108,7 +108,7 @@ def write_run_in_windows(
         with timed(files.timings_s, "blending"):
             for chunk in _blend(windows, path):
                 files.write_chunk(chunk)
-        files.problems += _segments_in_words(frames, path)
+        files.problems += _segments_in_words(frames, path, files.unit)
         if options.drop_windows:
             store.clear()
         else:
@@ -227,9 +227,10 @@ def _segments(path: JoinedPath) -> tuple[SegmentRecord, ...]:
     return tuple(SegmentRecord(first, stop - 1) for first, stop in pairwise(starts))
 
 
-def _segments_in_words(frames: Frames, path: JoinedPath) -> list[str]:
+def _segments_in_words(frames: Frames, path: JoinedPath, unit: LengthUnit) -> list[str]:
+    others = "the world is another" if unit is LengthUnit.METRES else "world and unit are others"
     return [
         f"frame {frames.infos[frame].stem}: the windows do not go on here (a cut?); from here on "
-        "world and unit are others"
+        f"{others}"
         for frame in path.segment_starts[1:]
     ]
