@@ -63,7 +63,7 @@ class Record:
             case (
                 int(),
                 tuple() as found,
-                Record(arguments=("f8", *_)),
+                Record(arguments=("f8", *_), state=(_, "<", *_)),
                 bool() as by_column,
                 bytes(data),
             ):

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from page4d_cli.core.types import Float32Array, Float64Array, Int64Array
+from page4d_cli.core.types import Float32Array, Float64Array
 from page4d_cli.data.sets.waymo.camera import WaymoCamera
 from page4d_cli.data.sets.waymo.messages import parse
 
@@ -26,13 +26,12 @@ _MOST_BYTES = 1 << 28
 
 @dataclass(frozen=True)
 class LidarPoints:
-    """N first returns of all sensors of a frame."""
+    """N first returns that a camera sees, of all sensors."""
 
     world: Float64Array
     """(N, 3)."""
-    seen: Int64Array
-    """(N, 6): number of a camera, u, v in its picture as taken, and the same of a second one; the
-    number 0 is none."""
+    pixels: Float64Array
+    """(N, 2) as (u, v) of the picture as taken."""
 
 
 def matrix_4x4(transform: Any) -> Float64Array:  # noqa: ANN401 - a message
@@ -44,19 +43,23 @@ def matrix_4x4(transform: Any) -> Float64Array:  # noqa: ANN401 - a message
     return np.array(transform.transform, np.float64).reshape(4, 4)
 
 
-def read_points(frame: Any) -> LidarPoints:  # noqa: ANN401 - a message
-    """The points of a frame; none if it holds no laser data.
+def read_points(frame: Any, camera: int) -> LidarPoints:  # noqa: ANN401 - a message
+    """The points of a frame that a camera sees; none if it holds no laser data.
+
+    Args:
+        frame: the frame.
+        camera: number of the camera.
 
     Raises:
         ValueError: a range image is damaged, or its sensor is not calibrated.
     """
-    found = list(_of_lasers(frame))
-    world = [points for points, _ in found] or [np.zeros((0, 3))]
-    seen = [cameras for _, cameras in found] or [np.zeros((0, 6), np.int64)]
-    return LidarPoints(np.concatenate(world), np.concatenate(seen))
+    found = list(_of_lasers(frame, camera))
+    world = [each.world for each in found] or [np.zeros((0, 3))]
+    pixels = [each.pixels for each in found] or [np.zeros((0, 2))]
+    return LidarPoints(np.concatenate(world), np.concatenate(pixels))
 
 
-def _of_lasers(frame: Any) -> Iterator[tuple[Float64Array, Int64Array]]:  # noqa: ANN401
+def _of_lasers(frame: Any, camera: int) -> Iterator[LidarPoints]:  # noqa: ANN401 - a message
     T_world_vehicle = matrix_4x4(frame.pose)
     calibrations = {each.name: each for each in frame.context.laser_calibrations}
     for laser in frame.lasers:
@@ -69,14 +72,18 @@ def _of_lasers(frame: Any) -> Iterator[tuple[Float64Array, Int64Array]]:  # noqa
         seen = _matrix("MatrixInt32", stored.camera_projection_compressed, 6)
         if seen.shape[:2] != ranges.shape:
             raise ValueError(f"laser {laser.name}: range image and projections differ in size")
-        rows, columns = np.nonzero(ranges > 0)
+        # The table has a camera and its pixel, and those of a second camera.
+        is_first, is_second = seen[..., 0] == camera, seen[..., 3] == camera
+        rows, columns = np.nonzero((ranges > 0) & (is_first | is_second))
         points = _in_vehicle(ranges, rows, columns, calibrations[laser.name])
         if stored.range_image_pose_compressed:
             poses = _matrix("MatrixFloat", stored.range_image_pose_compressed, 6)
             points = _by_pose(points, poses[rows, columns].astype(np.float64))
         else:
             points = points @ T_world_vehicle[:3, :3].T + T_world_vehicle[:3, 3]
-        yield points, seen[rows, columns].astype(np.int64)
+        taken = seen[rows, columns].astype(np.float64)
+        first = is_first[rows, columns, None]
+        yield LidarPoints(points, np.where(first, taken[:, 1:3], taken[:, 4:6]))
 
 
 def _in_vehicle(
@@ -143,13 +150,12 @@ def _matrix(kind: str, compressed: bytes, channels: int) -> NDArray[Any]:
 
 
 def depth_in_camera(
-    points: LidarPoints, number: int, camera: WaymoCamera, T_camera_world: Float64Array
+    points: LidarPoints, camera: WaymoCamera, T_camera_world: Float64Array
 ) -> Float32Array:
-    """Depth of the points that a camera sees, where the pinhole has them; the nearest one counts.
+    """Depth of points where the pinhole has them; of those in one pixel the nearest counts.
 
     Args:
-        points: of the frame.
-        number: the camera's.
+        points: that the camera sees.
         camera: which one.
         T_camera_world: (3, 4) of the camera when the picture was taken.
 
@@ -157,11 +163,8 @@ def depth_in_camera(
         (H, W) planar z, 0 where there is no point.
     """
     width, height = camera.size
-    pixels = np.where(points.seen[:, :1] == number, points.seen[:, 1:3], points.seen[:, 4:6])
-    taken = (points.seen[:, 0] == number) | (points.seen[:, 3] == number)
-    z = points.world[taken] @ T_camera_world[2, :3] + T_camera_world[2, 3]
-    moved = camera.undistort_pixels(pixels[taken].astype(np.float64))
-    u, v = np.floor(moved + 0.5).astype(np.intp).T
+    z = points.world @ T_camera_world[2, :3] + T_camera_world[2, 3]
+    u, v = np.floor(camera.undistort_pixels(points.pixels) + 0.5).astype(np.intp).T
     inside = (z > 0) & (u >= 0) & (u < width) & (v >= 0) & (v < height)
     depth = np.full((height, width), np.inf, np.float32)
     np.minimum.at(depth, (v[inside], u[inside]), z[inside].astype(np.float32))

@@ -95,10 +95,10 @@ class _Frames:
         frame = self._read(number)
         T_camera_world = self.camera.T_camera_world(self.index.T_world_vehicle[number, :3])
         try:
-            points = read_points(frame)
+            points = read_points(frame, FRONT)
         except ValueError as error:
             raise DatasetError(f"{self.record}, frame {number}: {error}; {ADVICE}") from error
-        return depth_in_camera(points, FRONT, self.camera, T_camera_world)
+        return depth_in_camera(points, self.camera, T_camera_world)
 
     def _read(self, number: int) -> Any:  # noqa: ANN401 - a message
         return _read_frame(self.record, self.index.span(number), number)
@@ -131,5 +131,5 @@ ENTRY = DatasetEntry(
             sequence_name=record_name,
         ),
     ),
-    CheckLimits(valid_share=0.001, depth_error=0.05, inlier_error=0.1, sparse=True),
+    CheckLimits(valid_share=0.001, depth_error=0.02, inlier_error=0.05, sparse=True),
 )
