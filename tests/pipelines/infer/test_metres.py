@@ -15,7 +15,7 @@ from page4d_cli.model.choice import ModelChoice
 from page4d_cli.pipelines.infer.run import RunOptions, write_run
 from page4d_cli.pipelines.infer.scenes import infer_scenes
 from page4d_cli.pipelines.infer.windows import write_run_in_windows
-from page4d_cli.pipelines.rejoin.rejoin import rejoin
+from page4d_cli.pipelines.rejoin.rejoin import RejoinOptions, rejoin
 from page4d_cli.pipelines.scale.source import parse_scale_source
 
 METRES = parse_scale_source("distance:000000,000004=1.5")
@@ -64,7 +64,7 @@ def test_windows_and_the_same_windows_joined_again(model, clip, tmp_path):
     write_run_in_windows(model, clip, spans, tmp_path / "b", RunOptions(SAVE, scale_from=METRES))
     relative, metric = open_run(tmp_path / "a"), open_run(tmp_path / "b")
     assert_in_metres(metric, relative)
-    rejoined = rejoin(tmp_path / "a", tmp_path / "c", scale_from=METRES)
+    rejoined = rejoin(tmp_path / "a", tmp_path / "c", RejoinOptions(scale_from=METRES))
     assert rejoined.scale == metric.manifest.scale
     assert rejoined.about["unit"] == "metres"
     assert rejoined.about["windows"] == metric.manifest.joining["windows"]
