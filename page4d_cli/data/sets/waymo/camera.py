@@ -16,11 +16,11 @@ from page4d_cli.core.types import Float64Array, UInt8Array
 
 _OPENCV_FROM_WAYMO = np.array([[0.0, -1, 0], [0, 0, -1], [1, 0, 0]])
 """Waymo's cameras look along x, with y to the left and z up."""
-_ROUNDS = 20
-"""Of the iteration that inverts the distortion; it converges by a factor of ten a round."""
+_ROUNDS = 8
+"""Of the iteration that inverts the distortion: off by some 10⁻⁶ pixels then."""
 _TILE = 16
-"""Side in pixels of the pieces within which the distortion is taken for bilinear: off by less than
-a thousandth of a pixel."""
+"""Side in pixels of the pieces within which the distortion is taken for bilinear: off by a fiftieth
+of a pixel at most."""
 
 
 @dataclass(frozen=True)

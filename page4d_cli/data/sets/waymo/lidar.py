@@ -68,12 +68,14 @@ def _of_lasers(frame: Any, camera: int) -> Iterator[LidarPoints]:  # noqa: ANN40
             continue
         if laser.name not in calibrations:
             raise ValueError(f"laser {laser.name} is not calibrated")
-        ranges = _matrix("MatrixFloat", stored.range_image_compressed, 4)[..., 0]
+        # A camera and its pixel, and those of a second camera; 0 is none.
         seen = _matrix("MatrixInt32", stored.camera_projection_compressed, 6)
+        is_first, is_second = seen[..., 0] == camera, seen[..., 3] == camera
+        if not (is_first.any() or is_second.any()):
+            continue  # it looks elsewhere; its other matrices need not be unpacked
+        ranges = _matrix("MatrixFloat", stored.range_image_compressed, 4)[..., 0]
         if seen.shape[:2] != ranges.shape:
             raise ValueError(f"laser {laser.name}: range image and projections differ in size")
-        # The table has a camera and its pixel, and those of a second camera.
-        is_first, is_second = seen[..., 0] == camera, seen[..., 3] == camera
         rows, columns = np.nonzero((ranges > 0) & (is_first | is_second))
         points = _in_vehicle(ranges, rows, columns, calibrations[laser.name])
         if stored.range_image_pose_compressed:

@@ -157,7 +157,7 @@ def lose_calibration(frame):
 
 def change_size(frame):
     frame.lasers[0].ri_return1.camera_projection_compressed = pack_matrix(
-        "MatrixInt32", np.zeros((3, 4, 6), np.int32)
+        "MatrixInt32", np.full((3, 4, 6), FRONT, np.int32)
     )
 
 
