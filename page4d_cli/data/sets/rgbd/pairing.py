@@ -32,7 +32,7 @@ class Files:
 
     @classmethod
     def in_folder(cls, folder: Path) -> "Files":
-        """List the pictures of a folder in natural order; names that are seconds are times.
+        """List the pictures of a folder in natural order.
 
         Raises:
             DatasetError: there is none.
@@ -41,6 +41,11 @@ class Files:
             paths = list_images(str(folder), InputKind.FOLDER)[0]
         except FramesError as error:
             raise DatasetError(str(error)) from error
+        return cls.of(paths)
+
+    @classmethod
+    def of(cls, paths: Sequence[Path]) -> "Files":
+        """Take files as they are; names that are times are taken for such."""
         stamps = stamps_from_names(paths)
         return cls(tuple(paths), None if stamps is None else np.array(stamps))
 

@@ -1,3 +1,4 @@
+import json
 import shutil
 
 import numpy as np
@@ -74,4 +75,72 @@ def test_depth_or_poses_may_be_absent(folder):
 def test_a_folder_without_pictures_is_named(folder):
     shutil.rmtree(folder / "rgb")
     with pytest.raises(DatasetError, match="kitchen has no images"):
+        read(folder)
+
+
+def write_cameras(folder, form, **arrays):
+    (folder / "groundtruth.txt").unlink()
+    if form == "npz":
+        np.savez(folder / "cameras.npz", **arrays)
+    else:
+        content = {name: array.tolist() for name, array in arrays.items()}
+        (folder / "cameras.json").write_text(json.dumps({**content, "made by": "me"}))
+
+
+@pytest.mark.parametrize("form", ["npz", "json"])
+@pytest.mark.parametrize("shared", [True, False])
+def test_cameras_may_be_one_file_of_arrays(folder, form, shared):
+    truth = exact_truth()
+    k = np.array([[50.0, 0, 28], [0, 51, 21], [0, 0, 1]])
+    k = k if shared else k * np.linspace(1, 2, 4)[:, None, None]
+    write_cameras(folder, form, T_camera_world=truth.T_camera_world, intrinsics=k)
+    missing = sorted((folder / "depth").iterdir())[1]
+    missing.unlink()  # its picture is left out, and its camera with it
+    sequence = read(folder)
+    np.testing.assert_array_equal(sequence.T_camera_world, truth.T_camera_world[[0, 2, 3]])
+    np.testing.assert_array_equal(sequence.intrinsics_of(1), k if shared else k[2])
+
+
+def test_the_cameras_of_a_run_are_such_a_file(folder):
+    truth = exact_truth()
+    write_cameras(folder, "npz", extrinsics=np.float32(truth.T_camera_world))
+    sequence = read(folder)
+    np.testing.assert_allclose(sequence.T_camera_world, truth.T_camera_world, atol=1e-6)
+    assert sequence.intrinsics is None
+
+
+@pytest.mark.parametrize("form", ["npz", "json"])
+def test_cameras_of_other_pictures_are_refused(folder, form):
+    write_cameras(folder, form, T_camera_world=exact_truth().T_camera_world[:3])
+    with pytest.raises(DatasetError, match=r"T_camera_world .*4, 3, 4\)"):
+        read(folder)
+
+
+def test_two_files_that_say_where_cameras_are_contradict(folder):
+    np.savez(folder / "cameras.npz", T_camera_world=exact_truth().T_camera_world)
+    with pytest.raises(DatasetError, match=r"has groundtruth\.txt and cameras\.npz"):
+        read(folder)
+
+
+def test_depth_may_be_arrays_in_metres(folder):
+    depth = read(folder).read_depth
+    expected = [depth(index) for index in range(4)]
+    for path, map_ in zip(sorted((folder / "depth").iterdir()), expected, strict=True):
+        np.save(path.with_suffix(".npy"), np.where(map_ > 0, map_, np.nan))
+        path.unlink()
+    sequence = read(folder)
+    assert sequence.depth_files[0].suffix == ".npy"
+    for index in range(4):
+        np.testing.assert_array_equal(sequence.read_depth(index), expected[index])
+
+
+def test_the_scale_of_depth_may_stand_beside_it(folder):
+    before = read(folder).read_depth(0)
+    scale = folder / "depth" / "scale.json"
+    scale.write_text('{"depth_png_scale": 1000, "convention": "as page4d export writes it"}')
+    sequence = read(folder)
+    np.testing.assert_allclose(sequence.read_depth(0), 5 * before, rtol=1e-6)
+    assert "depth is 16-bit PNGs with 1000 a metre, as scale.json says" in sequence.notes
+    scale.write_text('{"depth_png_scale": 0}')
+    with pytest.raises(DatasetError, match="depth_png_scale is 0; write"):
         read(folder)
