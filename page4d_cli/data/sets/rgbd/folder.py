@@ -22,7 +22,7 @@ from page4d_cli.core.errors import DatasetError
 from page4d_cli.core.strict_json import read_json
 from page4d_cli.data.sets.entry import SENSOR, DatasetEntry, DatasetLayout, Origin
 from page4d_cli.data.sets.files import frames_in, read_npy_depth
-from page4d_cli.data.sets.png16 import read_depth16
+from page4d_cli.data.sets.png import read_depth16
 from page4d_cli.data.sets.recorded import RecordedSequence
 from page4d_cli.data.sets.rgbd.cameras_file import CAMERA_FILES, read_cameras
 from page4d_cli.data.sets.rgbd.pairing import Files, by_name, by_position, by_time, record
