@@ -2,8 +2,8 @@
 
     python benchmarks/fleet.py --clips 200 --processes 2 --many 1000
 
-Clips are a bundled one's pictures, linked. Commands run as a user types them, start included, but for
-the engine's own cost, which is that of pieces that do nothing.
+Clips are a bundled one's pictures, linked. Commands run as a user types them, start included; the
+engine's own cost is that of pieces that do nothing.
 """
 
 import argparse

@@ -28,6 +28,7 @@ class Squarer:
     dies_at: tuple[int, ...] = ()
     dies_once_at: tuple[int, ...] = ()
     refuses: int | None = None
+    meet: tuple[int, ...] = ()
     opened: int = 0
 
     def __call__(self, piece: int, observer: Observer[Any]) -> tuple[int, int, int]:
@@ -41,7 +42,10 @@ class Squarer:
             os.kill(os.getpid(), signal.SIGKILL)
         if piece == self.refuses:
             raise WeightsError("these weights are of no use")
-        time.sleep(0.05)
+        while piece in self.meet and not all(
+            (self.folder / f"begun-{other}").exists() for other in self.meet
+        ):
+            time.sleep(0.05)  # until they are done side by side
         return piece**2, self.opened, os.getpid()
 
 
@@ -71,7 +75,7 @@ def test_results_are_in_order_and_each_process_opens_once(tmp_path):
     observer = Observer(
         on_note=notes.append, on_result=results.append, progress=lambda *step: steps.append(step)
     )
-    found = squares(tmp_path, range(8), observer=observer)
+    found = squares(tmp_path, range(8), observer=observer, meet=(0, 1))
     assert [value for value, _, _ in found] == [number**2 for number in range(8)]
     assert sorted(results) == sorted(found)
     processes = {at_work for _, _, at_work in found}
