@@ -5,8 +5,8 @@
 
 Made sets have the pictures' and maps' own sizes and formats, in four frames a sequence; drawn
 pictures are smoother than real ones and decode faster. Clips are of four frames, 518 pixels wide,
-cropped and with changed colours, as in training. Parts are CPU time of one process, which a busy
-machine does not change; clips a second are of the clock.
+cropped and with changed colours, filtered as the configuration `paper` says, and the mixture has
+its shares. Parts are CPU time of one process, clips a second are of the clock.
 """
 
 import argparse
@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from itertools import islice
 from pathlib import Path
@@ -27,10 +27,10 @@ from page4d_cli.core.enums import Dataset, OnBad
 from page4d_cli.core.errors import Page4DError
 from page4d_cli.data.sets.find import find_sequences
 from page4d_cli.pipelines.train.batches import Loaded, TrainingBatches
-from page4d_cli.pipelines.train.config import TrainConfig
+from page4d_cli.pipelines.train.config import TrainConfig, load_config
 from page4d_cli.pipelines.train.data_options import DataOptions, DatasetOptions
 from page4d_cli.pipelines.train.mixture import open_mixture
-from page4d_cli.train.sampling import BatchOptions
+from page4d_cli.train.sampling import BatchOptions, WindowOptions
 
 FRAMES = 4
 HELPERS = Path(__file__).parents[1] / "tests/helpers"
@@ -81,12 +81,18 @@ def make_sets(root: Path) -> None:
 
 def options_below(root: Path) -> list[DatasetOptions]:
     """The sets that lie there and that can be trained on."""
+    known = paper_options()
     found = []
     for dataset in Dataset:
         folder = root / dataset.value
         if not folder.is_dir():
             continue
-        options = DatasetOptions(dataset, str(folder), validation_share=0)
+        options = replace(
+            known.get(dataset, DatasetOptions(dataset)),
+            root=str(folder),
+            window=WindowOptions(),
+            validation_share=0,
+        )
         try:
             open_mixture(config_of([options]).data, OnBad.STOP)
         except Page4DError as error:
@@ -94,6 +100,16 @@ def options_below(root: Path) -> list[DatasetOptions]:
             continue
         found.append(options)
     return found
+
+
+def paper_options() -> dict[Dataset, DatasetOptions]:
+    """How the paper trains on its sets, Spring's eyes taken together."""
+    known: dict[Dataset, DatasetOptions] = {}
+    for one in load_config("paper").data.datasets:
+        if one.weight:
+            before = known[one.kind].weight if one.kind in known else 0.0
+            known[one.kind] = replace(one, layout=None, weight=before + one.weight)
+    return known
 
 
 def config_of(datasets: list[DatasetOptions], steps: int = 1) -> TrainConfig:
@@ -180,7 +196,8 @@ def report(datasets: list[DatasetOptions], clips: int) -> None:
             f"{cost.whole:6.1f} {cost.decoding:8.0%}"
         )
     one, two = (clips_a_second(datasets, 2 * len(datasets), workers) for workers in (1, 2))
-    whole = sum(cost.whole for cost in costs.values()) / len(costs)
+    shares = {options.kind.value: options.weight for options in datasets}
+    whole = sum(shares[name] * cost.whole for name, cost in costs.items()) / sum(shares.values())
     print(f"{'mixture':16} {one:7.2f} {two:7.2f} {'':38} {whole:6.1f}")
     slowest = max(costs, key=lambda name: costs[name].whole)
     verdict = "it does not starve" if whole <= BUDGET_MS else "it starves"
