@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from page4d_cli.core.types import Float32Array, Float64Array
 from page4d_cli.data.sets.waymo.camera import WaymoCamera
@@ -133,6 +132,9 @@ def _by_pose(points: Float64Array, poses: Float64Array) -> Float64Array:
 
     A pose is roll, pitch, yaw, of which the roll comes first, and x, y, z.
     """
+    # Here, not above: whoever looks at the list of data sets would wait for it.
+    from scipy.spatial.transform import Rotation
+
     return np.asarray(Rotation.from_euler("xyz", poses[:, :3]).apply(points) + poses[:, 3:])
 
 
