@@ -2,13 +2,14 @@
 
 import sys
 from collections.abc import Sequence
+from itertools import chain, starmap
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from page4d_cli.commands.shared import options
-from page4d_cli.commands.shared.console import say, warn
+from page4d_cli.commands.shared.console import print_json, print_line, say, warn
 from page4d_cli.commands.shared.scenes import run_scenes
 from page4d_cli.core.enums import DEFAULT_SAVE, Resolution, Save, TimestampSource
 from page4d_cli.core.errors import InputError
@@ -20,6 +21,7 @@ from page4d_cli.model.choice import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from page4d_cli.io.run.manifest import Manifest
+    from page4d_cli.io.run.plan import PlanRecord
     from page4d_cli.pipelines.infer.scenes import RunResult
 
 _OUTPUT = "Output"
@@ -61,6 +63,15 @@ def infer(
         ),
     ] = False,
     scale_from: options.ScaleFrom = None,
+    plan: Annotated[
+        bool,
+        typer.Option(
+            "--plan",
+            help="Say how the frames would be cut, and what memory and disk that takes; run "
+            "nothing.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = False,
     windows: options.WindowFlags = options.ONE_PASS,
     drop_windows: Annotated[bool, options.drop_windows(_OUTPUT)] = False,
     # The flags of the two below are fields: see data/clip/choice.py and model/choice.py.
@@ -83,6 +94,8 @@ def infer(
 
       page4d infer clips/*.mp4 --out preds/ --resume
 
+      page4d infer long.mp4 --out preds/ --plan
+
       page4d infer long.mp4 --window 60 --scale-from height:1.65 --out preds/
 
       find . -name '*.jpg' | page4d infer - --out preds/ --json | jq .frames
@@ -91,11 +104,26 @@ def infer(
         raise InputError("--overwrite and --resume exclude each other; choose one")
 
     from page4d_cli.pipelines.infer.run import RunOptions
-    from page4d_cli.pipelines.infer.scenes import infer_scenes
+    from page4d_cli.pipelines.infer.scenes import infer_scenes, plan_scenes
     from page4d_cli.pipelines.scale.source import parse_scale_source
 
     source = None if scale_from is None else parse_scale_source(scale_from)
-
+    asked = RunOptions(
+        frozenset(save),
+        resolution,
+        windows,
+        scale_from=source,
+        drop_windows=drop_windows,
+        overwrite=overwrite,
+        command=tuple(sys.argv),
+    )
+    if plan:
+        plans = plan_scenes(inputs, out, stdin=sys.stdin, model=model, frames=frames, options=asked)
+        if as_json:
+            print_json({"plans": {name: encode_fields(each) for name, each in plans.items()}})
+        for line in () if as_json else chain.from_iterable(starmap(_in_words, plans.items())):
+            print_line(line)
+        return
     run_scenes(
         lambda observer: infer_scenes(
             inputs,
@@ -103,15 +131,7 @@ def infer(
             stdin=sys.stdin,
             model=model,
             frames=frames,
-            options=RunOptions(
-                frozenset(save),
-                resolution,
-                windows,
-                scale_from=source,
-                drop_windows=drop_windows,
-                overwrite=overwrite,
-                command=tuple(sys.argv),
-            ),
+            options=asked,
             resume=resume,
             fleet=fleet,
             observer=observer,
@@ -121,6 +141,28 @@ def infer(
         as_json=as_json,
         quiet=quiet,
     )
+
+
+def _in_words(name: str, plan: "PlanRecord") -> list[str]:
+    height, width = plan.size
+    cut = "one pass"
+    if plan.windows > 1:
+        shared = count_noun(plan.overlap, "frame")
+        cut = f"{plan.windows} windows of {plan.window} frames, neighbours share {shared}"
+    free = "" if plan.free_bytes is None else f", of {_in_bytes(plan.free_bytes)} that are free"
+    assert plan.device_bytes is not None  # it was asked for
+    needed = _in_bytes(plan.device_bytes)
+    return [
+        f"{name}: {count_noun(plan.frames, 'frame')} of {width}×{height}, "
+        f"{count_noun(plan.tokens, 'token')} each; {cut}",
+        f"  memory of the device: {needed} beside {_in_bytes(plan.weights_bytes)} of weights{free}",
+        f"  memory of the host: {_in_bytes(plan.host_bytes)} for pictures and maps",
+        f"  disk: {_in_bytes(plan.disk_bytes)}",
+    ]
+
+
+def _in_bytes(count: int) -> str:
+    return f"{count / 2**30:.1f} GiB" if count >= 2**30 else f"{count / 2**20:.1f} MiB"
 
 
 def _tell(result: "RunResult", manifest: "Manifest", *, quiet: bool) -> None:
@@ -154,7 +196,7 @@ def _tell(result: "RunResult", manifest: "Manifest", *, quiet: bool) -> None:
 
 def _as_object(result: "RunResult", manifest: "Manifest") -> dict[str, Any]:
     whole = encode_fields(manifest)
-    wanted = ("device", "dtype", "weights", "network_size", "segments", "scale", "joining")
+    wanted = ("device", "dtype", "weights", "network_size", "plan", "segments", "scale", "joining")
     return {
         "frames": len(manifest.frames),
         "kept": result.kept,

@@ -22,7 +22,7 @@ class WindowChoice:
     """
 
     window: int | None = None
-    """Frames the network sees at once; all of them by default."""
+    """Frames the network sees at once; by default all of them, or what fits into memory."""
     overlap: int | None = None
     """Frames that neighbouring windows share; 30 % of a window by default."""
     loops: LoopSearch = LoopSearch.AUTO

@@ -1,9 +1,11 @@
 """Where the network computes and in which number format."""
 
+import gc
 import os
 import platform
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -20,6 +22,12 @@ BF16_CAPABILITY = 8
 """The first CUDA capability that computes bf16 natively."""
 BF16_MACOS = 14
 """The first macOS whose MPS knows bf16."""
+
+_GROUP_FILES = {
+    True: ("memory.max", "memory.current"),
+    False: ("memory.limit_in_bytes", "memory.usage_in_bytes"),
+}
+"""Limit and use of a control group, of version 2 or not."""
 
 
 @dataclass(frozen=True)
@@ -78,14 +86,53 @@ def describe_device(device: torch.device) -> str:
 
 
 def free_memory_bytes(device: torch.device) -> int | None:
-    """Memory that can still be allocated on a device; None where the system does not say."""
+    """Memory that can still be allocated on a device; None where the system does not say.
+
+    On the CPU that is the least of what the machine has and what the process's group may have.
+    """
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
     meminfo = Path("/proc/meminfo")
-    if not meminfo.is_file():
+    if device.type == "mps" or not meminfo.is_file():
         return None
     lines = (line.split() for line in meminfo.read_text().splitlines())
-    return next((int(words[1]) * 1024 for words in lines if words[0] == "MemAvailable:"), None)
+    free = [int(words[1]) * 1024 for words in lines if words[0] == "MemAvailable:"]
+    return min([*free, *_left_to_group()], default=None)
+
+
+def _left_to_group(
+    root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")
+) -> list[int]:
+    """What the control groups of this process leave it, those of containers too.
+
+    Pages of files that are only cached count as free: the kernel gives them up first.
+    """
+    if not own.is_file():
+        return []
+    left = []
+    for line in own.read_text().splitlines():
+        _, controllers, path = line.split(":", 2)
+        version_2 = not controllers
+        if not version_2 and "memory" not in controllers.split(","):
+            continue
+        top = root if version_2 else root / "memory"
+        limit, used = _GROUP_FILES[version_2]
+        group = top / path.lstrip("/")
+        for folder in (group, *group.parents):
+            with suppress(OSError, ValueError):  # "max" is no limit
+                cached = dict(map(str.split, (folder / "memory.stat").read_text().splitlines()))
+                kept = int((folder / used).read_text()) - int(cached.get("inactive_file", 0))
+                left.append(max(0, int((folder / limit).read_text()) - kept))
+            if folder == top:
+                break
+    return left
+
+
+def release_memory(device: torch.device) -> None:
+    """Give back what an allocator keeps for later, after it said that there is none."""
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
 
 
 def reset_peak_memory(device: torch.device) -> None:

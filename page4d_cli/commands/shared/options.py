@@ -195,7 +195,8 @@ WindowFlags = Annotated[
         WindowChoice,
         window=typer.Option(
             metavar="N",
-            help="Show the network N frames at a time and join them; by default all at once.",
+            help="Show the network N frames at a time and join them; by default all at once, or as "
+            "many as memory has room for, 120 at most.",
             rich_help_panel=_FRAMES,
         ),
         overlap=typer.Option(

@@ -12,6 +12,7 @@ from page4d_cli.core.errors import RunError
 from page4d_cli.core.paths import require_plain, require_relative
 from page4d_cli.core.strict_json import Json, read_json
 from page4d_cli.core.types import FrameInfo, PixelTransform
+from page4d_cli.io.run.plan import PlanRecord
 
 __all__ = [
     "CONVENTIONS",
@@ -228,6 +229,8 @@ class Manifest:
     """One for each segment if lengths are metres."""
     refinement: tuple[RefinementRecord, ...] = ()
     """One for each segment if cameras were refined."""
+    plan: PlanRecord | None = None
+    """How the clip was going to be cut, and what that was predicted to need."""
     joining: dict[str, Json] | None = None
     """Of runs in windows: what was found at every join and loop, and each window's factor."""
     ignored: tuple[str, ...] = ()

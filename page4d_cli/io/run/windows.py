@@ -11,9 +11,9 @@ Each holds `indices` (N,), `depth` (N, H, W) with 0 for none, `intrinsics` (N, 3
 the window's own. Depth may be float16.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, overload
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from page4d_cli.core.arrays import ArrayKind, ArraySpec, read_npz
 from page4d_cli.core.errors import RunError
-from page4d_cli.core.strict_json import Json
+from page4d_cli.core.strict_json import Json, read_json, to_text
 from page4d_cli.core.types import Float32Array, Int64Array
 from page4d_cli.core.window import Window
 from page4d_cli.io.whole.transaction import Transaction, replacing
@@ -43,10 +43,21 @@ _ARRAYS = {
 _DESCRIPTORS = {"descriptors": ArraySpec(ArrayKind.FLOAT, ("N", "C"))}
 _FARTHEST = 1e4
 """Median depths that a camera may get away from the first of its window."""
-_IDENTITY = "identity.json"
+_INDEX = "index.json"
 _IN_MEMORY = 3
 MOST_FRAMES = 10_000_000
 """Four days of video at 30 frames a second."""
+
+
+Span = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class _Index:
+    """What the windows of a store are of."""
+
+    identity: dict[str, Json]
+    windows: tuple[Span, ...]
 
 
 class WindowFiles(Sequence[Window]):
@@ -193,32 +204,66 @@ def _half(maps: Float32Array) -> NDArray[np.float16]:
     return np.clip(np.where(np.isfinite(maps), maps, 0), -most, most).astype(np.float16)
 
 
+def cut_before(out: Path, identity: dict[str, Json]) -> Sequence[Span] | None:
+    """How an earlier call that did not end cut the clip; None if there was no such call.
+
+    Args:
+        out: the run's directory.
+        identity: what must be equal.
+    """
+    try:
+        there = read_json(_Index, _store_of(out) / _INDEX, RunError, _ADVICE)
+    except RunError:
+        return None
+    return there.windows if there.identity == identity else None
+
+
+def _store_of(out: Path) -> Path:
+    place = out.resolve()
+    return place.parent / f".{place.name}.{WINDOWS}"
+
+
 class WindowStore:
     """Windows that are finished while a run is being made, hidden beside it.
 
     A window that is there is whole. They are kept until the run is complete, so that a run that was
-    killed need not predict them again.
+    killed need not predict them again; how the clip was cut is kept with them.
 
     Args:
         out: the run's directory.
         identity: what must be equal for windows of an earlier call to be kept.
+        spans: how the clip is cut unless it has been already: first frame, and the one after the
+            last, of every window.
         resume: whether they may be kept at all.
 
     Raises:
         WriteError: the folder cannot be made or cleared.
     """
 
-    def __init__(self, out: Path, identity: dict[str, Json], *, resume: bool) -> None:
-        place = out.resolve()
-        self.folder = place.parent / f".{place.name}.{WINDOWS}"
-        text = json.dumps(identity, sort_keys=True, indent=1) + "\n"
-        index = self.folder / _IDENTITY
+    def __init__(
+        self, out: Path, identity: dict[str, Json], spans: Sequence[Span], *, resume: bool
+    ) -> None:
+        self.folder = _store_of(out)
+        self._identity = identity
+        cut = cut_before(out, identity) if resume else None
+        self.spans = spans if cut is None else cut
+        if cut is not None:
+            return
         with writing(self.folder):
-            if not (resume and index.is_file() and index.read_text(encoding="utf-8") == text):
-                self.clear()
-                self.folder.mkdir(exist_ok=True)
-                with replacing(index) as draft:
-                    draft.write_text(text, encoding="utf-8")
+            self.clear()
+            self.folder.mkdir(exist_ok=True)
+        self.cut(spans)
+
+    def cut(self, spans: Sequence[Span]) -> None:
+        """Note how the clip is cut from now on; finished windows that are in it are kept.
+
+        Raises:
+            WriteError: the disk is full, or the like.
+        """
+        self.spans = spans
+        index = _Index(self._identity, tuple(spans))
+        with replacing(self.folder / _INDEX) as draft:
+            draft.write_text(to_text(index), encoding="utf-8")
 
     def path(self, kind: str, frames: Int64Array) -> Path:
         """The file of a window of these frames; the kind is `WINDOWS`, `SKIPS` or `LOOPS`."""
@@ -253,7 +298,7 @@ class WindowStore:
 
     def clear(self) -> None:
         """Remove the windows."""
-        for path in (*self._files(), self.folder / _IDENTITY):
+        for path in (*self._files(), self.folder / _INDEX):
             path.unlink(missing_ok=True)
         for kind in _KINDS:
             with suppress(OSError):

@@ -14,6 +14,7 @@ from page4d_cli.core.types import Float32Array, Frames, Prediction
 from page4d_cli.model.aggregator import LayerTokens
 from page4d_cli.model.network import ALL_HEADS, Encoding, Page4D
 from page4d_cli.model.pose_encoding import pose_encoding_to_extri_intri
+from page4d_cli.model.runtime import release_memory
 
 FRAMES_AT_ONCE = {"cuda": 8, "mps": 4, "cpu": 1}
 """Frames that a dense head takes at once: enough to fill the device, little enough to be cheap."""
@@ -119,14 +120,29 @@ def cameras(model: Page4D, encoding: Encoding) -> tuple[Float32Array, Float32Arr
 def dense_chunks(
     model: Page4D, encoding: Encoding, head: Head, *, progress: Progress | None = None
 ) -> Iterator[DenseChunk]:
-    """Run a dense head, yielding a few frames at a time so that the device keeps none of them."""
+    """Run a dense head, yielding a few frames at a time so that the device keeps none of them.
+
+    If these are too many for the device, half as many are taken from there on.
+    """
     count = encoding.camera_tokens.shape[1]
-    at_once = FRAMES_AT_ONCE[encoding.camera_tokens.device.type]
-    for begin in range(0, count, at_once):
+    device = encoding.camera_tokens.device
+    begin, at_once = 0, FRAMES_AT_ONCE[device.type]
+    while begin < count:
         frames = slice(begin, min(begin + at_once, count))
-        yield dense_chunk(model, encoding, head, frames)
+        try:
+            chunk = dense_chunk(model, encoding, head, frames)
+        except OutOfMemoryError:
+            if at_once == 1:
+                raise
+            chunk = None
+        if chunk is None:
+            release_memory(device)
+            at_once //= 2
+            continue
+        yield chunk
+        begin = frames.stop
         if progress is not None:
-            progress(f"{head.value} maps", frames.stop, count)
+            progress(f"{head.value} maps", begin, count)
 
 
 def dense_chunk(model: Page4D, encoding: Encoding, head: Head, frames: slice) -> DenseChunk:

@@ -25,6 +25,7 @@ from page4d_cli.io.run.manifest import (
     WeightsRecord,
     read_manifest,
 )
+from page4d_cli.io.run.plan import PlanRecord
 from page4d_cli.io.run.writer import commit_run
 from page4d_cli.io.whole.transaction import Transaction
 from page4d_cli.join.choice import WindowChoice
@@ -70,12 +71,20 @@ class RunOptions:
     command: tuple[str, ...] = ()
     settings: dict[str, Json] = field(default_factory=dict)
     """How the frames were chosen and fitted; two runs with equal settings are interchangeable."""
+    plan: PlanRecord | None = None
+    """What was planned, for the manifest."""
 
     def __post_init__(self) -> None:
         if Save.POINTS in self.save and self.windows.window is not None:
             raise InputError(
                 "--save points needs one pass, without --window; depth and cameras give points, too"
             )
+
+    @property
+    def heads(self) -> frozenset[Head]:
+        """Those that are run."""
+        of_scale = frozenset[Head]() if self.scale_from is None else self.scale_from.heads
+        return of_scale.union(*(HEADS_FOR[save] for save in self.save))
 
 
 def write_run(
@@ -105,9 +114,7 @@ def write_run(
         OutOfMemoryError: the clip is too long for the device.
         WriteError: the disk is full, or the like.
     """
-    heads = frozenset[Head]().union(*(HEADS_FOR[save] for save in options.save))
-    if options.scale_from is not None:
-        heads |= options.scale_from.heads
+    heads = options.heads
     with (
         writing_run(model, frames, out, options, timings_s=timings_s, progress=progress) as files,
         ThreadPoolExecutor(max_workers=1) as disk,
@@ -219,6 +226,7 @@ def _manifest(
         settings=options.settings,
         timestamp_source=frames.timestamp_source,
         frames=tuple(FrameRecord.from_info(info) for info in frames.infos),
+        plan=options.plan,
         segments=files.segments,
         scale=files.scale,
         joining=files.joining,

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from page4d_cli.core.errors import InputError
+from page4d_cli.core.enums import Save
+from page4d_cli.core.errors import InputError, OutOfMemoryError
 from page4d_cli.core.progress import Observer, Progress
 from page4d_cli.core.strict_json import Json
 from page4d_cli.core.types import Frames
@@ -16,16 +17,19 @@ from page4d_cli.data.clip.inputs import Scene, find_scenes
 from page4d_cli.data.clip.paths import files_of
 from page4d_cli.fleet.choice import HERE, FleetChoice
 from page4d_cli.io.run.manifest import MANIFEST, Manifest
+from page4d_cli.io.run.plan import PlanRecord
+from page4d_cli.io.run.windows import Span
 from page4d_cli.io.run.writer import check_run_place
 from page4d_cli.io.whole.scratch import ScratchFile
 from page4d_cli.model.choice import DEFAULT_MODEL, LazyModel, ModelChoice
 from page4d_cli.model.named_weights import WEIGHTS
-from page4d_cli.model.runtime import choose_runtime
-from page4d_cli.model.weights import LoadedModel, image_size_of
+from page4d_cli.model.runtime import choose_runtime, release_memory
+from page4d_cli.model.weights import LoadedModel, config_of, image_size_of
 from page4d_cli.pipelines.infer.each_scene import Job, SceneResult, each_scene, jobs_of
+from page4d_cli.pipelines.infer.plan import plan_run
 from page4d_cli.pipelines.infer.resume import PICTURES, kept_run
 from page4d_cli.pipelines.infer.run import SCALE_FROM, RunOptions, write_run
-from page4d_cli.pipelines.infer.windows import write_run_in_windows
+from page4d_cli.pipelines.infer.windows import LEAST, spans_of_earlier, write_run_in_windows
 from page4d_cli.pipelines.scale.seen import ClipFrames
 
 DEFAULT_OPTIONS = RunOptions()
@@ -72,6 +76,45 @@ def infer_scenes(
     size = image_size_of(model.weights)
     jobs = _plan(find_scenes(inputs, stdin), out, model, frames, options, resume)
     return each_scene(jobs, _Runner(model, frames, size), observer, fleet, MANIFEST)
+
+
+def plan_scenes(
+    inputs: Sequence[str],
+    out: Path,
+    *,
+    stdin: Iterable[str] | None = None,
+    model: ModelChoice = DEFAULT_MODEL,
+    frames: FrameChoice = DEFAULT_FRAMES,
+    options: RunOptions = DEFAULT_OPTIONS,
+) -> dict[str, PlanRecord]:
+    """Read the frames and say how `infer_scenes` would cut them and what it would need.
+
+    Nothing is written, and weights that are not on this machine are not downloaded.
+
+    Args:
+        inputs: as for `infer_scenes`; so are the others.
+        out: on its disk the pictures are for a while.
+        stdin: where `-` reads.
+        model: which network.
+        frames: which frames.
+        options: what would be written.
+
+    Returns:
+        A plan for each scene, by its name.
+
+    Raises:
+        Page4DError: the inputs or the weights cannot be used.
+    """
+    runtime = choose_runtime(model.device, model.precision)
+    config = config_of(model.weights)
+    plans = {}
+    for scene in find_scenes(inputs, stdin):
+        with ScratchFile(out) as scratch:
+            clip = frames.load(scene.source, config.image_size, scratch)
+            plans[scene.name], _ = plan_run(
+                config, runtime, len(clip), clip.size, options, is_loaded=False
+            )
+    return plans
 
 
 @dataclass(frozen=True)
@@ -153,7 +196,12 @@ def _run(
         if job.options.scale_from is not None:
             job.options.scale_from.require(ClipFrames(frames.infos, frames.timestamp_source))
         timings_s = {"frames": round(time.perf_counter() - start, 3)}
-        manifest = _write(job, frames, network.get(timings_s), timings_s, progress)
+        model = network.get(timings_s)
+        plan, spans = plan_run(model.config, model.runtime, len(frames), frames.size, job.options)
+        if job.resume:
+            spans = spans_of_earlier(model, frames, job.place, job.options) or spans
+        options = replace(job.options, plan=plan)
+        manifest = _write(replace(job, options=options), frames, spans, model, timings_s, progress)
     _require_metres(job, manifest)
     return SceneResult(job.scene.name, job.place, manifest)
 
@@ -161,15 +209,21 @@ def _run(
 def _write(
     job: _RunJob,
     frames: Frames,
+    spans: Sequence[Span],
     model: LoadedModel,
     timings_s: dict[str, float],
     progress: Progress | None,
 ) -> Manifest:
-    spans = job.options.windows.spans(len(frames))
+    """In one pass if that was planned and fits, else in windows."""
     if len(spans) == 1:
-        return write_run(
-            model, frames, job.place, job.options, timings_s=timings_s, progress=progress
-        )
+        try:
+            return write_run(
+                model, frames, job.place, job.options, timings_s=timings_s, progress=progress
+            )
+        except OutOfMemoryError:
+            if Save.POINTS in job.options.save or len(frames) < 2 * LEAST:
+                raise
+        release_memory(model.runtime.device)
     return write_run_in_windows(
         model,
         frames,

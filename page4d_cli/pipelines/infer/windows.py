@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from page4d_cli.core.enums import Head, LengthUnit, LoopSearch
-from page4d_cli.core.errors import WriteError
+from page4d_cli.core.errors import OutOfMemoryError, WriteError
 from page4d_cli.core.geometry import invert_rigid
 from page4d_cli.core.progress import Progress
 from page4d_cli.core.strict_json import Json
@@ -26,23 +26,28 @@ from page4d_cli.io.run.windows import (
     LOOPS,
     SKIPS,
     WINDOWS,
+    Span,
     WindowFiles,
     WindowStore,
+    cut_before,
     loop_files,
     optional_skips,
     read_window,
 )
-from page4d_cli.join.choice import skip_windows
+from page4d_cli.join.choice import WindowChoice, skip_windows
 from page4d_cli.join.closing import Loop
 from page4d_cli.join.focal import joined_intrinsics
 from page4d_cli.join.join import JoinedPath, join_windows
 from page4d_cli.join.record import record_of
+from page4d_cli.model.runtime import release_memory
 from page4d_cli.model.weights import LoadedModel
 from page4d_cli.pipelines.infer.loops import FrameDescriber, loop_windows
 from page4d_cli.pipelines.infer.metres import metres_of_windows
 from page4d_cli.pipelines.infer.predict import DenseChunk, cameras, dense_chunks, encode_clip
 from page4d_cli.pipelines.infer.run import SCALE_FROM, RunOptions, timed, writing_run
 
+LEAST = 2
+"""Frames of a window: a path has a step."""
 _IN_MEMORY = 4
 """Windows whose maps are held while frames are blended."""
 
@@ -50,7 +55,7 @@ _IN_MEMORY = 4
 def write_run_in_windows(
     model: LoadedModel,
     frames: Frames,
-    spans: Sequence[tuple[int, int]],
+    spans: Sequence[Span],
     out: Path,
     options: RunOptions,
     *,
@@ -63,7 +68,8 @@ def write_run_in_windows(
     Args:
         model: on the device where the work shall be done.
         frames: the whole clip, of the size that the model was made for.
-        spans: first frame, and the one after the last, of every window.
+        spans: first frame, and the one after the last, of every window. What does not fit into
+            memory is cut into shorter ones, which the manifest's problems tell.
         out: the directory.
         options: what to write.
         timings_s: what was measured before, taken over into the manifest.
@@ -75,19 +81,19 @@ def write_run_in_windows(
 
     Raises:
         OutputError: `out` cannot be used.
-        OutOfMemoryError: a window is too long for the device.
+        OutOfMemoryError: two frames are too many for the device.
         WriteError: the disk is full, or the like.
     """
     with writing_run(model, frames, out, options, timings_s=timings_s, progress=progress) as files:
-        store = WindowStore(out, _identity(model, frames, spans, options), resume=resume)
-        predict = _Predictor(model, frames, store, resume, progress)
+        store = WindowStore(out, _identity(model, frames, options), spans, resume=resume)
+        predict = _Predictor(model, frames, store, progress)
         with timed(files.timings_s, "windows"):
-            predict(WINDOWS, [np.arange(*span) for span in spans])
-            predict(SKIPS, [np.array(chosen) for chosen in skip_windows(spans)])
+            files.problems += predict.windows()
+            predict.more(SKIPS, [np.array(chosen) for chosen in skip_windows(store.spans)])
         windows = WindowFiles(store.folder / WINDOWS)
         if options.windows.loops is LoopSearch.AUTO:
             with timed(files.timings_s, "loops"):
-                predict(LOOPS, loop_windows(windows.paths, len(frames)))
+                predict.more(LOOPS, loop_windows(windows.paths, len(frames)))
         with timed(files.timings_s, "joining"):
             path = join_windows(
                 windows,
@@ -116,6 +122,13 @@ def write_run_in_windows(
     return read_manifest(out)
 
 
+def spans_of_earlier(
+    model: LoadedModel, frames: Frames, out: Path, options: RunOptions
+) -> Sequence[Span] | None:
+    """How a call that asked for the same and was interrupted cut the clip, if there was one."""
+    return cut_before(out, _identity(model, frames, options))
+
+
 @contextmanager
 def _told_what_stays(store: WindowStore) -> Iterator[None]:
     """What is in the way when the disk is full may be the finished windows themselves."""
@@ -128,9 +141,7 @@ def _told_what_stays(store: WindowStore) -> Iterator[None]:
         ) from error
 
 
-def _identity(
-    model: LoadedModel, frames: Frames, spans: Sequence[tuple[int, int]], options: RunOptions
-) -> dict[str, Json]:
+def _identity(model: LoadedModel, frames: Frames, options: RunOptions) -> dict[str, Json]:
     """What must be equal for a window to be the one that would be predicted."""
     return {
         "weights_sha256": model.info.sha256,
@@ -138,7 +149,6 @@ def _identity(
         "dtype": model.runtime.precision.value,
         "device": str(model.runtime.device),
         "pictures_crc32": _crc32(frames),
-        "windows": [list(span) for span in spans],
         "settings": {key: of for key, of in options.settings.items() if key != SCALE_FROM},
     }
 
@@ -157,18 +167,60 @@ class _Predictor:
     model: LoadedModel
     frames: Frames
     store: WindowStore
-    resume: bool
     progress: Progress | None
 
-    def __call__(self, kind: str, windows: Sequence[Int64Array]) -> None:
-        """Predict windows of these frames, and keep each when it is finished."""
+    def windows(self) -> list[str]:
+        """Predict the windows of the clip; what is too long is cut from there on, and told."""
+        store, number = self.store, 0
+        shortened: list[str] = []
+        while number < len(store.spans):
+            span = store.spans[number]
+            if self._keep(WINDOWS, np.arange(*span)):
+                number += 1
+                if self.progress is not None:
+                    self.progress(WINDOWS, number, len(store.spans))
+                continue
+            store.cut(_halved(store.spans, number))
+            shortened = [_shortened_in_words(self.frames, span, store.spans[number])]
+        return shortened
+
+    def more(self, kind: str, windows: Sequence[Int64Array]) -> None:
+        """Predict windows of these frames, without which the clip can be joined, too."""
         for done, numbers in enumerate(windows, start=1):
-            if not (self.resume and self.store.has(kind, numbers)):
-                window = _predict(self.model, self.frames, numbers)
-                with _told_what_stays(self.store):
-                    self.store.write(kind, window)
+            self._keep(kind, numbers)
             if self.progress is not None:
                 self.progress(kind, done, len(windows))
+
+    def _keep(self, kind: str, numbers: Int64Array) -> bool:
+        """Predict a window unless it is there; False if it may fit if it is halved."""
+        if self.store.has(kind, numbers):
+            return True
+        try:
+            window = _predict(self.model, self.frames, numbers)
+        except OutOfMemoryError:
+            if len(numbers) < 2 * LEAST:
+                raise
+            window = None
+        if window is None:  # outside of `except`, which holds on to what the network computed
+            release_memory(self.model.runtime.device)
+            return False
+        with _told_what_stays(self.store):
+            self.store.write(kind, window)
+        return True
+
+
+def _halved(spans: Sequence[Span], number: int) -> list[Span]:
+    """The same clip, in windows of half the length from the one of this number on."""
+    first, stop = spans[number]
+    rest = WindowChoice((stop - first) // 2).spans(spans[-1][1] - first)
+    return [*spans[:number], *((first + a, first + b) for a, b in rest)]
+
+
+def _shortened_in_words(frames: Frames, span: Span, shorter: Span) -> str:
+    return (
+        f"{span[1] - span[0]} frames at once did not fit into memory; from frame "
+        f"{frames.infos[span[0]].stem} on {shorter[1] - shorter[0]} at a time were taken"
+    )
 
 
 def _predict(model: LoadedModel, frames: Frames, numbers: Int64Array) -> Window:

@@ -68,6 +68,22 @@ def test_too_little_memory_is_explained(model, frames, monkeypatch, error, where
         infer(model, frames)
 
 
+def test_a_head_takes_half_as_many_frames_where_all_do_not_fit(model, frames, monkeypatch):
+    whole = infer(model, frames, heads={Head.DEPTH})
+    decode, asked = model.decode, []
+
+    def small(encoding, head, chosen):
+        asked.append(chosen)
+        if chosen.stop - chosen.start > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return decode(encoding, head, chosen)
+
+    monkeypatch.setattr(model, "decode", small)
+    monkeypatch.setitem(module.FRAMES_AT_ONCE, "cpu", 2)
+    np.testing.assert_array_equal(infer(model, frames, heads={Head.DEPTH}).depth, whole.depth)
+    assert asked == [slice(0, 2), slice(0, 1), slice(1, 2)]
+
+
 def test_other_errors_are_left_alone(model, frames, monkeypatch):
     def fail(*_args, **_kwargs):
         raise RuntimeError("a bug")

@@ -3,18 +3,21 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from page4d_cli.core.enums import Fit, Precision, Save, Variant
-from page4d_cli.core.errors import FramesError, OutputError, WeightsError
+from page4d_cli.core.errors import FramesError, OutOfMemoryError, OutputError, WeightsError
 from page4d_cli.data.clip.choice import FrameChoice
 from page4d_cli.io.run.directory import is_complete, open_run
 from page4d_cli.model import weights
 from page4d_cli.model.checkpoint import save_checkpoint
 from page4d_cli.model.choice import ModelChoice
+from page4d_cli.model.network import Page4D
 from page4d_cli.model.random_weights import RANDOM_CONFIG, random_model
+from page4d_cli.pipelines.infer import plan
 from page4d_cli.pipelines.infer.run import RunOptions
-from page4d_cli.pipelines.infer.scenes import infer_scenes
+from page4d_cli.pipelines.infer.scenes import infer_scenes, plan_scenes
 
 RANDOM = ModelChoice("random", device="cpu", precision=Precision.FP32)
 CAMERAS = RunOptions(save=frozenset({Save.CAMERAS}))
@@ -252,3 +255,40 @@ def test_a_clip_may_be_called_as_a_file_of_ours(picture_folder, tmp_path):
     results = run(clips, tmp_path / "out", resume=True)
     assert [result.kept for result in results] == [True, True]
     assert is_complete(tmp_path / "out/manifest.json")
+
+
+def test_a_clip_that_does_not_fit_is_cut_into_the_longest_windows_that_do(
+    picture_folder, tmp_path, monkeypatch
+):
+    source, half = picture_folder("a", count=6, size=(100, 30)), 4
+    (planned,) = plan_scenes([str(source)], tmp_path / "out", model=RANDOM).values()
+    assert (planned.windows, planned.window) == (1, 6)
+    assert planned.device_bytes > 0 and not (tmp_path / "out").exists()
+    need = plan_scenes(
+        [str(source)], tmp_path / "out", model=RANDOM, frames=FrameChoice(max_frames=half)
+    )["a"].device_bytes
+    free = int(need / 0.9) + 2
+    monkeypatch.setattr(plan, "free_memory_bytes", lambda _: free)
+    (result,) = run([source], tmp_path / "out", options=RunOptions())
+    record = result.written.plan
+    assert (record.windows, record.window, record.overlap) == (3, half, 3)
+    assert len(list((tmp_path / "out/windows").iterdir())) == 3
+    assert len(result.written.frames) == 6
+
+
+def test_one_pass_that_does_not_fit_goes_on_in_windows(picture_folder, tmp_path, monkeypatch):
+    encode = Page4D.encode
+
+    def small(self, images, **options):
+        if images.shape[1] > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return encode(self, images, **options)
+
+    monkeypatch.setattr(Page4D, "encode", small)
+    source = picture_folder("a", count=4, size=(100, 30))
+    (result,) = run([source], tmp_path / "out")
+    assert result.written.plan.windows == 1
+    (said,) = result.written.problems
+    assert "4 frames at once did not fit" in said and "2 at a time" in said
+    with pytest.raises(OutOfMemoryError, match="4 frames"):
+        run([source], tmp_path / "points", options=RunOptions(save=frozenset({Save.POINTS})))

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from page4d_cli.core.enums import LengthUnit, LoopSearch, Save
-from page4d_cli.core.errors import InputError, RunError
+from page4d_cli.core.errors import InputError, OutOfMemoryError, RunError
 from page4d_cli.core.geometry import invert_rigid
 from page4d_cli.data.clip.frames import load_frames
 from page4d_cli.io.formats.trajectory import read_tum
@@ -17,7 +17,7 @@ from page4d_cli.io.run.windows import read_window
 from page4d_cli.join.choice import WindowChoice
 from page4d_cli.pipelines.infer import windows as module
 from page4d_cli.pipelines.infer.run import RunOptions, write_run
-from page4d_cli.pipelines.infer.windows import write_run_in_windows
+from page4d_cli.pipelines.infer.windows import spans_of_earlier, write_run_in_windows
 from page4d_cli.pipelines.rejoin.rejoin import RejoinOptions, rejoin
 
 SPANS = WindowChoice(4, 2).spans(9)
@@ -230,3 +230,52 @@ def test_a_window_of_another_run_or_a_lost_one_is_told(model, long_clip, tmp_pat
     windows[1].with_name("other.npz").unlink()
     rejoin(tmp_path / "run", tmp_path / "b", RejoinOptions(drop_windows=True))
     assert not (tmp_path / "run/windows").exists() and is_complete(tmp_path / "run")
+
+
+def test_a_window_that_does_not_fit_is_halved_and_finished_ones_stay(
+    model, long_clip, tmp_path, monkeypatch
+):
+    predict, asked = module._predict, []
+
+    def small(*arguments):
+        first, stop = int(arguments[-1][0]), int(arguments[-1][-1]) + 1
+        asked.append((first, stop))
+        if first >= 2 and stop - first > 3:
+            raise OutOfMemoryError("no")
+        return predict(*arguments)
+
+    monkeypatch.setattr(module, "_predict", small)
+    manifest = write_run_in_windows(
+        model, long_clip, SPANS, tmp_path / "run", RunOptions(save=SAVE)
+    )
+    shorter = [(2, 4), (3, 5), (4, 6), (5, 7), (6, 8), (7, 9)]
+    assert asked[: 2 + len(shorter)] == [SPANS[0], SPANS[1], *shorter]
+    assert any("4 frames at once did not fit" in problem for problem in manifest.problems)
+    assert np.isfinite(open_run(tmp_path / "run").extrinsics()).all()
+    monkeypatch.setattr(module, "_predict", predict)
+    write_run_in_windows(
+        model, long_clip, [SPANS[0], *shorter], tmp_path / "asked", RunOptions(save=SAVE)
+    )
+    assert files_of(tmp_path / "run") == files_of(tmp_path / "asked")
+
+
+def test_an_interrupted_run_keeps_how_it_was_cut(model, long_clip, tmp_path, monkeypatch):
+    """Whatever memory is free by then, the result is that of the uninterrupted run."""
+    predict, options = module._predict, RunOptions(save=SAVE)
+    monkeypatch.setattr(module, "_predict", lambda *a: predict(*a) if a[-1][0] == 0 else 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        write_run_in_windows(model, long_clip, SPANS, tmp_path / "run", options)
+    assert list(spans_of_earlier(model, long_clip, tmp_path / "run", options)) == SPANS
+    other = RunOptions(save=SAVE, settings={"source": "another"})
+    assert spans_of_earlier(model, long_clip, tmp_path / "run", other) is None
+    assert spans_of_earlier(model, long_clip, tmp_path / "new", options) is None
+
+
+def test_two_frames_that_do_not_fit_are_an_error(model, long_clip, tmp_path, monkeypatch):
+    def nothing_fits(*_):
+        raise OutOfMemoryError("2 frames do not fit")
+
+    monkeypatch.setattr(module, "_predict", nothing_fits)
+    with pytest.raises(OutOfMemoryError, match="2 frames do not fit"):
+        write_run_in_windows(model, long_clip, SPANS, tmp_path / "run", RunOptions())
+    assert not (tmp_path / "run").exists()

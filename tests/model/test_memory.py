@@ -1,0 +1,58 @@
+"""The need of memory is what the network takes when it is really run."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from page4d_cli.core.enums import Head
+from page4d_cli.model import memory as module
+from page4d_cli.model.memory import Need, crude_bound
+from page4d_cli.model.random_weights import RANDOM_CONFIG, random_model
+
+HEADS = frozenset({Head.CAMERA, Head.DEPTH})
+DEEP = replace(
+    RANDOM_CONFIG,
+    depth=7,
+    patch_embed=replace(RANDOM_CONFIG.patch_embed, depth=3),
+    dpt_head=replace(RANDOM_CONFIG.dpt_head, layers=(1, 3, 4, 6)),
+    spatial_mask=replace(RANDOM_CONFIG.spatial_mask, source_layer=2, first_layer=3, last_layer=5),
+)
+
+
+def need(config=DEEP, **more):
+    return Need(config, torch.float32, (28, 42), HEADS, 1, **more)
+
+
+@pytest.mark.parametrize("frames", [1, 5])
+def test_it_is_what_tensors_take_that_have_contents(frames):
+    model = random_model(DEEP, 0, mask_strength=1.0).eval()
+    meter = module._StorageMeter(copies_convolutions=False)
+    with meter, torch.inference_mode():
+        encoding = model.encode(torch.zeros(1, frames, 3, 28, 42), heads=HEADS)
+        model.camera_head.refine(encoding.camera_tokens)
+        model.decode(encoding, Head.DEPTH, slice(0, 1))
+    assert need().peak_bytes(frames) == pytest.approx(meter.peak, rel=0.02)
+    assert need().weights_bytes == sum(p.nbytes for p in model.state_dict().values())
+
+
+def test_long_clips_are_extrapolated():
+    assert need().peak_bytes(1500) == pytest.approx(max(module._rehearse(need(), 1500)), rel=0.01)
+
+
+def test_the_longest_window_is_the_last_that_fits():
+    asked = need()
+    assert asked.longest(asked.peak_bytes(6), 9) == 6
+    assert asked.longest(asked.peak_bytes(6) - 1, 9) == 5
+    assert asked.longest(0, 9) == 2
+    assert asked.longest(2**60, 9) == 9
+
+
+@pytest.mark.parametrize("frames", [1, 9])
+def test_the_crude_bound_is_above_it(frames):
+    both = need(copies_convolutions=True)
+    assert both.peak_bytes(frames) < crude_bound(both, frames)
+
+
+def test_copies_of_convolutions_count():
+    assert need(copies_convolutions=True).peak_bytes(1) > need().peak_bytes(1)
