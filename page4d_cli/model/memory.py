@@ -57,7 +57,7 @@ class Need:
 
     def peak_bytes(self, frames: int) -> int:
         """The most memory that a pass of so many frames takes beside the weights."""
-        exact = max(_LEAST_EXACT, ceil(TOKENS_AT_ONCE / self.tokens))
+        exact = max(_LEAST_EXACT, 2 * ceil(TOKENS_AT_ONCE / self.tokens))
         if frames <= 2 * exact:
             return max(_rehearse(self, frames))
         few, many = _rehearse(self, exact), _rehearse(self, 2 * exact)

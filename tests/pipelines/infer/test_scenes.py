@@ -10,7 +10,7 @@ from page4d_cli.core.enums import Fit, Precision, Save, Variant
 from page4d_cli.core.errors import FramesError, OutOfMemoryError, OutputError, WeightsError
 from page4d_cli.data.clip.choice import FrameChoice
 from page4d_cli.io.run.directory import is_complete, open_run
-from page4d_cli.model import weights
+from page4d_cli.model import memory, weights
 from page4d_cli.model.checkpoint import save_checkpoint
 from page4d_cli.model.choice import ModelChoice
 from page4d_cli.model.network import Page4D
@@ -260,19 +260,17 @@ def test_a_clip_may_be_called_as_a_file_of_ours(picture_folder, tmp_path):
 def test_a_clip_that_does_not_fit_is_cut_into_the_longest_windows_that_do(
     picture_folder, tmp_path, monkeypatch
 ):
+    monkeypatch.setattr(memory, "_rehearse", lambda _, frames: (1000 * frames, 0))
     source, half = picture_folder("a", count=6, size=(100, 30)), 4
     (planned,) = plan_scenes([str(source)], tmp_path / "out", model=RANDOM).values()
-    assert (planned.windows, planned.window) == (1, 6)
-    assert planned.device_bytes > 0 and not (tmp_path / "out").exists()
-    need = plan_scenes(
-        [str(source)], tmp_path / "out", model=RANDOM, frames=FrameChoice(max_frames=half)
-    )["a"].device_bytes
-    free = int(need / 0.9) + 2
+    assert (planned.windows, planned.window, planned.device_bytes) == (1, 6, 6000)
+    assert not (tmp_path / "out").exists()
+    free = int(1000 * half / 0.9) + 2
     monkeypatch.setattr(plan, "free_memory_bytes", lambda _: free)
     (result,) = run([source], tmp_path / "out", options=RunOptions())
     record = result.written.plan
-    assert (record.windows, record.window, record.overlap) == (3, half, 3)
-    assert len(list((tmp_path / "out/windows").iterdir())) == 3
+    assert (record.windows, record.window, record.overlap) == (2, half, 2)
+    assert len(list((tmp_path / "out/windows").iterdir())) == 2
     assert len(result.written.frames) == 6
 
 
