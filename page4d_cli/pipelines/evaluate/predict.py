@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from page4d_cli.core.enums import Fit, Head, Save, TimestampSource
-from page4d_cli.core.errors import OutOfMemoryError, OutputError
+from page4d_cli.core.errors import EvaluationError, OutOfMemoryError, OutputError
 from page4d_cli.core.progress import Progress
 from page4d_cli.core.types import FrameInfo, Frames, PixelTransform
 from page4d_cli.data.clip.choice import FrameChoice
@@ -80,7 +80,16 @@ class Predictor:
         )
 
     def _load(self, sequence: RecordedSequence, indices: range, scratch: ScratchFile) -> Frames:
-        """The pictures as the protocol fits them, with the data set's time stamps."""
+        """The pictures as the protocol fits them, with the data set's time stamps.
+
+        Raises:
+            EvaluationError: they are no files of their own.
+        """
+        if sequence.read_picture is not None:
+            raise EvaluationError(
+                f"{sequence.name}: its pictures lie within {sequence.frames[0].name}, of which no "
+                "predictions are made; it can be checked and trained on"
+            )
         stretches = self.options.protocol.stretches
         choice = FrameChoice(fit=Fit.CROP if stretches else _fit_of(sequence, indices[0]))
         size = image_size_of(self.options.model.weights)

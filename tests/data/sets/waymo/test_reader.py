@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 from waymo_record import (
     FRONT,
     NAME,
@@ -15,6 +16,7 @@ from waymo_record import (
     write_waymo,
 )
 
+from page4d_cli.app import app
 from page4d_cli.core.enums import Dataset
 from page4d_cli.core.errors import DatasetError, FramesError
 from page4d_cli.core.geometry import project
@@ -197,3 +199,11 @@ def test_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "google_crc32c", None)
     with pytest.raises(DatasetError, match=r"needs google_crc32c; pip install '\.\[sets\]'"):
         read(tmp_path)
+
+
+def test_an_evaluation_says_that_it_cannot_predict(tmp_path):
+    root = tmp_path / "data"
+    write_waymo(root, waymo_truth())
+    words = f"eval-pose --dataset waymo --root {root} --weights tiny --out {tmp_path}/scores"
+    result = CliRunner().invoke(app, [*words.split(), "--device", "cpu"])
+    assert result.exit_code == 1 and "its pictures lie within segment-" in result.stderr
