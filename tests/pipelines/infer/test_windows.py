@@ -1,3 +1,5 @@
+import errno
+import os
 import shutil
 import subprocess
 import sys
@@ -8,7 +10,7 @@ import pytest
 from PIL import Image
 
 from page4d_cli.core.enums import LengthUnit, LoopSearch, Save
-from page4d_cli.core.errors import InputError, OutOfMemoryError, RunError
+from page4d_cli.core.errors import InputError, OutOfMemoryError, RunError, WriteError
 from page4d_cli.core.geometry import invert_rigid
 from page4d_cli.data.clip.frames import load_frames
 from page4d_cli.io.formats.trajectory import read_tum
@@ -278,4 +280,21 @@ def test_two_frames_that_do_not_fit_are_an_error(model, long_clip, tmp_path, mon
     monkeypatch.setattr(module, "_predict", nothing_fits)
     with pytest.raises(OutOfMemoryError, match="2 frames do not fit"):
         write_run_in_windows(model, long_clip, SPANS, tmp_path / "run", RunOptions())
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_disk_that_is_full_leaves_the_finished_windows(model, long_clip, tmp_path, monkeypatch):
+    save, written = np.savez, []
+
+    def until_full(*arguments, **arrays):
+        if len(written) == 2:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        written.append(arguments)
+        save(*arguments, **arrays)
+
+    monkeypatch.setattr(np, "savez", until_full)
+    with pytest.raises(WriteError, match=r"No space left.*--resume goes on from the finished"):
+        write_run_in_windows(model, long_clip, SPANS, tmp_path / "run", RunOptions())
+    kept = [path.name for path in sorted((tmp_path / ".run.windows/windows").iterdir())]
+    assert kept == ["000000-000003.npz", "000002-000005.npz"]
     assert not (tmp_path / "run").exists()
