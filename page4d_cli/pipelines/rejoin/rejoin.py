@@ -12,7 +12,7 @@ from page4d_cli.core.strict_json import Json, encode, to_text
 from page4d_cli.core.types import Float64Array, FrameInfo, PixelTransform
 from page4d_cli.io.formats.trajectory import write_intrinsics, write_tum
 from page4d_cli.io.run.directory import of_segment
-from page4d_cli.io.run.manifest import MANIFEST, ScaleRecord, read_manifest
+from page4d_cli.io.run.manifest import MANIFEST, ScaleRecord
 from page4d_cli.io.run.windows import LOOPS, SKIPS, WINDOWS, WindowFiles, optional_skips
 from page4d_cli.io.whole.transaction import Transaction
 from page4d_cli.io.whole.writing import writing
@@ -21,7 +21,7 @@ from page4d_cli.join.join import JoinedPath, join_windows
 from page4d_cli.join.known_path import KnownPath
 from page4d_cli.join.record import record_of
 from page4d_cli.pipelines.rejoin.loops import choose_loops
-from page4d_cli.pipelines.rejoin.run_windows import drop_windows, missing_windows
+from page4d_cli.pipelines.rejoin.run_windows import drop_windows, manifest_of, missing_windows
 from page4d_cli.pipelines.scale.of_windows import path_in_metres
 from page4d_cli.pipelines.scale.poses import KnownPoses
 from page4d_cli.pipelines.scale.seen import ClipFrames
@@ -144,8 +144,8 @@ def _known_path(file: Path, numbers: range, clip: ClipFrames) -> KnownPath:
 def _clip(folder: Path, windows: WindowFiles) -> ClipFrames:
     """The frames of the windows: those of the run that they are of, or numbers."""
     numbers = windows.frames
-    if (folder / MANIFEST).is_file():
-        manifest = read_manifest(folder)
+    manifest = manifest_of(folder)
+    if manifest is not None:
         if numbers.stop > len(manifest.frames):
             raise RunError(
                 f"{folder}: its windows are of {numbers.stop} frames, its {MANIFEST} of fewer"

@@ -5,11 +5,19 @@ from pathlib import Path
 
 from page4d_cli.core.checksum import file_sha256
 from page4d_cli.core.errors import RunError
-from page4d_cli.io.run.manifest import MANIFEST, read_manifest
+from page4d_cli.io.run.manifest import MANIFEST, Manifest, read_manifest
 from page4d_cli.io.run.windows import LOOPS, SKIPS, WINDOWS
 from page4d_cli.io.run.writer import commit_run
 from page4d_cli.io.whole.transaction import Transaction
 from page4d_cli.io.whole.writing import writing
+
+
+def manifest_of(folder: Path) -> Manifest | None:
+    """The manifest of a folder that is a run; what others call so says nothing to us."""
+    try:
+        return read_manifest(folder)
+    except RunError:
+        return None
 
 
 def missing_windows(folder: Path) -> tuple[str, ...]:
@@ -18,9 +26,9 @@ def missing_windows(folder: Path) -> tuple[str, ...]:
     Raises:
         RunError: one of those that are there is not the run's.
     """
-    if not (folder / MANIFEST).is_file():
+    manifest = manifest_of(folder)
+    if manifest is None:
         return ()
-    manifest = read_manifest(folder)
     mine = [file for file in manifest.files if _is_window(file)]
     for file in _present(folder):
         if file not in mine:
@@ -40,8 +48,8 @@ def drop_windows(folder: Path) -> None:
         WriteError: they cannot be removed.
     """
     files = tuple(_present(folder))
-    if (folder / MANIFEST).is_file():
-        manifest = read_manifest(folder)
+    manifest = manifest_of(folder)
+    if manifest is not None:
         kept = tuple(file for file in manifest.files if not _is_window(file))
         with Transaction(folder, MANIFEST, shared=True) as transaction:
             commit_run(transaction, replace(manifest, files=kept), replaced=files)

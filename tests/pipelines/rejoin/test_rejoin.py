@@ -26,6 +26,7 @@ def folder(tmp_path):
 
 
 def test_windows_of_any_origin_become_one_path(folder, tmp_path):
+    (folder / "manifest.json").write_text('{"kind": "of another program"}')
     rejoin(folder, tmp_path / "out")
     times, poses = read_tum(tmp_path / "out/trajectory.txt")
     np.testing.assert_array_equal(times, np.arange(50))
@@ -178,5 +179,6 @@ def rejoined(folder, out):
 
 
 def test_windows_are_dropped_when_they_are_joined(with_loops, tmp_path):
+    (with_loops / "manifest.json").write_text('{"kind": "of another program"}')
     rejoin(with_loops, tmp_path / "out", RejoinOptions(drop_windows=True))
     assert (tmp_path / "out/trajectory.txt").is_file() and not list(with_loops.rglob("*.npz"))
