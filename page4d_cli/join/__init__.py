@@ -6,6 +6,9 @@ its own. Nothing here knows a network or a file. `join.join_windows` puts the st
 - `cuts`: where the windows say that the video was cut, they are split;
 - `scales`: one factor a window, from what overlapping windows say of the same frames;
 - `steps`: every frame's step from the one before, averaged over the windows that saw it;
-- `loops`: places that were seen twice, as far as the pictures of both agree;
-- `pose_graph`: the path bent so that the loops close.
+- `skips`: what windows of every k-th frame, which see farther, say of factors and path;
+- `candidates`, `loops`: places that were seen twice, as far as the pictures of both agree;
+- `closing`, `pose_graph`: the path bent so that the loops close;
+- `held_out`: whether the windows still agree afterwards;
+- `known_path`: the path bent to poses that are known from elsewhere.
 """
