@@ -1,5 +1,6 @@
 """Where the network computes and in which number format."""
 
+import ctypes
 import gc
 import os
 import platform
@@ -23,6 +24,7 @@ BF16_CAPABILITY = 8
 BF16_MACOS = 14
 """The first macOS whose MPS knows bf16."""
 
+_M_MMAP_THRESHOLD = -3
 _GROUP_FILES = {
     True: ("memory.max", "memory.current"),
     False: ("memory.limit_in_bytes", "memory.usage_in_bytes"),
@@ -126,6 +128,16 @@ def _left_to_group(
             if folder == top:
                 break
     return left
+
+
+def give_back_dropped_blocks() -> None:
+    """Let glibc return blocks of a MiB and more when they are dropped.
+
+    Otherwise it learns to keep those of up to 32 MiB, with gaps between: a third more memory at the
+    peak of a small network on a CPU, and no time won. Elsewhere this does nothing.
+    """
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL("libc.so.6").mallopt(_M_MMAP_THRESHOLD, 1 << 20)
 
 
 def release_memory(device: torch.device) -> None:

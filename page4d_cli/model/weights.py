@@ -20,7 +20,7 @@ from page4d_cli.model.hub import cached_path, fetch
 from page4d_cli.model.named_weights import RANDOM, WEIGHTS, BundledFile, HubFile
 from page4d_cli.model.network import Page4D
 from page4d_cli.model.random_weights import RANDOM_CONFIG, random_model
-from page4d_cli.model.runtime import Runtime, choose_runtime
+from page4d_cli.model.runtime import Runtime, choose_runtime, give_back_dropped_blocks
 
 RANDOM_SEED = 0
 MASK_STRENGTH: Mapping[Variant, float] = MappingProxyType(
@@ -91,6 +91,8 @@ def load_model(
         DeviceError: this machine lacks the device or the precision.
     """
     runtime = choose_runtime(device, Precision(precision))
+    if runtime.device.type == "cpu":
+        give_back_dropped_blocks()
     variant = None if variant is None else Variant(variant)
     entry = WEIGHTS.get(str(name_or_path))
     if entry is not None and entry.source is None:
