@@ -27,6 +27,8 @@ CENTRE_SIGMA = 0.1
 LOG_FOCAL_SIGMA = 0.2
 LOG_DEPTH_SIGMA = 0.5
 """How far a network's cameras and depth are trusted; all of it is little beside some pixels."""
+_COARSE_PX = 20.0
+"""Scale of the loss at which that is the whole truth; with finer ones the network's say fades."""
 _NEAREST = 1e-3
 """Depth below which a point is not in front of the camera."""
 _BEHIND_PX = 1e3
@@ -108,6 +110,7 @@ class _Adjustment:
         self._network = network
         self._scale_px = scale_px
         self._with_cameras = with_cameras
+        self._trust = min(1.0, scale_px / _COARSE_PX) ** 2
         frames, cameras = len(network), len(network.intrinsics)
         self._shape = 3 * len(tracks.point), 6 * frames + cameras
         own = 6 * tracks.frame[:, None] + np.arange(6)
@@ -148,13 +151,14 @@ class _Adjustment:
         seen = _look(self._tracks, state)
         squared = np.where(seen.is_in_front, (seen.errors[:, :2] ** 2).sum(1), _BEHIND_PX**2)
         costs = self._scale_px**2 * np.log1p(squared / self._scale_px**2)
-        costs += np.log1p(seen.errors[:, 2] ** 2)
+        costs += self._trust * np.log1p(seen.errors[:, 2] ** 2)
         return np.asarray(np.bincount(self._tracks.point, costs, len(self._tracks)), np.float64)
 
     def _cost(self, state: State) -> float:
         total = float(self._point_costs(state).sum())
         if self._with_cameras:
-            total += sum(float((each**2).sum()) for each in self._opinions(state.cameras))
+            opinions = self._opinions(state.cameras)
+            total += self._trust * sum(float((each**2).sum()) for each in opinions)
         return total
 
     def _opinions(self, cameras: Cameras) -> tuple[Float64Array, Float64Array, Float64Array]:
@@ -172,7 +176,7 @@ class _Adjustment:
         errors = seen.errors
         weights = np.empty_like(errors)
         weights[:, :2] = 1 / (1 + (errors[:, :2] ** 2).sum(1) / self._scale_px**2)[:, None]
-        weights[:, 2] = 1 / (1 + errors[:, 2] ** 2)
+        weights[:, 2] = self._trust / (1 + errors[:, 2] ** 2)
         weights[~seen.is_in_front] = 0
         root = np.sqrt(weights)[..., None]
         by_place = _by_place(seen)
@@ -211,11 +215,11 @@ class _Adjustment:
         of_poses = diagonal[: 6 * frames].reshape(frames, 6)
         of_poses[:, :3], of_poses[:, 3:] = ROTATION_SIGMA_RAD**-2, CENTRE_SIGMA**-2
         diagonal[6 * frames :] = LOG_FOCAL_SIGMA**-2
-        curvature[np.diag_indices_from(curvature)] += diagonal
+        curvature[np.diag_indices_from(curvature)] += self._trust * diagonal
         # A camera moved by t in its own axes has its centre moved by -Rᵀ t.
         turned = np.einsum("sij,sj->si", cameras.T_camera_world[:, :, :3], centre)
         pulls = np.concatenate([rotation / ROTATION_SIGMA_RAD, -turned / CENTRE_SIGMA], axis=1)
-        gradient += np.concatenate([pulls.ravel(), focal / LOG_FOCAL_SIGMA])
+        gradient += self._trust * np.concatenate([pulls.ravel(), focal / LOG_FOCAL_SIGMA])
 
     def _step(self, state: State, equations: "_Equations", damping: float) -> State:
         of_cameras, of_points = equations.solve(damping)

@@ -1,7 +1,8 @@
 """Depth follows the cameras: each frame's is scaled so that it agrees with the adjusted points.
 
 The scale is a number, or a smooth field over the picture where the points allow it: enough of them,
-and those that did not take part are met better by it than by the number.
+and those that did not take part are met better by it than by the number. Frames of few points, and
+those that differ by less than points can tell, take the number of the clip.
 """
 
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ _RIDGE = 1.0
 """Sightings that a field's slopes and bends have to outweigh."""
 _LEAST_GAIN = 0.9
 """A field is taken if it leaves so much of the error, or less, at points it was not fitted to."""
+_LEAST_CHANGE = 0.005
+"""Of the logarithm: smaller differences are the points' own."""
 _MOST_BEND = np.log(1.5)
 """A field stays within this of its number."""
 
@@ -67,11 +70,12 @@ def depth_scales(
         log_ratio = np.log(depth / tracks.depth)
     certain = (parallax_rad(tracks, state) >= _LEAST_PARALLAX_RAD)[tracks.point]
     usable = is_good & certain & np.isfinite(log_ratio)
+    of_frames = [usable & (tracks.frame == frame) for frame in range(len(sizes))]
+    numbers = [float(np.median(log_ratio[mine])) for mine in of_frames if mine.sum() >= _FEW]
+    common = float(np.median(numbers)) if numbers else 0.0
     return [
-        _scale_of_frame(log_ratio[mine], tracks.pixels[mine], size)
-        for size, mine in zip(
-            sizes, (usable & (tracks.frame == i) for i in range(len(sizes))), strict=True
-        )
+        _scale_of_frame(log_ratio[mine], tracks.pixels[mine], size, common)
+        for size, mine in zip(sizes, of_frames, strict=True)
     ]
 
 
@@ -84,12 +88,13 @@ def parallax_rad(tracks: Tracks, state: State) -> Float64Array:
 
 
 def _scale_of_frame(
-    log_ratio: Float64Array, pixels: Float64Array, size: NDArray[np.int64]
+    log_ratio: Float64Array, pixels: Float64Array, size: NDArray[np.int64], common: float
 ) -> LogScale:
-    if len(log_ratio) < _FEW:
-        return UNCHANGED
-    number = LogScale(np.array([np.median(log_ratio), 0, 0, 0, 0, 0]))
-    if len(log_ratio) < _MANY:
+    found = float(np.median(log_ratio)) if len(log_ratio) >= _FEW else common
+    number = LogScale(
+        np.array([found if abs(found - common) > _LEAST_CHANGE else common, 0, 0, 0, 0, 0])
+    )
+    if len(log_ratio) < _MANY or np.median(np.abs(log_ratio - found)) < _LEAST_CHANGE:
         return number
     basis = _basis(pixels, size)
     is_test = np.arange(len(basis)) % 4 == 0
