@@ -1,7 +1,7 @@
 """`page4d infer`: clips in, run directories out."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain, starmap
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -20,8 +20,10 @@ from page4d_cli.fleet.choice import HERE
 from page4d_cli.model.choice import DEFAULT_MODEL
 
 if TYPE_CHECKING:
+    from page4d_cli.core.progress import Observer
     from page4d_cli.io.run.manifest import Manifest
     from page4d_cli.io.run.plan import PlanRecord
+    from page4d_cli.pipelines.infer.run import RunOptions
     from page4d_cli.pipelines.infer.scenes import RunResult
 
 _OUTPUT = "Output"
@@ -74,6 +76,14 @@ def infer(
     ] = False,
     windows: options.WindowFlags = options.ONE_PASS,
     drop_windows: Annotated[bool, options.drop_windows(_OUTPUT)] = False,
+    refine: Annotated[
+        bool,
+        typer.Option(
+            "--refine",
+            help="Make the cameras as exact as the pictures allow, as `page4d refine` does.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = False,
     # The flags of the two below are fields: see data/clip/choice.py and model/choice.py.
     frames: options.FramesFlags = DEFAULT_FRAMES,
     model: options.ModelFlags = DEFAULT_MODEL,
@@ -124,8 +134,9 @@ def infer(
         for line in () if as_json else chain.from_iterable(starmap(_in_words, plans.items())):
             print_line(line)
         return
-    run_scenes(
-        lambda observer: infer_scenes(
+
+    def run(observer: "Observer[RunResult]") -> "list[RunResult]":
+        return infer_scenes(
             inputs,
             out,
             stdin=sys.stdin,
@@ -135,7 +146,10 @@ def infer(
             resume=resume,
             fleet=fleet,
             observer=observer,
-        ),
+        )
+
+    run_scenes(
+        _refining(run, asked) if refine else run,
         lambda result, manifest: _tell(result, manifest, quiet=quiet),
         _as_object,
         as_json=as_json,
@@ -163,6 +177,19 @@ def _in_words(name: str, plan: "PlanRecord") -> list[str]:
 
 def _in_bytes(count: int) -> str:
     return f"{count / 2**30:.1f} GiB" if count >= 2**30 else f"{count / 2**20:.1f} MiB"
+
+
+def _refining(
+    run: "Callable[[Observer[RunResult]], list[RunResult]]", asked: "RunOptions"
+) -> "Callable[[Observer[RunResult]], list[RunResult]]":
+    """The same, each run refined when it is written."""
+    from page4d_cli.pipelines.refine.after_infer import infer_refined
+    from page4d_cli.refine.features import require_pycolmap
+
+    if not {Save.CAMERAS, Save.DEPTH} <= asked.save:
+        raise InputError("--refine needs --save cameras,depth; add them, or leave --refine away")
+    require_pycolmap()
+    return lambda observer: infer_refined(run, observer, asked.command)
 
 
 def _tell(result: "RunResult", manifest: "Manifest", *, quiet: bool) -> None:

@@ -6,6 +6,7 @@ from refinable_run import disturbed, draw_clip, write_run_of_clip
 from typer.testing import CliRunner
 
 from page4d_cli.app import app
+from page4d_cli.io.run.directory import open_run
 
 
 @pytest.fixture
@@ -43,3 +44,22 @@ def test_without_pycolmap_one_line_says_what_to_install(blank, monkeypatch):
     result = refine(blank)
     assert result.exit_code == 2 and "pip install" in result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_infer_refines_what_it_writes(tmp_path):
+    pytest.importorskip("pycolmap")
+    folder = write_run_of_clip(tmp_path, draw_clip(frames=3, size=(112, 84))).directory
+    words = [str(folder.parent / "frames"), "--out", str(tmp_path / "new"), "--weights", "tiny"]
+    command = ["infer", *words, "--device", "cpu", "--refine"]
+    refused = CliRunner().invoke(app, [*command, "--save", "cameras"])
+    assert refused.exit_code == 2 and "--save cameras,depth" in refused.stderr
+    result = CliRunner().invoke(app, [*command, "--save", "cameras,depth", "--json"])
+    assert result.exit_code == 0, result.output
+    manifest = open_run(tmp_path / "new").manifest
+    assert len(manifest.refinement) == 1 and "cameras.network.npz" in manifest.files
+    (run,) = json.loads(result.stdout)["runs"]
+    assert set(manifest.files) == set(run["files"])
+    before = (tmp_path / "new/manifest.json").read_bytes()
+    again = [*command, "--save", "cameras,depth", "--resume"]
+    assert CliRunner().invoke(app, again).exit_code == 0
+    assert (tmp_path / "new/manifest.json").read_bytes() == before

@@ -39,6 +39,7 @@ class Scored:
     sequences: Sequence[str] = ()
     protocol: ProtocolName = ProtocolName.STANDARD
     max_frames: int | None = None
+    refine: bool = False
     allow_failures: bool = False
     out: Path | None = None
     published: bool = False
@@ -63,6 +64,7 @@ class Scored:
             sequences=tuple(self.sequences),
             predictions=self.preds,
             max_frames=self.max_frames,
+            refine=self.refine,
             allow_failures=self.allow_failures,
             windows=windows,
             model=model,
@@ -89,6 +91,10 @@ ScoredFlags = Annotated[
         ),
         protocol=typer.Option(help=options.in_words(ProtocolName)),
         max_frames=options.MAX_FRAMES,
+        refine=typer.Option(
+            "--refine",
+            help="Refine the network's cameras first, as `page4d refine` does; the results say so.",
+        ),
         allow_failures=typer.Option(
             "--allow-failures", help="Exit 0 although sequences failed or frames are missing."
         ),

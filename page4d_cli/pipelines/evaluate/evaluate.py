@@ -38,7 +38,7 @@ from page4d_cli.pipelines.evaluate.choose import (
 )
 from page4d_cli.pipelines.evaluate.find_run import require_runs
 from page4d_cli.pipelines.evaluate.fingerprint import fingerprint
-from page4d_cli.pipelines.evaluate.options import EvaluationOptions
+from page4d_cli.pipelines.evaluate.options import REFINED, EvaluationOptions
 from page4d_cli.pipelines.evaluate.parts import Parts
 from page4d_cli.pipelines.evaluate.predict import Predictor
 from page4d_cli.pipelines.evaluate.results import (
@@ -251,6 +251,8 @@ def _protocol_in_words(options: EvaluationOptions, names: set[str]) -> dict[str,
         words["frames"] += f", of these the first {options.max_frames}"
     if options.windows.window is not None:
         words["windows"] = options.windows.in_words()
+    if options.refine:
+        words[REFINED] = "cameras by bundle adjustment, which depth follows (page4d refine)"
     if options.predictions is not None:
         words["image"] = "as in the given runs"
     return words

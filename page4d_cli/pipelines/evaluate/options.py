@@ -14,6 +14,9 @@ from page4d_cli.join.choice import WindowChoice
 from page4d_cli.model.choice import ModelChoice
 from page4d_cli.model.named_weights import WEIGHTS
 
+REFINED = "refined"
+"""Setting of a run, and word of a protocol: cameras are no longer the network's."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationOptions:
@@ -34,18 +37,33 @@ class EvaluationOptions:
     """The first frames of each sequence only."""
     windows: WindowChoice = field(default_factory=WindowChoice)
     """How sequences that are longer are cut where the network is run."""
+    refine: bool = False
+    """Refine the cameras of what the network predicts before they are scored."""
     allow_failures: bool = False
     model: ModelChoice = field(default_factory=ModelChoice)
 
     def __post_init__(self) -> None:
         if (self.measure is Measure.POSE) == bool(self.aligns):
             raise InputError("depth is scored with at least one alignment, poses without one")
+        if self.refine:
+            self._require_refinable()
         if self.windows.window is None:
             return
         if self.measure is Measure.MONO:
             raise InputError("--window: of --task mono each frame has a pass of its own anyway")
         if self.predictions is not None:
             raise InputError("--window is for the network, which --preds spares; give one of them")
+
+    def _require_refinable(self) -> None:
+        if self.measure is Measure.MONO:
+            raise InputError("--refine: of --task mono no frame meets another")
+        if self.predictions is not None:
+            raise InputError("--refine is for the network; `page4d refine` refines runs of --preds")
+        if self.protocol.stretches:
+            raise InputError(
+                f"--refine: --protocol {self.protocol_name.value} stretches the pictures, whose "
+                "cameras are none then; take --protocol standard"
+            )
 
     @property
     def protocol(self) -> Protocol:
@@ -83,6 +101,7 @@ class EvaluationOptions:
             "sequences": list(self.sequences),
             "max_frames": self.max_frames,
             **self.windows.as_settings(),
+            **({REFINED: True} if self.refine else {}),
             **(network if given is None else {"predictions": str(given.resolve())}),
         }
 

@@ -19,12 +19,13 @@ from page4d_cli.io.run.directory import Run, open_run
 from page4d_cli.io.whole.scratch import ScratchFile
 from page4d_cli.model.choice import LazyModel
 from page4d_cli.model.weights import LoadedModel, image_size_of
-from page4d_cli.pipelines.evaluate.options import EvaluationOptions, identity_of
+from page4d_cli.pipelines.evaluate.options import REFINED, EvaluationOptions, identity_of
 from page4d_cli.pipelines.infer.predict import dense_chunks, encode_clip
 from page4d_cli.pipelines.infer.resume import PICTURES, kept_run
 from page4d_cli.pipelines.infer.run import RunOptions, write_run, writing_run
 from page4d_cli.pipelines.infer.run_files import RunFiles
 from page4d_cli.pipelines.infer.windows import write_run_in_windows
+from page4d_cli.pipelines.refine.refine import RefineOptions, refine_run
 
 ONE_BY_ONE = "one_frame_a_pass"
 """Setting of a run whose frames never met in the network."""
@@ -57,6 +58,9 @@ class Predictor:
             with ScratchFile(place) as scratch:
                 frames = self._load(sequence, indices, scratch)
                 self._write(frames, place, replace(options, overwrite=True))
+        run = open_run(place)
+        if self.options.refine and not run.manifest.refinement:
+            refine_run(run, RefineOptions(command=self.command), progress=self.progress)
         return open_run(place)
 
     def _run_options(self, sequence: RecordedSequence, indices: range) -> RunOptions:
@@ -66,6 +70,8 @@ class Predictor:
         save = {Save.CAMERAS} if is_pose or needs_cameras else set()
         if not is_pose:
             save.add(Save.DEPTH)
+        if options.refine:
+            save |= {Save.CAMERAS, Save.DEPTH, Save.CONFIDENCE}
         return RunOptions(
             frozenset(save),
             command=self.command,
@@ -76,6 +82,7 @@ class Predictor:
                 "protocol": options.protocol_name.value,
                 ONE_BY_ONE: options.measure is Measure.MONO,
                 **options.windows.as_settings(),
+                **({REFINED: True} if options.refine else {}),
             },
         )
 
