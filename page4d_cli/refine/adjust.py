@@ -28,7 +28,8 @@ LOG_FOCAL_SIGMA = 0.2
 LOG_DEPTH_SIGMA = 0.5
 """How far a network's cameras and depth are trusted; all of it is little beside some pixels."""
 _COARSE_PX = 20.0
-"""Scale of the loss at which that is the whole truth; with finer ones the network's say fades."""
+"""Scale of the loss at which that is the whole truth; with finer ones the network's say fades, but
+for the focal length: a turn about the axis says nothing of it, and it would drift."""
 _NEAREST = 1e-3
 """Depth below which a point is not in front of the camera."""
 _BEHIND_PX = 1e3
@@ -157,8 +158,9 @@ class _Adjustment:
     def _cost(self, state: State) -> float:
         total = float(self._point_costs(state).sum())
         if self._with_cameras:
-            opinions = self._opinions(state.cameras)
-            total += self._trust * sum(float((each**2).sum()) for each in opinions)
+            rotation, centre, focal = self._opinions(state.cameras)
+            total += self._trust * float((rotation**2).sum() + (centre**2).sum())
+            total += float((focal**2).sum())
         return total
 
     def _opinions(self, cameras: Cameras) -> tuple[Float64Array, Float64Array, Float64Array]:
@@ -214,12 +216,13 @@ class _Adjustment:
         diagonal = np.empty(len(gradient))
         of_poses = diagonal[: 6 * frames].reshape(frames, 6)
         of_poses[:, :3], of_poses[:, 3:] = ROTATION_SIGMA_RAD**-2, CENTRE_SIGMA**-2
+        of_poses *= self._trust
         diagonal[6 * frames :] = LOG_FOCAL_SIGMA**-2
-        curvature[np.diag_indices_from(curvature)] += self._trust * diagonal
+        curvature[np.diag_indices_from(curvature)] += diagonal
         # A camera moved by t in its own axes has its centre moved by -Rᵀ t.
         turned = np.einsum("sij,sj->si", cameras.T_camera_world[:, :, :3], centre)
         pulls = np.concatenate([rotation / ROTATION_SIGMA_RAD, -turned / CENTRE_SIGMA], axis=1)
-        gradient += self._trust * np.concatenate([pulls.ravel(), focal / LOG_FOCAL_SIGMA])
+        gradient += np.concatenate([self._trust * pulls.ravel(), focal / LOG_FOCAL_SIGMA])
 
     def _step(self, state: State, equations: "_Equations", damping: float) -> State:
         of_cameras, of_points = equations.solve(damping)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 from page4d_cli.core.errors import Page4DError
 from page4d_cli.core.progress import Observer
@@ -25,14 +26,14 @@ def infer_refined(
     Returns:
         The results, with the manifests of the refined runs. Kept runs that were refined stay.
     """
-    refined: list[RunResult] = []
+    refined: dict[Path, RunResult] = {}
 
     def on_result(result: RunResult) -> None:
-        refined.append(_refined(result, observer, command))
-        observer.on_result(refined[-1])
+        refined[result.out] = _refined(result, observer, command)
+        observer.on_result(refined[result.out])
 
-    infer(replace(observer, on_result=on_result))
-    return refined
+    results = infer(replace(observer, on_result=on_result))
+    return [refined.get(result.out, result) for result in results]
 
 
 def _refined(
