@@ -42,7 +42,7 @@ class Need:
     frames_at_once: int
     """That a dense head takes."""
     copies_convolutions: bool = False
-    """Whether convolutions copy what they read and write, as those of the CPU do."""
+    """Whether convolutions write to a copy first, as those of the CPU do."""
 
     @property
     def tokens(self) -> int:
@@ -160,8 +160,7 @@ class _StorageMeter(TorchDispatchMode):
         for tensor in made:
             self._count(tensor.untyped_storage())
         if self._copies_convolutions and "conv" in func.__name__:
-            read = [leaf for leaf in tree_leaves(args) if isinstance(leaf, Tensor)]
-            copied = sum(tensor.numel() * tensor.itemsize for tensor in (*read, *made))
+            copied = sum(tensor.numel() * tensor.itemsize for tensor in made)
             self.peak = max(self.peak, self.live + copied)
         return result
 
