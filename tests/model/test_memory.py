@@ -57,5 +57,13 @@ def test_the_crude_bound_is_above_it(frames):
     assert both.peak_bytes(frames) < crude_bound(both, frames)
 
 
-def test_copies_of_convolutions_count():
-    assert need(copies_convolutions=True).peak_bytes(1) > need().peak_bytes(1)
+def test_a_convolution_counts_with_the_copy_that_it_writes_to():
+    peaks = []
+    for copies in (False, True):
+        meter = module._StorageMeter(copies_convolutions=copies)
+        with meter, torch.inference_mode():
+            torch.conv2d(
+                torch.empty(1, 3, 9, 9, device="meta"), torch.empty(5, 3, 3, 3, device="meta")
+            )
+        peaks.append(meter.peak)
+    assert peaks[1] - peaks[0] == 4 * 5 * 7 * 7
