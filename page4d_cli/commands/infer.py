@@ -13,6 +13,7 @@ from page4d_cli.commands.shared.console import print_json, print_line, say, warn
 from page4d_cli.commands.shared.scenes import run_scenes
 from page4d_cli.core.enums import DEFAULT_SAVE, Resolution, Save, TimestampSource
 from page4d_cli.core.errors import InputError
+from page4d_cli.core.progress import Observer
 from page4d_cli.core.strict_json import encode_fields
 from page4d_cli.core.wording import count_noun
 from page4d_cli.data.clip.choice import DEFAULT_FRAMES
@@ -128,7 +129,15 @@ def infer(
         command=tuple(sys.argv),
     )
     if plan:
-        plans = plan_scenes(inputs, out, stdin=sys.stdin, model=model, frames=frames, options=asked)
+        plans = plan_scenes(
+            inputs,
+            out,
+            stdin=sys.stdin,
+            model=model,
+            frames=frames,
+            options=asked,
+            observer=Observer(on_warning=warn),
+        )
         if as_json:
             print_json({"plans": {name: encode_fields(each) for name, each in plans.items()}})
         for line in () if as_json else chain.from_iterable(starmap(_in_words, plans.items())):

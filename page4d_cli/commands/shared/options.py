@@ -156,6 +156,13 @@ FramesFlags = Annotated[
     Flags(
         FrameChoice,
         fit=typer.Option(help=in_words(Fit), rich_help_panel=_FRAMES),
+        size=typer.Option(
+            metavar="N",
+            help="Leading side of the network's pictures in pixels, a multiple of 14 from 112 to "
+            "1036; by default what it was trained for.",
+            show_default=False,
+            rich_help_panel=_FRAMES,
+        ),
         stride=typer.Option(min=1, help="Take every N-th frame.", rich_help_panel=_FRAMES),
         fps=typer.Option(help="Take N frames a second of a video.", rich_help_panel=_FRAMES),
         start=typer.Option(

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from page4d_cli.data.clip.stored import Scratch
 
 
+PATCH = 14
+"""Pixels of a patch's side: sides of pictures are multiples of it."""
+_SIZES = 8 * PATCH, 74 * PATCH
+
+
 @dataclass(frozen=True)
 class FrameChoice:
     """Frames from `start`, thinned out, `max_frames` at most.
@@ -29,6 +34,8 @@ class FrameChoice:
 
     fit: Fit = Fit.KEEP
     """How pictures are brought to the size."""
+    size: int | None = None
+    """Leading side in the network's pixels; None: what the network was trained for."""
     stride: int = 1
     """Every how many frames one is taken."""
     fps: float | None = None
@@ -48,6 +55,7 @@ class FrameChoice:
         ):
             if value is not None and value < least:
                 raise InputError(f"{name} {value} is not allowed; give {least} or more")
+        self._check_size()
         if self.fps is None:
             return
         if not (math.isfinite(self.fps) and self.fps > 0):
@@ -57,16 +65,38 @@ class FrameChoice:
                 f"--fps {self.fps:g} and --stride {self.stride} both thin out the frames; give one"
             )
 
+    def _check_size(self) -> None:
+        least, most = _SIZES
+        if self.size is not None and not (least <= self.size <= most and self.size % PATCH == 0):
+            near = min(max(round(self.size / PATCH) * PATCH, least), most)
+            raise InputError(
+                f"--size {self.size} is not allowed; give a multiple of {PATCH} from {least} to "
+                f"{most}, such as {near}"
+            )
+
+    def beyond_training(self, trained: int) -> str | None:
+        """A warning if pictures get larger than those that the network has learned from.
+
+        Args:
+            trained: leading side of those, in pixels.
+        """
+        if self.size is None or self.size <= trained:
+            return None
+        return (
+            f"--size {self.size}: the network was trained with {trained} pixels; nothing says that "
+            "it is better beyond"
+        )
+
     def load(
         self,
         source: str | Path | Sequence[str | Path],
         size: int,
         scratch: "Scratch | None" = None,
     ) -> "Frames":
-        """Load the frames; arguments and errors as `load_clip`."""
+        """Load the frames; arguments and errors as `load_clip`, `size` unless another is chosen."""
         from page4d_cli.data.clip.frames import load_clip
 
-        return load_clip(source, self, size, scratch)
+        return load_clip(source, self, self.size or size, scratch)
 
     def indices(self, count: int) -> range:
         """Indices taken out of `count` frames, `fps` left aside."""

@@ -71,6 +71,8 @@ def visualize_features(
         choose_runtime(model.device, model.precision)
     choices = [model] if compare is None else [model, compare]
     size = require_networks(choices, options).image_size
+    if warning := frames.beyond_training(size):
+        observer.on_warning(warning)
     jobs = jobs_of(find_scenes(inputs, stdin), out, SUMMARY)
     for job in jobs:
         check_place(job.place, SUMMARY, overwrite=options.overwrite)

@@ -74,6 +74,8 @@ def infer_scenes(
     if fleet.is_here:
         choose_runtime(model.device, model.precision)  # refuses what this machine does not have
     size = image_size_of(model.weights)
+    if warning := frames.beyond_training(size):
+        observer.on_warning(warning)
     jobs = _plan(find_scenes(inputs, stdin), out, model, frames, options, resume)
     return each_scene(jobs, _Runner(model, frames, size), observer, fleet, MANIFEST)
 
@@ -86,6 +88,7 @@ def plan_scenes(
     model: ModelChoice = DEFAULT_MODEL,
     frames: FrameChoice = DEFAULT_FRAMES,
     options: RunOptions = DEFAULT_OPTIONS,
+    observer: Observer[RunResult] = SILENT,
 ) -> dict[str, PlanRecord]:
     """Read the frames and say how `infer_scenes` would cut them and what it would need.
 
@@ -98,6 +101,7 @@ def plan_scenes(
         model: which network.
         frames: which frames.
         options: what would be written.
+        observer: told what is good to know.
 
     Returns:
         A plan for each scene, by its name.
@@ -107,6 +111,8 @@ def plan_scenes(
     """
     runtime = choose_runtime(model.device, model.precision)
     config = config_of(model.weights)
+    if warning := frames.beyond_training(config.image_size):
+        observer.on_warning(warning)
     plans = {}
     for scene in find_scenes(inputs, stdin):
         with ScratchFile(out) as scratch:

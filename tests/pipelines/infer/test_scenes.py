@@ -7,7 +7,14 @@ import torch
 from PIL import Image
 
 from page4d_cli.core.enums import Fit, Precision, Save, Variant
-from page4d_cli.core.errors import FramesError, OutOfMemoryError, OutputError, WeightsError
+from page4d_cli.core.errors import (
+    FramesError,
+    InputError,
+    OutOfMemoryError,
+    OutputError,
+    WeightsError,
+)
+from page4d_cli.core.progress import Observer
 from page4d_cli.data.clip.choice import FrameChoice
 from page4d_cli.io.run.directory import is_complete, open_run
 from page4d_cli.model import memory, weights
@@ -290,3 +297,37 @@ def test_one_pass_that_does_not_fit_goes_on_in_windows(picture_folder, tmp_path,
     assert "4 frames at once did not fit" in said and "2 at a time" in said
     with pytest.raises(OutOfMemoryError, match="4 frames"):
         run([source], tmp_path / "points", options=RunOptions(save=frozenset({Save.POINTS})))
+
+
+def test_another_size_is_that_of_the_maps_of_the_settings_and_of_the_plan(picture_folder, tmp_path):
+    folder, said = picture_folder("a"), []
+    small = FrameChoice(size=126)
+    observer = Observer(on_warning=said.append)
+    (result,) = run([folder], tmp_path / "out", frames=small, observer=observer)
+    assert max(result.written.network_size) == 126
+    assert result.written.settings["size"] == 126 and result.written.plan.size[1] == 126
+    plans = plan_scenes([str(folder)], tmp_path / "out", model=RANDOM, frames=small)
+    assert plans["a"].size == result.written.network_size
+    with pytest.raises(OutputError, match="size: 126 there, None asked"):
+        run([folder], tmp_path / "out", resume=True)
+    assert not [text for text in said if "trained" in text]
+
+
+def test_a_size_beyond_the_training_is_warned_of(picture_folder, tmp_path):
+    said = []
+    observer = Observer(on_warning=said.append)
+    choice = FrameChoice(size=RANDOM_CONFIG.image_size + 14)
+    plan_scenes(
+        [str(picture_folder("a"))],
+        tmp_path / "out",
+        model=RANDOM,
+        frames=choice,
+        observer=observer,
+    )
+    assert ["532" in text and "518" in text for text in said] == [True]
+
+
+@pytest.mark.parametrize("size", [0, 98, 113, 1050])
+def test_a_size_that_is_not_allowed_is_one_line(size):
+    with pytest.raises(InputError, match=f"--size {size} is not allowed; give a multiple of 14"):
+        FrameChoice(size=size)
