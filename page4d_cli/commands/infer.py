@@ -21,7 +21,6 @@ from page4d_cli.fleet.choice import HERE
 from page4d_cli.model.choice import DEFAULT_MODEL
 
 if TYPE_CHECKING:
-    from page4d_cli.core.progress import Observer
     from page4d_cli.io.run.manifest import Manifest
     from page4d_cli.io.run.plan import PlanRecord
     from page4d_cli.pipelines.infer.run import RunOptions

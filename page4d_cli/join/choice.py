@@ -1,5 +1,6 @@
 """Which frames of a video make its windows. Free of numpy, so that a choice costs nothing."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,47 @@ _USUAL_OVERLAP = 0.3
 _SKIP_STEP = 4
 _MOST_SKIPS = 0.3
 """Windows of every fourth frame, for each window: the price of seeing farther."""
+
+
+@dataclass(frozen=True)
+class FocalChoice:
+    """What is known of the focal lengths of a clip."""
+
+    kind: Focal = Focal.ONE
+    """Whether frames share one, as far as the network tells it."""
+    known_px: tuple[float, float] | None = None
+    """(fx, fy) of every frame, in pixels of its source; None: the network tells it."""
+
+    @classmethod
+    def parse(cls, text: str) -> "FocalChoice":
+        """Read `one`, `free`, `1200` or `1200,1190`.
+
+        Raises:
+            InputError: it is none of them.
+        """
+        words = text.strip().split(",")
+        kind = next((each for each in Focal if words == [each.value]), None)
+        if kind is not None:
+            return cls(kind)
+        try:
+            known = [float(word) for word in words]
+        except ValueError:
+            known = []
+        if not 1 <= len(known) <= 2 or not all(0 < value < math.inf for value in known):
+            raise InputError(
+                f"--focal {text}: give one, free, or pixels of the source above 0: F, or FX,FY"
+            )
+        return cls(known_px=(known[0], known[-1]))
+
+    @property
+    def kind_of_windows(self) -> Focal:
+        """How those that windows say are joined: known ones are right already."""
+        return self.kind if self.known_px is None else Focal.FREE
+
+    def __str__(self) -> str:
+        if self.known_px is None:
+            return self.kind.value
+        return ",".join(f"{value:.9g}" for value in self.known_px)
 
 
 @dataclass(frozen=True)
@@ -27,8 +69,8 @@ class WindowChoice:
     """Frames that neighbouring windows share; 30 % of a window by default."""
     loops: LoopSearch = LoopSearch.AUTO
     """Whether places that are seen twice are looked for."""
-    focal: Focal = Focal.ONE
-    """Whether frames share one focal length."""
+    focal: FocalChoice = FocalChoice()
+    """What is known of the focal lengths."""
 
     def __post_init__(self) -> None:
         if self.window is None:
@@ -63,8 +105,11 @@ class WindowChoice:
         return self.overlap or max(1, round(_USUAL_OVERLAP * window))
 
     def as_settings(self) -> dict[str, Json]:
-        """For the manifest; nothing if the clip is one pass."""
-        return {} if self.window is None else encode_fields(self)
+        """For the manifest; of a clip that is one pass, only a focal length that is known."""
+        focal: dict[str, Json] = {"focal": str(self.focal)}
+        if self.window is None:
+            return {} if self.focal.known_px is None else focal
+        return {**encode_fields(self), **focal}
 
 
 def skip_windows(spans: Sequence[tuple[int, int]]) -> list[range]:

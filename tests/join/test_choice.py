@@ -3,7 +3,7 @@ from itertools import pairwise
 import pytest
 
 from page4d_cli.core.errors import InputError
-from page4d_cli.join.choice import WindowChoice, skip_windows
+from page4d_cli.join.choice import FocalChoice, WindowChoice, skip_windows
 
 
 def test_without_a_window_a_clip_is_one_pass():
@@ -48,3 +48,18 @@ def test_windows_of_every_fourth_frame_are_full_and_few(count, window, overlap):
     shown = {frame for frames in skips for frame in frames}
     assert not skips or shown == set(range(0, count, 4))
     assert skips or count < 4 * window or len(spans) < 4 or count == 600
+
+
+@pytest.mark.parametrize("text", ["one", "free", "1200", "1200,1190.5"])
+def test_a_focal_length_is_read_as_it_is_written(text):
+    choice = FocalChoice.parse(text)
+    assert str(choice) in (text, f"{text},{text}")
+    assert WindowChoice(focal=choice).as_settings() == (
+        {"focal": str(choice)} if choice.known_px else {}
+    )
+
+
+@pytest.mark.parametrize("text", ["", "0", "-5", "nan", "inf", "1,2,3", "1200,", "35mm", "One"])
+def test_a_focal_length_that_is_none_is_one_line(text):
+    with pytest.raises(InputError, match=f"--focal {text}: give one, free, or pixels"):
+        FocalChoice.parse(text)

@@ -18,7 +18,7 @@ from page4d_cli.core.errors import InputError
 from page4d_cli.core.paths import expand_home
 from page4d_cli.data.clip.choice import FrameChoice
 from page4d_cli.fleet.choice import Devices, FleetChoice, Shard
-from page4d_cli.join.choice import WindowChoice
+from page4d_cli.join.choice import FocalChoice, WindowChoice
 from page4d_cli.model.choice import ModelChoice
 
 MemberT = TypeVar("MemberT", bound=Enum)
@@ -212,7 +212,13 @@ WindowFlags = Annotated[
             rich_help_panel=_FRAMES,
         ),
         loops=loops(_FRAMES),
-        focal=focal(_FRAMES),
+        focal=typer.Option(
+            parser=parsed_by(FocalChoice.parse),
+            metavar="one|free|F|FX,FY",
+            help=f"The focal length if it is known, in pixels of the source: depth is corrected "
+            f"for it. Else, of a long video: {in_words(Focal)}",
+            rich_help_panel=_FRAMES,
+        ),
     ),
 ]
 ModelFlags = Annotated[

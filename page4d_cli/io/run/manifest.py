@@ -223,6 +223,9 @@ class Manifest:
     timestamp_source: TimestampSource
     frames: tuple[FrameRecord, ...]
     """S of them, in time order."""
+    focal_px: tuple[float, float] | None = None
+    """(fx, fy) in pixels of the source that were given; depth is corrected for them. None: the
+    network's."""
     segments: tuple[SegmentRecord, ...] = ()
     """All frames, in order; of runs that know of none, empty."""
     scale: tuple[ScaleRecord, ...] = ()

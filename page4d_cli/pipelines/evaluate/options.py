@@ -47,6 +47,11 @@ class EvaluationOptions:
             raise InputError("depth is scored with at least one alignment, poses without one")
         if self.refine:
             self._require_refinable()
+        if self.measure is Measure.MONO and self.windows.focal.known_px is not None:
+            raise InputError(
+                f"--focal {self.windows.focal}: of --task mono no camera is asked, and depth has a "
+                "scale of its own in each frame"
+            )
         if self.windows.window is None:
             return
         if self.measure is Measure.MONO:

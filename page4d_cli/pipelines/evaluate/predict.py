@@ -74,6 +74,7 @@ class Predictor:
             save |= {Save.CAMERAS, Save.DEPTH, Save.CONFIDENCE}
         return RunOptions(
             frozenset(save),
+            windows=options.windows,
             command=self.command,
             settings={
                 "source": [str(sequence.frames[index].resolve()) for index in indices],

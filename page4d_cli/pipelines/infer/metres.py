@@ -15,6 +15,7 @@ from page4d_cli.core.types import Float32Array, Frames
 from page4d_cli.core.window import Window
 from page4d_cli.join.join import JoinedPath
 from page4d_cli.model.network import Encoding, Page4D
+from page4d_cli.pipelines.infer.known_focal import KnownCameras
 from page4d_cli.pipelines.infer.predict import dense_chunk
 from page4d_cli.pipelines.infer.run_files import RunFiles
 from page4d_cli.pipelines.scale.measure import measure_scales
@@ -27,7 +28,7 @@ def metres_of_pass(
     source: ScaleSource,
     model: Page4D,
     encoding: Encoding,
-    cameras: tuple[Float32Array, Float32Array],
+    cameras: tuple[Float32Array, KnownCameras],
     files: RunFiles,
 ) -> float:
     """What the lengths of one pass are multiplied by; noted in the files' `scale` or `problems`.
@@ -36,15 +37,18 @@ def metres_of_pass(
         source: what is known in metres.
         model: that predicts.
         encoding: of the whole clip; the depth of some frames is decoded for this alone.
-        cameras: T_camera_world (S, 3, 4) and K (S, 3, 3).
+        cameras: T_camera_world (S, 3, 4), and K with the depth that goes with it.
         files: of the run.
     """
-    extrinsics, intrinsics = (np.asarray(each, np.float64) for each in cameras)
+    extrinsics, intrinsics = (
+        np.asarray(k, np.float64) for k in (cameras[0], cameras[1].intrinsics)
+    )
     infos = files.frames.infos
 
     def posed_depth(place: int) -> PosedDepth:
         chunk = dense_chunk(model, encoding, Head.DEPTH, slice(place, place + 1))
         depth = infos[place].transform.without_padding(chunk.values[0])
+        depth *= cameras[1].depth_factors[place]
         return PosedDepth(valid_depth(depth), intrinsics[place], extrinsics[place])
 
     path = np.asarray(invert_rigid(extrinsics), np.float64)

@@ -2,7 +2,7 @@
 
 import platform
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -32,6 +32,7 @@ from page4d_cli.join.choice import WindowChoice
 from page4d_cli.model.network import Encoding
 from page4d_cli.model.runtime import describe_device, peak_memory_bytes, reset_peak_memory
 from page4d_cli.model.weights import LoadedModel
+from page4d_cli.pipelines.infer.known_focal import with_known_focal
 from page4d_cli.pipelines.infer.metres import metres_of_pass
 from page4d_cli.pipelines.infer.predict import cameras, dense_chunks, encode_clip
 from page4d_cli.pipelines.infer.run_files import RunFiles
@@ -84,7 +85,8 @@ class RunOptions:
     def heads(self) -> frozenset[Head]:
         """Those that are run."""
         of_scale = frozenset[Head]() if self.scale_from is None else self.scale_from.heads
-        return of_scale.union(*(HEADS_FOR[save] for save in self.save))
+        of_focal = set() if self.windows.focal.known_px is None else {Head.CAMERA}
+        return of_scale.union(of_focal, *(HEADS_FOR[save] for save in self.save))
 
 
 def write_run(
@@ -122,7 +124,7 @@ def write_run(
         with timed(files.timings_s, "aggregator"):
             encoding = encode_clip(model, frames, heads=heads, progress=progress)
         with timed(files.timings_s, "heads"):
-            _run_heads(model, encoding, heads, files, disk, progress, options.scale_from)
+            _run_heads(model, encoding, options, files, disk, progress)
     return read_manifest(out)
 
 
@@ -165,27 +167,33 @@ def writing_run(
 def _run_heads(
     model: LoadedModel,
     encoding: Encoding,
-    heads: Collection[Head],
+    options: RunOptions,
     files: RunFiles,
     disk: ThreadPoolExecutor,
     progress: Progress | None,
-    scale_from: ScaleSource | None,
 ) -> None:
     """Run the heads; maps are written while the next ones are computed."""
-    factor = 1.0
-    if Head.CAMERA in heads:
+    factor = np.float32(1)
+    of_frames = np.ones(len(files.frames), np.float32)
+    if Head.CAMERA in options.heads:
         extrinsics, intrinsics = cameras(model, encoding)
-        if scale_from is not None:
-            factor = metres_of_pass(scale_from, model, encoding, (extrinsics, intrinsics), files)
-            extrinsics[..., 3] *= np.float32(factor)
-        files.write_cameras(extrinsics, intrinsics)
+        known = with_known_focal(options.windows.focal.known_px, files.frames, intrinsics)
+        of_frames = known.depth_factors
+        if options.scale_from is not None:
+            found = metres_of_pass(options.scale_from, model, encoding, (extrinsics, known), files)
+            factor = np.float32(found)
+            extrinsics[..., 3] *= factor
+        files.write_cameras(extrinsics, known.intrinsics)
     pending: Future[None] | None = None
     for head in encoding.maps:
         for chunk in dense_chunks(model, encoding, head, progress=progress):
             if pending is not None:
                 pending.result()  # at most one chunk waits for the disk
-            if factor != 1:
-                chunk = replace(chunk, values=chunk.values * np.float32(factor))
+            if head is Head.DEPTH:
+                by_frame = factor * of_frames[chunk.frames, None, None]
+                chunk = replace(chunk, values=chunk.values * by_frame)
+            elif factor != 1:
+                chunk = replace(chunk, values=chunk.values * factor)
             pending = disk.submit(files.write_chunk, chunk)
     if pending is not None:
         pending.result()
@@ -227,6 +235,7 @@ def _manifest(
         timestamp_source=frames.timestamp_source,
         frames=tuple(FrameRecord.from_info(info) for info in frames.infos),
         plan=options.plan,
+        focal_px=options.windows.focal.known_px,
         segments=files.segments,
         scale=files.scale,
         joining=files.joining,

@@ -26,6 +26,7 @@ from page4d_cli.model.named_weights import WEIGHTS
 from page4d_cli.model.runtime import choose_runtime, release_memory
 from page4d_cli.model.weights import LoadedModel, config_of, image_size_of
 from page4d_cli.pipelines.infer.each_scene import Job, SceneResult, each_scene, jobs_of
+from page4d_cli.pipelines.infer.known_focal import require_pixels
 from page4d_cli.pipelines.infer.plan import plan_run
 from page4d_cli.pipelines.infer.resume import PICTURES, kept_run
 from page4d_cli.pipelines.infer.run import SCALE_FROM, RunOptions, write_run
@@ -199,6 +200,7 @@ def _run(
     with ScratchFile(job.place) as scratch:
         start = time.perf_counter()
         frames = choice.load(job.scene.source, size, scratch)
+        require_pixels(job.options.windows.focal.known_px, frames.infos)
         if job.options.scale_from is not None:
             job.options.scale_from.require(ClipFrames(frames.infos, frames.timestamp_source))
         timings_s = {"frames": round(time.perf_counter() - start, 3)}

@@ -41,6 +41,7 @@ from page4d_cli.join.join import JoinedPath, join_windows
 from page4d_cli.join.record import record_of
 from page4d_cli.model.runtime import release_memory
 from page4d_cli.model.weights import LoadedModel
+from page4d_cli.pipelines.infer.known_focal import with_known_focal
 from page4d_cli.pipelines.infer.loops import FrameDescriber, loop_windows
 from page4d_cli.pipelines.infer.metres import metres_of_windows
 from page4d_cli.pipelines.infer.predict import DenseChunk, cameras, dense_chunks, encode_clip
@@ -86,7 +87,7 @@ def write_run_in_windows(
     """
     with writing_run(model, frames, out, options, timings_s=timings_s, progress=progress) as files:
         store = WindowStore(out, _identity(model, frames, options), spans, resume=resume)
-        predict = _Predictor(model, frames, store, progress)
+        predict = _Predictor(model, frames, options, store, progress)
         with timed(files.timings_s, "windows"):
             files.problems += predict.windows()
             predict.more(SKIPS, [np.array(chosen) for chosen in skip_windows(store.spans)])
@@ -109,7 +110,9 @@ def write_run_in_windows(
         files.joining = record_of(path, [file.name for file in windows.paths])
         files.write_cameras(
             invert_rigid(path.T_world_camera).astype(np.float32),
-            joined_intrinsics(windows, path, options.windows.focal).astype(np.float32),
+            joined_intrinsics(windows, path, options.windows.focal.kind_of_windows).astype(
+                np.float32
+            ),
         )
         with timed(files.timings_s, "blending"):
             for chunk in _blend(windows, path):
@@ -166,6 +169,7 @@ class _Predictor:
 
     model: LoadedModel
     frames: Frames
+    options: RunOptions
     store: WindowStore
     progress: Progress | None
 
@@ -196,7 +200,7 @@ class _Predictor:
         if self.store.has(kind, numbers):
             return True
         try:
-            window = _predict(self.model, self.frames, numbers)
+            window = _predict(self.model, self.frames, self.options, numbers)
         except OutOfMemoryError:
             if len(numbers) < 2 * LEAST:
                 raise
@@ -223,7 +227,9 @@ def _shortened_in_words(frames: Frames, span: Span, shorter: Span) -> str:
     )
 
 
-def _predict(model: LoadedModel, frames: Frames, numbers: Int64Array) -> Window:
+def _predict(
+    model: LoadedModel, frames: Frames, options: RunOptions, numbers: Int64Array
+) -> Window:
     part = replace(
         frames,
         images=np.stack([frames.images[number] for number in numbers]),
@@ -232,11 +238,13 @@ def _predict(model: LoadedModel, frames: Frames, numbers: Int64Array) -> Window:
     describer = FrameDescriber(model.aggregator.patch_start_idx)
     encoding = encode_clip(model, part, heads={Head.CAMERA, Head.DEPTH}, watch=describer)
     extrinsics, intrinsics = cameras(model, encoding)
+    known = with_known_focal(options.windows.focal.known_px, part, intrinsics)
     chunks = list(dense_chunks(model, encoding, Head.DEPTH))
+    depth = np.concatenate([chunk.values for chunk in chunks])
     return Window(
         numbers.astype(np.int64),
-        np.concatenate([chunk.values for chunk in chunks]),
-        intrinsics.astype(np.float64),
+        depth * known.depth_factors[:, None, None],
+        known.intrinsics.astype(np.float64),
         extrinsics.astype(np.float64),
         np.concatenate([chunk.confidence for chunk in chunks]),
         describer.descriptors,
