@@ -221,7 +221,7 @@ def _start_here(devices: Devices, quiet: dict[str, Any]) -> None:
     if devices.gpus:
         os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(map(str, devices.gpus))
     cores = max(os.cpu_count() or 1, devices.cpus)
-    ray.init(num_cpus=cores, include_dashboard=False, **quiet)
+    ray.init(address="local", num_cpus=cores, include_dashboard=False, **quiet)
 
 
 def _resources_of_actors(devices: Devices | None) -> list[dict[str, Any]]:

@@ -30,6 +30,7 @@ from page4d_cli.pipelines.infer.known_focal import require_pixels
 from page4d_cli.pipelines.infer.plan import plan_run
 from page4d_cli.pipelines.infer.resume import PICTURES, kept_run
 from page4d_cli.pipelines.infer.run import SCALE_FROM, RunOptions, write_run
+from page4d_cli.pipelines.infer.side_by_side import SideBySide
 from page4d_cli.pipelines.infer.windows import LEAST, spans_of_earlier, write_run_in_windows
 from page4d_cli.pipelines.scale.seen import ClipFrames
 
@@ -78,7 +79,16 @@ def infer_scenes(
     if warning := frames.beyond_training(size):
         observer.on_warning(warning)
     jobs = _plan(find_scenes(inputs, stdin), out, model, frames, options, resume)
+    if len(jobs) == 1 and not fleet.is_here:  # its windows are what can be done side by side
+        runner = _Runner(_on_first_of(model, fleet), frames, size, fleet)
+        return each_scene(jobs, runner, observer, FleetChoice(shard=fleet.shard), MANIFEST)
     return each_scene(jobs, _Runner(model, frames, size), observer, fleet, MANIFEST)
+
+
+def _on_first_of(model: ModelChoice, fleet: FleetChoice) -> ModelChoice:
+    """The network on the first of the devices that are named."""
+    gpus = () if fleet.devices is None else fleet.devices.gpus
+    return replace(model, device=f"cuda:{gpus[0]}") if gpus and model.device == "auto" else model
 
 
 def plan_scenes(
@@ -180,11 +190,18 @@ class _Runner:
     model: ModelChoice
     frames: FrameChoice
     size: int
+    fleet: FleetChoice = HERE
+    """Where windows of a clip are predicted."""
     network: LazyModel | None = None
 
     def __call__(self, job: _RunJob, observer: Observer[Any]) -> RunResult:
         self.network = self.network or LazyModel(self.model, observer)
-        return _run(job, self.frames, self.size, self.network, observer.progress)
+        beside = None if self.fleet.is_here else self._beside(observer)
+        return _run(job, self.frames, self.size, self.network, observer.progress, beside)
+
+    def _beside(self, observer: Observer[Any]) -> SideBySide:
+        own = replace(self.model, device="auto" if self.fleet.devices else self.model.device)
+        return SideBySide(own, self.fleet, observer)
 
 
 def _run(
@@ -193,6 +210,7 @@ def _run(
     size: int,
     network: LazyModel,
     progress: Progress | None,
+    beside: SideBySide | None,
 ) -> RunResult:
     if job.kept is not None:
         _require_metres(job, job.kept)
@@ -209,7 +227,8 @@ def _run(
         if job.resume:
             spans = spans_of_earlier(model, frames, job.place, job.options) or spans
         options = replace(job.options, plan=plan)
-        manifest = _write(replace(job, options=options), frames, spans, model, timings_s, progress)
+        job = replace(job, options=options)
+        manifest = _write(job, frames, spans, model, timings_s, progress, beside)
     _require_metres(job, manifest)
     return SceneResult(job.scene.name, job.place, manifest)
 
@@ -221,6 +240,7 @@ def _write(
     model: LoadedModel,
     timings_s: dict[str, float],
     progress: Progress | None,
+    beside: SideBySide | None,
 ) -> Manifest:
     """In one pass if that was planned and fits, else in windows."""
     if len(spans) == 1:
@@ -241,6 +261,7 @@ def _write(
         timings_s=timings_s,
         progress=progress,
         resume=job.resume,
+        beside=beside,
     )
 
 

@@ -7,7 +7,7 @@ A finished window is a file, beside the run until that is complete and then in i
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import pairwise
 from pathlib import Path
@@ -20,7 +20,6 @@ from page4d_cli.core.geometry import invert_rigid
 from page4d_cli.core.progress import Progress
 from page4d_cli.core.strict_json import Json
 from page4d_cli.core.types import Frames, Int64Array
-from page4d_cli.core.window import Window
 from page4d_cli.io.run.manifest import Manifest, SegmentRecord, read_manifest
 from page4d_cli.io.run.windows import (
     LOOPS,
@@ -41,11 +40,12 @@ from page4d_cli.join.join import JoinedPath, join_windows
 from page4d_cli.join.record import record_of
 from page4d_cli.model.runtime import release_memory
 from page4d_cli.model.weights import LoadedModel
-from page4d_cli.pipelines.infer.known_focal import with_known_focal
-from page4d_cli.pipelines.infer.loops import FrameDescriber, loop_windows
+from page4d_cli.pipelines.infer.loops import loop_windows
 from page4d_cli.pipelines.infer.metres import metres_of_windows
-from page4d_cli.pipelines.infer.predict import DenseChunk, cameras, dense_chunks, encode_clip
+from page4d_cli.pipelines.infer.predict import DenseChunk
 from page4d_cli.pipelines.infer.run import SCALE_FROM, RunOptions, timed, writing_run
+from page4d_cli.pipelines.infer.side_by_side import SideBySide
+from page4d_cli.pipelines.infer.window import frames_at, predict_window
 
 LEAST = 2
 """Frames of a window: a path has a step."""
@@ -63,6 +63,7 @@ def write_run_in_windows(
     timings_s: Mapping[str, float] | None = None,
     progress: Progress | None = None,
     resume: bool = False,
+    beside: SideBySide | None = None,
 ) -> Manifest:
     """Run the network on each window, join them, and write the run directory.
 
@@ -76,6 +77,7 @@ def write_run_in_windows(
         timings_s: what was measured before, taken over into the manifest.
         progress: told about every step.
         resume: keep windows of an earlier call that asked for the same.
+        beside: where windows are predicted before this process does what is missing.
 
     Returns:
         The manifest as written.
@@ -89,12 +91,17 @@ def write_run_in_windows(
         store = WindowStore(out, _identity(model, frames, options), spans, resume=resume)
         predict = _Predictor(model, frames, options, store, progress)
         with timed(files.timings_s, "windows"):
+            if beside is not None:
+                beside.predict(store, frames, options, [*_windows(store), *_skips(store)])
             files.problems += predict.windows()
-            predict.more(SKIPS, [np.array(chosen) for chosen in skip_windows(store.spans)])
+            predict.more(_skips(store))
         windows = WindowFiles(store.folder / WINDOWS)
         if options.windows.loops is LoopSearch.AUTO:
             with timed(files.timings_s, "loops"):
-                predict.more(LOOPS, loop_windows(windows.paths, len(frames)))
+                loops = [(LOOPS, one) for one in loop_windows(windows.paths, len(frames))]
+                if beside is not None:
+                    beside.predict(store, frames, options, loops)
+                predict.more(loops)
         with timed(files.timings_s, "joining"):
             path = join_windows(
                 windows,
@@ -163,6 +170,14 @@ def _crc32(frames: Frames) -> int:
     return sum_
 
 
+def _windows(store: WindowStore) -> list[tuple[str, Int64Array]]:
+    return [(WINDOWS, np.arange(*span)) for span in store.spans]
+
+
+def _skips(store: WindowStore) -> list[tuple[str, Int64Array]]:
+    return [(SKIPS, np.array(chosen)) for chosen in skip_windows(store.spans)]
+
+
 @dataclass(frozen=True)
 class _Predictor:
     """Predicts windows of a kind, those that are not kept from an earlier call."""
@@ -188,9 +203,9 @@ class _Predictor:
             shortened = [_shortened_in_words(self.frames, span, store.spans[number])]
         return shortened
 
-    def more(self, kind: str, windows: Sequence[Int64Array]) -> None:
-        """Predict windows of these frames, without which the clip can be joined, too."""
-        for done, numbers in enumerate(windows, start=1):
+    def more(self, windows: Sequence[tuple[str, Int64Array]]) -> None:
+        """Predict windows, by kind and frames, without which the clip can be joined, too."""
+        for done, (kind, numbers) in enumerate(windows, start=1):
             self._keep(kind, numbers)
             if self.progress is not None:
                 self.progress(kind, done, len(windows))
@@ -200,7 +215,8 @@ class _Predictor:
         if self.store.has(kind, numbers):
             return True
         try:
-            window = _predict(self.model, self.frames, self.options, numbers)
+            part = frames_at(self.frames, numbers)
+            window = predict_window(self.model, part, self.options, numbers)
         except OutOfMemoryError:
             if len(numbers) < 2 * LEAST:
                 raise
@@ -224,30 +240,6 @@ def _shortened_in_words(frames: Frames, span: Span, shorter: Span) -> str:
     return (
         f"{span[1] - span[0]} frames at once did not fit into memory; from frame "
         f"{frames.infos[span[0]].stem} on {shorter[1] - shorter[0]} at a time were taken"
-    )
-
-
-def _predict(
-    model: LoadedModel, frames: Frames, options: RunOptions, numbers: Int64Array
-) -> Window:
-    part = replace(
-        frames,
-        images=np.stack([frames.images[number] for number in numbers]),
-        infos=tuple(frames.infos[number] for number in numbers),
-    )
-    describer = FrameDescriber(model.aggregator.patch_start_idx)
-    encoding = encode_clip(model, part, heads={Head.CAMERA, Head.DEPTH}, watch=describer)
-    extrinsics, intrinsics = cameras(model, encoding)
-    known = with_known_focal(options.windows.focal.known_px, part, intrinsics)
-    chunks = list(dense_chunks(model, encoding, Head.DEPTH))
-    depth = np.concatenate([chunk.values for chunk in chunks])
-    return Window(
-        numbers.astype(np.int64),
-        depth * known.depth_factors[:, None, None],
-        known.intrinsics.astype(np.float64),
-        extrinsics.astype(np.float64),
-        np.concatenate([chunk.confidence for chunk in chunks]),
-        describer.descriptors,
     )
 
 
