@@ -48,10 +48,29 @@ def filter_depth(depth: Float32Array, options: DepthFilterOptions) -> Float32Arr
         valid &= depth <= options.max_depth
     counted = np.where(valid, depth, 0) if options.count_invalid else depth[valid]
     if counted.size:
-        percents = (options.low_percent, options.high_percent)
-        low, high = np.percentile(counted.astype(np.float64), percents)
+        values = counted.ravel()
+        low, high = (_percentile(values, q) for q in (options.low_percent, options.high_percent))
         if low > 0:
             valid &= depth >= low
         if high > 0:
             valid &= depth <= high
     return np.where(valid, depth, np.float32(0))
+
+
+def _percentile(values: Float32Array, percent: float) -> float:
+    """`numpy.percentile` of the values as float64; leaves them in another order.
+
+    NumPy's own takes thrice as long: it copies to float64 and looks for several places at once,
+    which none of its fast ways of partitioning can.
+
+    Args:
+        values: (N,), N > 0, finite.
+        percent: 0 to 100.
+    """
+    place = (len(values) - 1) * (percent / 100)
+    index = int(place)
+    values.partition(index)
+    below = float(values[index])
+    above = float(values[index + 1 :].min(initial=np.inf)) if place > index else below
+    part, step = place - index, above - below
+    return above - step * (1 - part) if part >= 0.5 else below + step * part  # rounded as NumPy's

@@ -61,3 +61,12 @@ def test_a_map_without_depth_stays_empty() -> None:
 def test_percentiles_in_the_wrong_order_are_refused() -> None:
     with pytest.raises(InputError, match="percentiles 98 and 2"):
         DepthFilterOptions(low_percent=98, high_percent=2)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 100, 101, 997])
+@pytest.mark.parametrize("percents", [(0, 100), (1, 98), (2.5, 50)])
+def test_percentiles_are_numpys(size: int, percents: tuple[float, float]) -> None:
+    depth = np.random.default_rng(size).uniform(0.1, 9, (1, size)).astype(np.float32)
+    low, high = np.percentile(depth.astype(np.float64), percents)
+    kept = filter_depth(depth, DepthFilterOptions(*percents))
+    np.testing.assert_array_equal(kept, np.where((depth >= low) & (depth <= high), depth, 0))

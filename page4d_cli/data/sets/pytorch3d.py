@@ -2,8 +2,7 @@
 
 An entry has the path of its picture, `image.size` as (height, width), and a `viewpoint` in
 PyTorch3D's conventions: rows X_camera = X_world R + T, x to the left and y up, focal length and
-principal point in normalised coordinates, of which ±1 are the borders of the picture: the middle of
-W pixels is at W / 2 - ½ when whole numbers are pixel centres.
+principal point in normalised coordinates.
 """
 
 import gzip
@@ -57,6 +56,11 @@ class Viewpoint:
         isotropic = self.intrinsics_format == "ndc_isotropic"
         scale = np.full(2, width_height.min() / 2) if isotropic else width_height / 2
         focal = np.array(self.focal_length) * scale
+        # ±1 are the outer borders of the picture (PyTorch3D, "Cameras": the view volume's corners),
+        # so that 0 is its middle, at W / 2 from the border and, where whole numbers are the centres
+        # of pixels as everywhere here, at W / 2 - ½. That is PyTorch3D's definition, not a habit of
+        # CO3D's: it holds for every set annotated in it, Dynamic Replica, too, whose renderer looks
+        # along the picture's middle.
         centre = width_height / 2 - np.array(self.principal_point) * scale - 0.5
         return np.array([[focal[0], 0, centre[0]], [0, focal[1], centre[1]], [0, 0, 1]])
 

@@ -1,10 +1,11 @@
 """Which data sets of a run are on this machine, and where to get the others."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
-from page4d_cli.core.errors import DatasetError
+from page4d_cli.core.errors import DatasetError, OutputError
 from page4d_cli.data.sets.catalogue import DATASETS
-from page4d_cli.data.sets.find import possible_roots
+from page4d_cli.data.sets.find import possible_roots, resolve_root
 from page4d_cli.pipelines.train.data_options import DataOptions, DatasetOptions
 from page4d_cli.pipelines.train.disk import given_root, locate
 
@@ -40,6 +41,30 @@ class MissingDataError(DatasetError):
             if total == 1
             else f"{len(missing)} of {total} data sets are not there: {names}; {advice}"
         )
+
+
+def require_outside(out: Path, data: DataOptions) -> None:
+    """Refuse to write a run into one of its own data sets, which are only read.
+
+    Raises:
+        OutputError: the place lies in the folder of a data set, or is that folder.
+    """
+    place = out.resolve()
+    for options in data.datasets:
+        roots = possible_roots(options.kind, given_root(options))
+        around = [root for root in roots if place.is_relative_to(root.resolve())]
+        if around and (root := _root_of(options)) in around:
+            raise OutputError(
+                f"{out} lies in {root}, where the data set {options.kind.value} is; choose an "
+                "--out outside of it"
+            )
+
+
+def _root_of(options: DatasetOptions) -> Path | None:
+    try:
+        return resolve_root(options.kind, given_root(options))
+    except DatasetError:
+        return None
 
 
 def find_missing(data: DataOptions) -> tuple[MissingData, ...]:

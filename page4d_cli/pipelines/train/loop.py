@@ -14,7 +14,11 @@ from page4d_cli.io.whole.lock import locked
 from page4d_cli.io.whole.transaction import replacing
 from page4d_cli.model.checkpoint import save_checkpoint
 from page4d_cli.model.runtime import peak_memory_bytes
-from page4d_cli.pipelines.train.available import only_available, require_data
+from page4d_cli.pipelines.train.available import (
+    only_available,
+    require_data,
+    require_outside,
+)
 from page4d_cli.pipelines.train.batches import Loaded, TrainingBatches, validation_batches
 from page4d_cli.pipelines.train.checkpoints import TrainState, variant_at
 from page4d_cli.pipelines.train.config import TrainConfig
@@ -52,9 +56,11 @@ def run_training(request: TrainRequest, observer: TrainObserver = SILENT) -> Tra
     Raises:
         InputError: the configuration, the data, the weights to start from or the run cannot be
             used.
+        OutputError: the place holds something else, or lies in a data set.
         Page4DError: too many steps had a loss that is not finite, or a process that prepares
             batches died.
     """
+    require_outside(request.out, request.config.data)
     if not request.available:
         require_data(request.config.data)
     accelerator = make_accelerator(request)

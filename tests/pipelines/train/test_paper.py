@@ -10,10 +10,15 @@ from typer.testing import CliRunner
 
 from page4d_cli.app import app
 from page4d_cli.core.enums import Dataset, OnBad
-from page4d_cli.core.errors import DatasetError, InputError
-from page4d_cli.pipelines.train.available import MissingDataError, find_missing, only_available
+from page4d_cli.core.errors import DatasetError, InputError, OutputError
+from page4d_cli.pipelines.train.available import (
+    MissingDataError,
+    find_missing,
+    only_available,
+    require_outside,
+)
 from page4d_cli.pipelines.train.config import load_config
-from page4d_cli.pipelines.train.data_options import DatasetOptions
+from page4d_cli.pipelines.train.data_options import DataOptions, DatasetOptions
 from page4d_cli.pipelines.train.disk import open_disk_data
 from page4d_cli.pipelines.train.loop import run_training
 from page4d_cli.pipelines.train.mixture import open_mixture
@@ -161,3 +166,19 @@ def test_a_configuration_may_be_like_another(tmp_path):
     (tmp_path / "odd.yaml").write_text("like: [smoke]\n")
     with pytest.raises(InputError, match="expected the name of a configuration"):
         load_config(str(tmp_path / "odd.yaml"))
+
+
+def test_a_run_within_a_data_set_is_refused(small, data, tmp_path):
+    for place in ("kubric/run", "kubric/scene_0", "co3d"):
+        result = CliRunner().invoke(app, ["train", str(small), "--out", str(data / place)])
+        assert result.exit_code == 2
+        kind = place.split("/")[0]
+        line = result.stderr.splitlines()[-1]
+        assert f"{place} lies in {data}/{kind}, where the data set {kind} is; choose an" in line
+        assert not (data / "kubric/run").exists() and not (data / "co3d/config.json").exists()
+    (tmp_path / "link").symlink_to(data / "kubric")
+    paper = load_config("paper").data
+    with pytest.raises(OutputError, match="choose an --out outside of it"):
+        require_outside(tmp_path / "link/run", paper)
+    beside = DataOptions(datasets=(DatasetOptions(Dataset.KUBRIC, str(data)),))
+    require_outside(data / "run", beside)  # where data sets lie side by side
