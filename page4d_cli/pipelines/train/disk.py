@@ -10,7 +10,7 @@ import torch
 
 from page4d_cli.core.enums import OnBad
 from page4d_cli.core.errors import DatasetError, FramesError, InputError
-from page4d_cli.core.geometry import as_homogeneous, invert_rigid
+from page4d_cli.core.geometry import LEAST_FOCAL_LENGTH, as_homogeneous, invert_rigid
 from page4d_cli.core.paths import expand_home
 from page4d_cli.core.types import Float64Array
 from page4d_cli.data.sets.find import FoundSequence, find_sequences, resolve_root
@@ -23,6 +23,8 @@ from page4d_cli.train.sampling import draw_window
 
 UNREADABLE = (DatasetError, FramesError)
 ADVICE = "; mend it, or go on without: --on-bad skip"
+_ROTATION_ERROR = 1e-2
+"""By which RRᵀ may differ from 1: more than files round."""
 ATTEMPTS = 10
 """Clips that are tried one after another before a data set is given up."""
 
@@ -155,7 +157,29 @@ def open_sequence(found: FoundSequence, pinhole: Pinhole | None) -> RecordedSequ
             f"{found.marker} has no {' and no '.join(absent)}; training needs pictures with depth, "
             "intrinsics and cameras"
         )
+    _require_cameras(sequence, found.marker)
     return sequence
+
+
+def _require_cameras(sequence: RecordedSequence, marker: Path) -> None:
+    """Refuse cameras that would teach nonsense, or make a step that is not finite."""
+    assert sequence.intrinsics is not None  # `open_sequence` looked
+    focal = sequence.intrinsics[..., [0, 1], [0, 1]].reshape(-1, 2)
+    rotations = _poses(sequence)[..., :3]
+    with np.errstate(invalid="ignore"):
+        error = np.abs(rotations @ rotations.swapaxes(-1, -2) - np.eye(3)).max(axis=(1, 2))
+        mirrored = np.linalg.det(rotations) < 0
+    wrong = {
+        "a focal length that is not positive": ~(focal > LEAST_FOCAL_LENGTH).all(-1),
+        "a pose that is no rotation": (error > _ROTATION_ERROR) | mirrored,
+    }
+    for what, frames in wrong.items():
+        if frames.any():
+            first = int(frames.argmax())
+            raise DatasetError(
+                f"{marker}: frame {first} ({sequence.frames[first].name}) has {what}; look at it "
+                "with page4d check-data"
+            )
 
 
 def read_sequence_clip(

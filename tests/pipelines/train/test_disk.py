@@ -163,6 +163,28 @@ def test_a_broken_file_stops_the_run_by_name(tmp_path):
     assert all(bad.name in problem for problem in problems)
 
 
+@pytest.mark.parametrize(
+    ("array", "change", "message"),
+    [
+        ("intrinsics", np.diag([0.0, 1, 1]), "a focal length that is not positive"),
+        ("intrinsics", np.diag([1, np.nan, 1]), "a focal length that is not positive"),
+        ("extrinsics", np.diag([-1.0, 1, 1]), "a pose that is no rotation"),
+        ("extrinsics", np.eye(3) * 1.06, "a pose that is no rotation"),
+    ],
+)
+def test_cameras_that_would_teach_nonsense_are_refused_by_name(
+    scenes, tmp_path, array, change, message
+):
+    shutil.copytree(scenes / "scene_000001", tmp_path / "scene_000001")
+    path = tmp_path / "scene_000001/cameras.npz"
+    with np.load(path) as file:
+        arrays = dict(file)
+    arrays[array][3] = change @ arrays[array][3]
+    np.savez(path, **arrays)
+    with pytest.raises(DatasetError, match=rf"frame 3 \(000003\.png\) has {message}; .*check-data"):
+        open_disk_data(DatasetOptions(Dataset.SYNTHETIC, str(tmp_path)), OnBad.STOP)
+
+
 def test_a_clip_without_depth_does_not_spoil_the_average(tmp_path):
     root = tmp_path / "scenes"
     write_scenes(root, SynthOptions(scenes=3, frames=2, size=(64, 48), fps=3.0))

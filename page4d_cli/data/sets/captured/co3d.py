@@ -33,7 +33,7 @@ from page4d_cli.data.sets.recorded import RecordedSequence
 _ANNOTATIONS = "frame_annotations.jgz"
 _LISTS = ("train", "test")
 _ADVICE = "download it again"
-_VERSION = "co3d 1"
+_VERSION = "co3d 2"
 _Row = tuple[float, float, float, float]
 _Vector = tuple[float, float, float]
 
@@ -115,8 +115,8 @@ def _annotations_of(folder: Path) -> _Annotated:
         if folder.name in known.sequences:
             return known.sequence(folder.name)
     raise DatasetError(
-        f"{', '.join(str(path) for path in files)}: there is no sequence {folder.name}, which lies "
-        f"in {category}; {_ADVICE}"
+        f"{', '.join(str(path) for path in files)}: there is no sequence {folder.name} with "
+        f"cameras and depth, which lies in {category}; {_ADVICE}"
     )
 
 
@@ -170,7 +170,7 @@ def _read_category(path: Path) -> Arrays:
     frames = _official_frames(path) if path.name == _ANNOTATIONS else _listed_frames(path)
     ordered = sorted(frames, key=lambda frame: frame.line)
     if not ordered:
-        raise DatasetError(f"{path} has no frames; {_ADVICE}")
+        raise DatasetError(f"{path} has no frames with cameras and depth; {_ADVICE}")
     text = "\n".join(frame.line for frame in ordered)
     return {
         "lines": np.frombuffer(text.encode(), np.uint8),
@@ -199,12 +199,15 @@ class _FrameAnnotation:
 
     sequence_name: str
     image: Picture
-    viewpoint: Viewpoint
-    depth: _Depth = field(default_factory=_Depth)
+    viewpoint: Viewpoint | None
+    depth: _Depth | None = field(default_factory=_Depth)
 
 
 def _official_frames(path: Path) -> Iterator[_Frame]:
+    """Those with a camera and depth, either of which may be null by PyTorch3D's form."""
     for entry in read_annotations(_FrameAnnotation, path):
+        if entry.viewpoint is None or entry.depth is None:
+            continue
         yield _Frame(
             _line(path, entry.sequence_name, entry.image.path),
             entry.viewpoint.intrinsics(entry.image.size),

@@ -32,7 +32,7 @@ class _FrameAnnotation:
     """What is taken of an entry."""
 
     image: Picture
-    viewpoint: Viewpoint
+    viewpoint: Viewpoint | None
 
 
 def cameras_of(folder: Path, names: Sequence[str]) -> list[Camera]:
@@ -68,6 +68,8 @@ def _read(path: Path, _changed_ns: int) -> dict[str, dict[str, Camera]]:
     cameras: dict[str, dict[str, Camera]] = {}
     for frame in read_annotations(_FrameAnnotation, path):
         picture, view = PurePosixPath(frame.image.path), frame.viewpoint
+        if view is None:
+            continue  # allowed by PyTorch3D's form; a picture that needs it is named above
         sequence = picture.parts[0] if picture.parts else ""
         camera = Camera(view.intrinsics(frame.image.size), view.T_camera_world)
         cameras.setdefault(sequence, {})[picture.name] = camera

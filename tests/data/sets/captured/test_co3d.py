@@ -112,6 +112,21 @@ def test_annotations_that_do_not_know_a_sequence(tmp_path):
         read(tmp_path)
 
 
+def test_frames_without_camera_or_depth_are_left_out(tmp_path):
+    truth = exact_truth()
+    write_co3d(tmp_path, truth)
+    path = tmp_path / "apple/frame_annotations.jgz"
+
+    def hide(entries):
+        own = [entry for entry in entries if entry["sequence_name"] == NAME]
+        own[0]["depth"] = own[2]["viewpoint"] = None
+
+    rewrite(hide)(path)
+    sequence = read(tmp_path)
+    assert [frame.name for frame in sequence.frames] == ["frame000001.jpg", "frame000003.jpg"]
+    np.testing.assert_allclose(sequence.T_camera_world, truth.T_camera_world[[0, 2]], atol=1e-12)
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
