@@ -72,6 +72,9 @@ def _read(path: Path, expected: str) -> tuple[str, NDArray[Any]]:
     try:
         with Image.open(path, formats=("PNG",)) as picture:
             return picture.mode, np.asarray(picture)
+    except Image.DecompressionBombError as error:
+        reason = str(error).rstrip(".")
+        raise DatasetError(f"cannot read {path}: {reason}; expected {expected}") from error
     except (OSError, SyntaxError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "it is damaged or no PNG"
         raise DatasetError(f"cannot read {path}: {reason}; expected {expected}") from error

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from page4d_cli.core.errors import RunError
 from page4d_cli.core.geometry import FloatArray
@@ -115,7 +115,7 @@ def _read(path: Path, modes: tuple[str, ...], expected: str) -> NDArray[Any]:
         with Image.open(path) as picture:
             mode = picture.mode
             values = np.asarray(picture)
-    except (OSError, SyntaxError, UnidentifiedImageError) as error:
+    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
         reason = getattr(error, "strerror", None) or "it is damaged or no picture"
         raise RunError(f"cannot read {path}: {reason}; expected {expected}") from error
     if mode not in modes:

@@ -111,5 +111,5 @@ def _is_usable(path: Path) -> bool:
     try:
         with Image.open(path) as picture:
             return bool(picture.getexif().get(_ORIENTATION, _UPRIGHT) == _UPRIGHT)
-    except OSError:
+    except (OSError, Image.DecompressionBombError):
         return False

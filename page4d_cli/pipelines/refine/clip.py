@@ -114,7 +114,7 @@ def still_by_masks(clip: RunClip, folder: Path) -> IsStill:
         try:
             with Image.open(paths[place]) as picture:
                 kept = np.asarray(picture.convert("L")) < _MOVING
-        except (OSError, SyntaxError, ValueError) as error:
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
             raise FramesError(f"--masks: {paths[place]} is damaged, or no picture") from error
         size = np.array(clip.infos[place].transform.source_size)
         return _read(kept, (pixels + 0.5) * kept.shape[::-1] / size - 0.5)

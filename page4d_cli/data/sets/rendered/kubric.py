@@ -136,8 +136,9 @@ def read_kubric(folder: Path, metadata: Path) -> RecordedSequence:
     frames = frames_in(folder, "rgba_*.png")
     rows = numbers_of(frames)
     scene = read_json(_Scene, metadata, DatasetError, _ADVICE, defaults=True, foreign=True)
+    size = image_size(frames[0])
     try:
-        intrinsics = scene.camera.intrinsics(image_size(frames[0]))
+        intrinsics = scene.camera.intrinsics(size)
         T_camera_world = scene.camera.T_camera_world(rows)
         T_world_body = [instance.T_world_body(rows) for instance in scene.instances]
     except ValueError as error:
@@ -145,11 +146,13 @@ def read_kubric(folder: Path, metadata: Path) -> RecordedSequence:
     depths = files_called(folder, [f"depth_{stem}.tiff" for stem in _stems(frames)])
     assert depths is not None  # the folder is there
 
-    def read_posed_depth(index: int) -> PosedDepth:
-        depth = valid_depth(_read_depth(depths[index], intrinsics, scene.depth_range))
-        return PosedDepth(depth, intrinsics, T_camera_world[index])
+    def read_depth(index: int) -> Float32Array:
+        return _read_depth(depths[index], size, intrinsics, scene.depth_range)
 
-    bodies = _bodies(folder, frames, scene, T_world_body)
+    def read_posed_depth(index: int) -> PosedDepth:
+        return PosedDepth(valid_depth(read_depth(index)), intrinsics, T_camera_world[index])
+
+    bodies = _bodies(folder, frames, scene, T_world_body, size)
     tracks = _stored_tracks(folder, len(frames))
     if tracks is None and bodies is not None:
         tracks = partial(bodies.tracks, read_posed_depth=read_posed_depth)
@@ -159,7 +162,7 @@ def read_kubric(folder: Path, metadata: Path) -> RecordedSequence:
         timestamps_s=count_as_seconds(len(frames)),
         intrinsics=intrinsics,
         T_camera_world=T_camera_world,
-        read_depth=lambda index: _read_depth(depths[index], intrinsics, scene.depth_range),
+        read_depth=read_depth,
         depth_files=depths,
         read_moving=None if bodies is None else bodies.read_moving,
         read_tracks=tracks,
@@ -172,7 +175,11 @@ def _stems(frames: tuple[Path, ...]) -> list[str]:
 
 
 def _bodies(
-    folder: Path, frames: tuple[Path, ...], scene: _Scene, T_world_body: list[Float64Array]
+    folder: Path,
+    frames: tuple[Path, ...],
+    scene: _Scene,
+    T_world_body: list[Float64Array],
+    size: tuple[int, int],
 ) -> RigidBodies | None:
     """Background and instances; None if the scene has no segments."""
     if next(folder.glob("segmentation_*.png"), None) is None:
@@ -184,15 +191,18 @@ def _bodies(
     return RigidBodies(
         T_world_body=np.stack([background, *T_world_body]),
         moving=np.array([False, *(instance.moves for instance in scene.instances)]),
-        read_numbers=lambda index: _read_segments(paths[index], len(T_world_body)),
+        read_numbers=lambda index: _read_segments(paths[index], len(T_world_body), size),
     )
 
 
-def _read_segments(path: Path, instances: int) -> NDArray[Any]:
+def _read_segments(path: Path, instances: int, size: tuple[int, int]) -> NDArray[Any]:
     """(H, W) numbers of instances, from 1; the colours of the palette mean nothing."""
     numbers = read_numbers8(path)
     if numbers.ndim != 2:
         raise DatasetError(f"{path} has colours; expected numbers of instances, with a palette")
+    if numbers.shape != size[::-1]:
+        height, width = numbers.shape
+        raise DatasetError(f"{path} is {width}×{height}; the pictures are {size[0]}×{size[1]}")
     if numbers.max() > instances:
         raise DatasetError(
             f"{path} shows instance {numbers.max()}; {METADATA} has {instances} instances"
@@ -201,23 +211,13 @@ def _read_segments(path: Path, instances: int) -> NDArray[Any]:
 
 
 def _read_depth(
-    path: Path, intrinsics: Float64Array, depth_range: tuple[float, float]
+    path: Path,
+    size: tuple[int, int],
+    intrinsics: Float64Array,
+    depth_range: tuple[float, float],
 ) -> Float32Array:
     """Planar z of the lengths of rays."""
-    import tifffile
-
-    try:
-        length = tifffile.imread(path)
-    except (OSError, ValueError, KeyError, IndexError, tifffile.TiffFileError) as error:
-        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
-        raise DatasetError(f"cannot read {path} as a TIFF: {reason}; {_ADVICE}") from error
-    if length.shape[2:] == (1,):
-        length = length[..., 0]
-    if length.ndim != 2 or not (length.dtype == np.uint16 or length.dtype.kind == "f"):
-        raise DatasetError(
-            f"{path} holds {length.dtype} of shape {length.shape}; expected floats or 16 bits of "
-            "shape (H, W)"
-        )
+    length = _read_tiff(path, size[::-1])
     if length.dtype == np.uint16:
         low, high = depth_range
         length = low + length / 65535.0 * (high - low)
@@ -225,6 +225,27 @@ def _read_depth(
     with np.errstate(invalid="ignore"):
         met = (length > 0) & (length < _NOTHING_M)
         return np.where(met, length / np.linalg.norm(rays, axis=-1), 0).astype(np.float32)
+
+
+def _read_tiff(path: Path, shape: tuple[int, ...]) -> NDArray[Any]:
+    """Floats or 16 bits of a shape, which is looked at before memory is taken for them."""
+    import tifffile
+
+    try:
+        with tifffile.TiffFile(path) as file:
+            page = file.pages.first
+            is_depth = page.dtype is not None and (
+                page.dtype == np.uint16 or page.dtype.kind == "f"
+            )
+            if not is_depth or page.shape not in (shape, (*shape, 1)):
+                raise DatasetError(
+                    f"{path} holds {page.dtype} of shape {page.shape}; expected floats or 16 bits "
+                    f"of shape {shape}, as the picture"
+                )
+            return np.asarray(page.asarray()).reshape(shape)
+    except (OSError, ValueError, KeyError, IndexError, tifffile.TiffFileError) as error:
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+        raise DatasetError(f"cannot read {path} as a TIFF: {reason}; {_ADVICE}") from error
 
 
 def _stored_tracks(folder: Path, frames: int) -> TrackReader | None:

@@ -162,11 +162,9 @@ class _Maps:
     def _read_hdf5(
         self, path: Path, name: str, index: int, channels: tuple[int, ...] = ()
     ) -> Float32Array:
-        values = _read_hdf5(path, name)
-        if values.shape[2:] != channels or values.ndim != 2 + len(channels):
-            sides = ", ".join(["H", "W", *map(str, channels)])
-            raise DatasetError(f"{path}: {name} has shape {values.shape}; expected ({sides})")
-        return self._thinned(path, values, index)
+        width, height = image_size(self._frames[index])
+        shapes = [(n * height, n * width, *channels) for n in (1, 2)]
+        return self._thinned(path, _read_hdf5(path, name, shapes), index)
 
     def _thinned(self, path: Path, values: NDArray[Any], index: int) -> NDArray[Any]:
         """One of each four, of a map that has them."""
@@ -180,19 +178,27 @@ class _Maps:
         return values[::factor, ::factor]
 
 
-def _read_hdf5(path: Path, name: str) -> NDArray[Any]:
+def _read_hdf5(path: Path, name: str, shapes: list[tuple[int, ...]]) -> Float32Array:
+    """Floats of one of the shapes, which is looked at before memory is taken for them."""
     import h5py
 
     try:
         with h5py.File(path, "r") as file:
-            values = file[name][()]
-    except (OSError, KeyError, ValueError, RuntimeError, TypeError) as error:
+            values = file[name]
+            shape, kind = values.shape, values.dtype.kind
+            # HDF5 follows links and takes values from other files, wherever these lie.
+            if values.file.filename != file.filename or values.external or values.is_virtual:
+                raise DatasetError(f"{path}: {name} lies in another file; {_ADVICE}")
+            if kind != "f":
+                raise DatasetError(f"{path}: {name} holds no floats; {_ADVICE}")
+            if shape not in shapes:
+                sides = " or ".join(map(str, shapes))
+                raise DatasetError(f"{path}: {name} has shape {shape}; expected {sides}")
+            return np.asarray(values[()], np.float32)
+    except (OSError, KeyError, ValueError, RuntimeError, TypeError, AttributeError) as error:
         raise DatasetError(
             f"cannot read {path}: it is absent or damaged, or holds no {name!r}; {_ADVICE}"
         ) from error
-    if not isinstance(values, np.ndarray) or values.dtype.kind != "f":
-        raise DatasetError(f"{path}: {name} holds no floats; {_ADVICE}")
-    return values.astype(np.float32, copy=False)
 
 
 def _layout(eye: str) -> DatasetLayout:

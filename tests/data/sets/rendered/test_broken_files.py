@@ -1,6 +1,8 @@
 """A file that is not what it should be is named, with what was expected."""
 
 import gzip
+import struct
+import zlib
 
 import pytest
 from exact_truth import exact_truth
@@ -74,6 +76,36 @@ def test_names_itself(dataset, pattern, spoil, tmp_path):
         read_all(dataset, tmp_path)
     name = "frame_annotations" if path.suffix == ".jgz" else path.name
     assert name in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "pattern"),
+    [
+        (Dataset.ODYSSEY, "rgbs/rgb_00001.png"),
+        (Dataset.DYNAMIC_REPLICA, "flow_forward/*_0001.png"),
+        (Dataset.KUBRIC, "segmentation_00001.png"),
+    ],
+)
+def test_a_picture_that_would_swell_beyond_measure_names_itself(dataset, pattern, tmp_path):
+    folder = WRITERS[dataset](tmp_path, exact_truth(frames=3, size=(16, 12)))
+    (path,) = folder.glob(pattern)
+    content = path.read_bytes()
+    kind_and_size = content[12:16] + struct.pack(">II", 30000, 30000) + content[24:29]
+    checksum = struct.pack(">I", zlib.crc32(kind_and_size))
+    path.write_bytes(content[:12] + kind_and_size + checksum + content[33:])
+    with pytest.raises((DatasetError, FramesError), match=rf"{path.name}.*exceeds limit"):
+        read_all(dataset, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["depth_00001.tiff", "segmentation_00000.png"])
+def test_a_map_of_another_size_than_its_picture_names_itself(name, tmp_path):
+    folder = write_kubric(tmp_path / "right", exact_truth(frames=3, size=(16, 12)))
+    other = write_kubric(tmp_path / "other", exact_truth(frames=3, size=(18, 12)))
+    (other / name).replace(folder / name)
+    with pytest.raises(
+        DatasetError, match=rf"{name} (is 17×11; .* 15×11|.*\(11, 17\).*\(11, 15\))"
+    ):
+        read_all(Dataset.KUBRIC, tmp_path / "right")
 
 
 @pytest.mark.parametrize(

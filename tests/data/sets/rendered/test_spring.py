@@ -1,3 +1,4 @@
+import h5py
 import numpy as np
 import pytest
 from exact_truth import exact_truth, right_eye, save_image
@@ -106,13 +107,39 @@ def test_says_what_is_not_there(folder):
 @pytest.mark.parametrize(
     ("name", "values", "message"),
     [
-        ("disparity", np.ones((24, 30)), "expected twice the picture, 64×48"),
-        ("disparity", np.ones((72, 96)), "expected twice the picture, 64×48"),
-        ("disparity", np.ones((48, 64, 2)), r"expected \(H, W\)"),
+        (
+            "disparity",
+            np.ones((24, 30)),
+            r"has shape \(24, 30\); expected \(24, 32\) or \(48, 64\)",
+        ),
+        ("disparity", np.ones((72, 96)), r"expected \(24, 32\) or \(48, 64\)"),
+        ("disparity", np.ones((48, 64, 2)), r"expected \(24, 32\) or \(48, 64\)"),
         ("disparities", np.ones((48, 64)), "holds no 'disparity'"),
     ],
 )
 def test_disparity_of_another_form_is_refused(folder, name, values, message):
     save_hdf5(folder / "disp1_left/disp1_left_0002.dsp5", name, values)
     with pytest.raises(DatasetError, match=rf"disp1_left_0002\.dsp5.*{message}"):
+        read(folder).read_depth(1)
+
+
+def test_disparity_that_lies_in_another_file_is_refused(folder, tmp_path):
+    """HDF5 would read it, from wherever it lies."""
+    place = folder / "disp1_left/disp1_left_0002.dsp5"
+    place.rename(tmp_path / "other.h5")
+    with h5py.File(place, "w") as file:
+        file["disparity"] = h5py.ExternalLink(str(tmp_path / "other.h5"), "disparity")
+    with pytest.raises(DatasetError, match=r"dsp5: disparity lies in another file"):
+        read(folder).read_depth(1)
+    with h5py.File(place, "w") as file:
+        values = [(str(tmp_path / "other.h5"), 0, h5py.h5f.UNLIMITED)]
+        file.create_dataset("disparity", shape=(48, 64), dtype="f4", external=values)
+    with pytest.raises(DatasetError, match=r"dsp5: disparity lies in another file"):
+        read(folder).read_depth(1)
+
+
+def test_disparity_is_not_unpacked_before_its_shape_is_known(folder):
+    with h5py.File(folder / "disp1_left/disp1_left_0002.dsp5", "w") as file:
+        file.create_dataset("disparity", (10**7, 10**7), "f4", chunks=(1000, 1000))
+    with pytest.raises(DatasetError, match=r"has shape \(10000000, 10000000\); expected"):
         read(folder).read_depth(1)
