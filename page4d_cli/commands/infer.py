@@ -65,6 +65,17 @@ def infer(
         ),
     ] = False,
     scale_from: options.ScaleFrom = None,
+    masks: Annotated[
+        Path | None,
+        typer.Option(
+            parser=options.parse_path,
+            metavar="DIR|VIDEO",
+            help="What moves, if you know it: pictures of the frames' names, or a video with as "
+            "many frames; white is moving and is left out of joins, of static clouds and exports, "
+            "and, with weights whose mask is on, of what steers the cameras.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = None,
     plan: Annotated[
         bool,
         typer.Option(
@@ -123,6 +134,7 @@ def infer(
         resolution,
         windows,
         scale_from=source,
+        masks=masks,
         drop_windows=drop_windows,
         overwrite=overwrite,
         command=tuple(sys.argv),

@@ -3,6 +3,7 @@
 Shapes: S frames, H W pixels of the network's maps.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar, overload
@@ -20,6 +21,8 @@ UInt8Array = NDArray[np.uint8]
 MOST_PIXELS = 2**28
 """Of a picture: more than any library reads, and what 1 GiB holds at four bytes each."""
 _MOST_SCALE = 1e5
+_SHAPE_TOLERANCE = 0.02
+"""Of width over height: other sizes are whole numbers, too."""
 _Scalar = TypeVar("_Scalar", bound=np.generic)
 
 
@@ -66,6 +69,11 @@ class PixelTransform:
             round(side * scale) for side, scale in zip(self.source_size, self.scale, strict=True)
         )
         return width, height
+
+    def has_shape_of(self, shape: tuple[int, ...]) -> bool:
+        """Whether a map (H, W) of any size can show all that the source shows."""
+        width, height = self.source_size
+        return abs(math.log(shape[1] / width / (shape[0] / height))) <= _SHAPE_TOLERANCE
 
     def crop(self, map_: NDArray[_Scalar]) -> NDArray[_Scalar]:
         """Cut the padding off a map or picture (H, W, ...) of the network's size; a view."""
@@ -175,12 +183,16 @@ class Frames:
     timestamp_source: TimestampSource
     ignored: tuple[str, ...] = ()
     """Files of the input that are no images, or unreadable ones under `skip_bad`."""
+    moving: Sequence[UInt8Array] | None = None
+    """S maps (H, W) of what somebody knows to move, from 0 (still) to 255; None: nobody does."""
 
     def __post_init__(self) -> None:
         if len(self.images.shape) != 4 or self.images.shape[-1] != 3:
             raise ValueError(f"images has shape {self.images.shape}, expected (S, H, W, 3)")
         if len(self.infos) != len(self.images):
             raise ValueError(f"{len(self.infos)} infos for {len(self.images)} images")
+        if self.moving is not None and len(self.moving) != len(self.images):
+            raise ValueError(f"{len(self.moving)} maps of what moves, {len(self.images)} images")
 
     def __len__(self) -> int:
         return len(self.infos)
@@ -197,7 +209,8 @@ class Frames:
 
     def part(self, chosen: slice) -> "Frames":
         """Some of the frames, their pictures still where they are."""
-        return replace(self, images=self.images[chosen], infos=self.infos[chosen])
+        moving = None if self.moving is None else self.moving[chosen]
+        return replace(self, images=self.images[chosen], infos=self.infos[chosen], moving=moving)
 
     def as_float(self) -> Float32Array:
         """(S, 3, H, W) in [0, 1], as the network takes them."""

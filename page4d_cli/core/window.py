@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from page4d_cli.core.geometry import invert_rigid
 from page4d_cli.core.types import Float32Array, Float64Array, Int64Array
@@ -25,6 +26,8 @@ class Window:
     """(N, H, W) of the depth, at least 1; only its order has a meaning."""
     descriptors: Float32Array | None = None
     """(N, C) what a frame looks like, of unit length (`join/candidates.py`)."""
+    moving: NDArray[np.bool_] | None = None
+    """(N, H, W) pixels that are known to show what moves, by which nothing is joined."""
 
     @cached_property
     def cameras(self) -> "WindowCameras":

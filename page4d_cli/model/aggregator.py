@@ -12,7 +12,7 @@ from page4d_cli.model.layers.attention import SpecialRowBias
 from page4d_cli.model.layers.block import Block
 from page4d_cli.model.layers.rotary import RotaryTable, rotary_table
 from page4d_cli.model.patch_embed import PatchEmbed
-from page4d_cli.model.spatial_mask import LOGIT_SCALE, SpatialMaskHead
+from page4d_cli.model.spatial_mask import LOGIT_SCALE, SpatialMaskHead, values_of_moving
 
 IMAGE_MEAN = (0.485, 0.456, 0.406)
 IMAGE_STD = (0.229, 0.224, 0.225)
@@ -94,7 +94,11 @@ class Aggregator(nn.Module):
         return tokens, self.patch_start_idx
 
     def iterate(
-        self, images: Tensor, *, mask_strength: float | None = None
+        self,
+        images: Tensor,
+        *,
+        mask_strength: float | None = None,
+        moving: Tensor | None = None,
     ) -> Iterator[LayerTokens]:
         """Yield each layer as it is computed, so that only what a reader keeps stays in memory.
 
@@ -102,6 +106,8 @@ class Aggregator(nn.Module):
             images: (B, S, 3, H, W) in [0, 1].
             mask_strength: overrides the checkpoint's. A number of the host: no layer waits for the
                 device to learn whether there is a bias.
+            moving: (B, S, H, W) from 0 (still) to 1, in the place of what the mask head finds; of
+                no effect at strength 0.
 
         Raises:
             ValueError: a side is no multiple of the patch size, or a mask is asked of a network
@@ -123,7 +129,12 @@ class Aggregator(nn.Module):
             x = x.unflatten(0, (-1, frames))
             frame_tokens = x
             if mask and strength and index == mask.source_layer:
-                bias = self._bias(frame_tokens, grid, strength)
+                values = (
+                    self.mask_values(frame_tokens, grid)
+                    if moving is None
+                    else values_of_moving(moving, grid)
+                )
+                bias = self._bias(values, strength)
             masked = mask is not None and mask.first_layer <= index <= mask.last_layer
             x = self._run(
                 self.global_blocks[index], x.flatten(1, 2), scene_table, bias if masked else None
@@ -152,8 +163,7 @@ class Aggregator(nn.Module):
             return checkpoint(block, x, table, bias, use_reentrant=False)
         return block(x, table, bias)
 
-    def _bias(self, frame_tokens: Tensor, grid: tuple[int, int], strength: float) -> SpecialRowBias:
-        values = self.mask_values(frame_tokens, grid)
+    def _bias(self, values: Tensor, strength: float) -> SpecialRowBias:
         batch, frames, patches = values.shape
         special = self.patch_start_idx
         padded = torch.cat((values.new_zeros(batch, frames, special), values), dim=-1)

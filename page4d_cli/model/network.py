@@ -102,6 +102,7 @@ class Page4D(nn.Module):
         *,
         heads: Collection[Head] = ALL_HEADS,
         mask_strength: float | None = None,
+        moving: Tensor | None = None,
         on_layer: Callable[[LayerTokens], None] | None = None,
     ) -> Encoding:
         """Run the aggregator and reduce each layer to what `heads` read, as it is computed.
@@ -110,12 +111,13 @@ class Page4D(nn.Module):
             images: (B, S, 3, H, W) in [0, 1].
             heads: those that will be run.
             mask_strength: overrides the checkpoint's.
+            moving: (B, S, H, W) from 0 (still) to 1, in the place of what the mask head finds.
             on_layer: told each layer when it is computed; what it keeps stays in memory.
         """
         image_size = (images.shape[-2], images.shape[-1])
         dense = self._dense_heads(heads)
         maps: dict[Head, list[Tensor]] = {head: [] for head in dense}
-        for layer in self.aggregator.iterate(images, mask_strength=mask_strength):
+        for layer in self.aggregator.iterate(images, mask_strength=mask_strength, moving=moving):
             for name, head in dense.items():
                 if layer.index in head.layers:
                     maps[name].append(self._project(head, layer, image_size))

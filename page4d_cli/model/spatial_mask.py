@@ -13,11 +13,28 @@ the cameras while the patches themselves still see one another. This file is the
 import math
 
 from torch import Tensor, nn
+from torch.nn.functional import adaptive_avg_pool2d
 
 from page4d_cli.model.layers.primitives import full_precision
 
 LOGIT_SCALE = 64.0
 """Factor of the bias at full strength. A constant of the method, not the head width."""
+
+
+def values_of_moving(moving: Tensor, grid: tuple[int, int]) -> Tensor:
+    """The head's values in the words of somebody who knows what moves.
+
+    0, no bias, for a patch that stands still, down to -½, the least that the head can say, for one
+    that moves as a whole: where nothing moves the network is the one without a mask.
+
+    Args:
+        moving: (B, S, H, W) from 0 (still) to 1.
+        grid: patches in a column and in a row.
+
+    Returns:
+        (B, S, h·w).
+    """
+    return -adaptive_avg_pool2d(moving, grid).flatten(2) / 2
 
 
 class SpatialMaskHead(nn.Module):

@@ -83,9 +83,27 @@ def apply_transform(picture: Image.Image, transform: PixelTransform) -> UInt8Arr
         (H, W, 3), white in the padding.
     """
     resized = np.asarray(picture.resize(transform.resized, Image.Resampling.BICUBIC))
+    return _placed(resized, transform, WHITE)
+
+
+def fit_mask(mask: Image.Image, transform: PixelTransform) -> UInt8Array:
+    """Bring a mask of a source picture to the network's pixels, each the mean of what it shows.
+
+    Args:
+        mask: grey, of the source's shape and any size.
+        transform: of the picture.
+
+    Returns:
+        (H, W), 0 in the padding.
+    """
+    return _placed(np.asarray(mask.resize(transform.resized, Image.Resampling.BOX)), transform, 0)
+
+
+def _placed(resized: UInt8Array, transform: PixelTransform, fill: int) -> UInt8Array:
+    """Cut and pad a picture or mask of the source that is resized already."""
     left, top, right, bottom = transform.content
     x, y = (round(shift) for shift in transform.offset)
-    fitted = np.full((transform.size[1], transform.size[0], 3), WHITE, np.uint8)
+    fitted = np.full((*transform.size[::-1], *resized.shape[2:]), fill, np.uint8)
     transform.crop(fitted)[...] = resized[top - y : bottom - y, left - x : right - x]
     return fitted
 

@@ -226,6 +226,8 @@ class Manifest:
     focal_px: tuple[float, float] | None = None
     """(fx, fy) in pixels of the source that were given; depth is corrected for them. None: the
     network's."""
+    masks: str | None = None
+    """Folder or video of the masks of what moves that were given; motion/ has them."""
     segments: tuple[SegmentRecord, ...] = ()
     """All frames, in order; of runs that know of none, empty."""
     scale: tuple[ScaleRecord, ...] = ()

@@ -7,8 +7,9 @@ loops/NAME.npz       optional: frames of two places seen together, the later pla
 ```
 
 Each holds `indices` (N,), `depth` (N, H, W) with 0 for none, `intrinsics` (N, 3, 3) and
-`extrinsics` (N, 3, 4), which are T_camera_world; other arrays are not looked at. Unit and world are
-the window's own. Depth may be float16.
+`extrinsics` (N, 3, 4), which are T_camera_world; maybe `moving` (N, H, W), true where nothing shall
+be joined by the depth; other arrays are not looked at. Unit and world are the window's own. Depth
+may be float16.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +23,7 @@ import numpy as np
 from natsort import natsorted
 from numpy.typing import NDArray
 
-from page4d_cli.core.arrays import ArrayKind, ArraySpec, read_npz
+from page4d_cli.core.arrays import ArrayKind, ArraySpec, names_in_npz, read_npz
 from page4d_cli.core.errors import RunError
 from page4d_cli.core.strict_json import Json, read_json, to_text
 from page4d_cli.core.types import Float32Array, Int64Array
@@ -40,6 +41,7 @@ _ARRAYS = {
     "intrinsics": ArraySpec(ArrayKind.FLOAT, ("N", 3, 3)),
     "extrinsics": ArraySpec(ArrayKind.FLOAT, ("N", 3, 4)),
 }
+_MOVING = {"moving": ArraySpec(ArrayKind.BOOL, ("N", "H", "W"))}
 _DESCRIPTORS = {"descriptors": ArraySpec(ArrayKind.FLOAT, ("N", "C"))}
 _FARTHEST = 1e4
 """Median depths that a camera may get away from the first of its window."""
@@ -140,7 +142,8 @@ def read_window(path: Path, *, with_confidence: bool = False) -> Window:
 
     Args:
         path: the file.
-        with_confidence: whether it must have one, too.
+        with_confidence: for who writes maps: it must have one, too, and depth is whole. Else for
+            who joins: there is no depth on what is known to move, unless all of a frame does.
 
     Raises:
         RunError: it cannot be read, or its arrays do not fit together; the file is named.
@@ -161,9 +164,10 @@ def read_window(path: Path, *, with_confidence: bool = False) -> Window:
     is_orthonormal = np.allclose(rotation @ np.swapaxes(rotation, 1, 2), np.eye(3), atol=1e-3)
     if not is_orthonormal or (np.linalg.det(rotation) < 0).any():
         raise RunError(f"{path}: extrinsics do not begin with rotations; {_ADVICE}")
+    depth = arrays["depth"].astype(np.float32)
     window = Window(
         _whole(path, arrays["indices"]),
-        arrays["depth"].astype(np.float32),
+        depth if with_confidence else _of_what_stands(path, depth),
         arrays["intrinsics"].astype(np.float64),
         arrays["extrinsics"].astype(np.float64),
         arrays["confidence"].astype(np.float32) if with_confidence else None,
@@ -178,6 +182,18 @@ def read_window(path: Path, *, with_confidence: bool = False) -> Window:
     return window
 
 
+def _of_what_stands(path: Path, depth: Float32Array) -> Float32Array:
+    """The depth without that of pixels that the file says to move."""
+    if "moving" not in names_in_npz(path, RunError, _ADVICE):
+        return depth
+    moving = read_npz(path, _MOVING, RunError, _ADVICE)["moving"]
+    if moving.shape != depth.shape:
+        raise RunError(f"{path}: moving and depth are of different shapes; {_ADVICE}")
+    left = np.where(moving, np.float32(0), depth)
+    has_some = (left > 0).any((1, 2), keepdims=True)
+    return np.where(has_some, left, depth)
+
+
 def write_window(path: Path, window: Window) -> None:
     """Write a window that a network has predicted, whole or not at all.
 
@@ -187,6 +203,7 @@ def write_window(path: Path, window: Window) -> None:
         WriteError: it cannot be written.
     """
     assert window.confidence is not None and window.descriptors is not None  # a network's have both
+    optional: dict[str, Any] = {} if window.moving is None else {"moving": window.moving}
     with replacing(path) as draft, writing(path), draft.open("wb") as file:
         np.savez(
             file,
@@ -196,6 +213,7 @@ def write_window(path: Path, window: Window) -> None:
             intrinsics=window.intrinsics.astype(np.float32),
             extrinsics=window.T_camera_world.astype(np.float32),
             descriptors=_half(window.descriptors),
+            **optional,
         )
 
 

@@ -84,7 +84,8 @@ def encode_clip(
 
     Args:
         model: on the device where the work shall be done.
-        frames: of the size that the model was made for.
+        frames: of the size that the model was made for. What is known to move takes the place of
+            the mask, if the network has one that is on.
         heads: those that will be run.
         progress: told about every layer.
         watch: shown every layer as it is computed.
@@ -101,7 +102,9 @@ def encode_clip(
             progress("attention layers", layer.index + 1, depth)
 
     with explained_memory(model, len(frames), frames.size), torch.inference_mode():
-        return model.encode(on_device(model, frames), heads=heads, on_layer=on_layer)
+        return model.encode(
+            on_device(model, frames), heads=heads, moving=_moving(model, frames), on_layer=on_layer
+        )
 
 
 def cameras(model: Page4D, encoding: Encoding) -> tuple[Float32Array, Float32Array]:
@@ -166,6 +169,14 @@ def on_device(model: Page4D, frames: Frames) -> torch.Tensor:
         .to(torch.float32, memory_format=torch.contiguous_format)
         .div_(255)[None]
     )
+
+
+def _moving(model: Page4D, frames: Frames) -> torch.Tensor | None:
+    """(1, S, H, W) from 0 (still) to 1; None if it is not known, or the mask is off."""
+    if frames.moving is None or not model.mask_strength:
+        return None
+    maps = torch.from_numpy(np.stack(frames.moving)).to(next(model.parameters()).device)
+    return maps[None].float().div_(255)
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from page4d_cli.core.progress import Progress
 from page4d_cli.core.strict_json import Json
 from page4d_cli.core.types import Frames
 from page4d_cli.io.run.manifest import (
+    CONVENTIONS,
     MANIFEST,
     FrameRecord,
     Manifest,
@@ -48,6 +49,10 @@ HEADS_FOR: dict[Save, frozenset[Head]] = {
     Save.POINTS: frozenset({Head.POINT}),
 }
 """The heads that each output needs; no other is run."""
+GIVEN_MASKS = {
+    "motion": "motion/<stem>.png: 8 bit, value / 255 from 0 (still) to 1 (moving); masks that were "
+    "given, see masks",
+}
 SCALE_FROM = "scale_from"
 """Setting of a run: what its metres were asked to come from. Windows do not depend on it."""
 
@@ -66,6 +71,8 @@ class RunOptions:
     """How a long clip is cut."""
     scale_from: ScaleSource | None = None
     """What is known in metres; None: lengths stay relative."""
+    masks: Path | None = None
+    """What moves, from whoever knows it (`data/clip/masks.py`); for who loads the frames."""
     drop_windows: bool = False
     """Whether the windows of a long clip are removed once they are joined."""
     overwrite: bool = False
@@ -235,6 +242,8 @@ def _manifest(
         timestamp_source=frames.timestamp_source,
         frames=tuple(FrameRecord.from_info(info) for info in frames.infos),
         plan=options.plan,
+        conventions={**CONVENTIONS, **({} if frames.moving is None else GIVEN_MASKS)},
+        masks=None if frames.moving is None else str(options.masks),
         focal_px=options.windows.focal.known_px,
         segments=files.segments,
         scale=files.scale,

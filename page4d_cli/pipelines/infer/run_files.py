@@ -14,10 +14,11 @@ from page4d_cli.core.progress import Progress
 from page4d_cli.core.resample import to_source_pixels
 from page4d_cli.core.strict_json import Json
 from page4d_cli.core.types import Float32Array, Frames, intrinsics_in_source
+from page4d_cli.data.clip.masks import WHITE
 from page4d_cli.draw.camera_path import draw_camera_path
 from page4d_cli.draw.clip_preview import clip_preview
 from page4d_cli.io.formats.ply import first_camera, write_ply
-from page4d_cli.io.formats.png import scale_for, write_depth_png, write_png
+from page4d_cli.io.formats.png import scale_for, write_depth_png, write_motion_png, write_png
 from page4d_cli.io.formats.trajectory import write_intrinsics, write_tum
 from page4d_cli.io.formats.video import playback_rate, write_video
 from page4d_cli.io.run import directory as names
@@ -133,7 +134,7 @@ class RunFiles:
                     _save(self.folder.aside(file(info.stem)), map_)
 
     def write_derived(self, progress: Progress | None) -> None:
-        """Write what needs the depth of the whole clip.
+        """Write what needs the depth of the whole clip, and what was known to move.
 
         Raises:
             WeightsError: the network gave no finite value of a kind.
@@ -144,6 +145,7 @@ class RunFiles:
             Save.CLOUD: self._write_cloud,
             Save.PREVIEW: self._write_preview,
         }
+        self._write_moving()
         wanted = [save for save in steps if save in self.save]
         for done, save in enumerate(wanted, start=1):
             steps[save]()
@@ -151,6 +153,12 @@ class RunFiles:
                 progress(save.value, done, len(wanted))
         for name, count in self.non_finite.items():
             self.problems.append(f"{name}: {count} values are not finite")
+
+    def _write_moving(self) -> None:
+        both = zip(self.frames.infos, self.frames.moving or (), strict=False)
+        for index, (info, moving) in enumerate(both):
+            score = self._at_resolution(index, moving / np.float32(WHITE))
+            write_motion_png(self.folder.path(names.motion_file(info.stem)), score)
 
     def _write_depth_pngs(self) -> None:
         both = zip(self.frames.infos, self._depth, strict=True)

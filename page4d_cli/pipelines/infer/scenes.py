@@ -14,6 +14,7 @@ from page4d_cli.core.types import Frames
 from page4d_cli.data.clip.choice import DEFAULT_FRAMES, FrameChoice
 from page4d_cli.data.clip.fingerprint import fingerprint_of_files
 from page4d_cli.data.clip.inputs import Scene, find_scenes
+from page4d_cli.data.clip.masks import files_of_masks, read_masks
 from page4d_cli.data.clip.paths import files_of
 from page4d_cli.fleet.choice import HERE, FleetChoice
 from page4d_cli.io.run.manifest import MANIFEST, Manifest
@@ -152,6 +153,11 @@ def _plan(
     resume: bool,
 ) -> list[_RunJob]:
     """Look at every scene's place."""
+    if options.masks is not None and len(scenes) > 1:
+        raise InputError(
+            f"--masks {options.masks} is of one scene, and {len(scenes)} were given; run them one "
+            "by one"
+        )
     jobs = []
     for job in jobs_of(scenes, out, MANIFEST):
         asked = replace(options, settings=_settings(job.scene, model, frames, options))
@@ -172,13 +178,15 @@ def _settings(
     sources = (scene.source,) if isinstance(scene.source, str) else scene.source
     paths: list[Json] = [str(Path(path).resolve()) for path in sources]
     is_name = model.weights in WEIGHTS
+    masks = [] if options.masks is None else files_of_masks(options.masks)
     return {
         "source": paths[0] if one else paths,
-        PICTURES: fingerprint_of_files(files_of(scene.source)),
+        PICTURES: fingerprint_of_files([*files_of(scene.source), *masks]),
         "weights": model.weights if is_name else str(Path(model.weights).resolve()),
         "variant": None if model.variant is None else model.variant.value,
         **frames.as_settings(),
         **options.windows.as_settings(),
+        **({} if options.masks is None else {"masks": str(options.masks.resolve())}),
         **({} if options.scale_from is None else {SCALE_FROM: options.scale_from.text}),
     }
 
@@ -218,6 +226,8 @@ def _run(
     with ScratchFile(job.place) as scratch:
         start = time.perf_counter()
         frames = choice.load(job.scene.source, size, scratch)
+        if job.options.masks is not None:
+            frames = replace(frames, moving=read_masks(job.options.masks, frames))
         require_pixels(job.options.windows.focal.known_px, frames.infos)
         if job.options.scale_from is not None:
             job.options.scale_from.require(ClipFrames(frames.infos, frames.timestamp_source))

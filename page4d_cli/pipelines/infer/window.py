@@ -7,6 +7,7 @@ import numpy as np
 from page4d_cli.core.enums import Head
 from page4d_cli.core.types import Frames, Int64Array
 from page4d_cli.core.window import Window
+from page4d_cli.data.clip.masks import BRIGHT
 from page4d_cli.model.weights import LoadedModel
 from page4d_cli.pipelines.infer.known_focal import with_known_focal
 from page4d_cli.pipelines.infer.loops import FrameDescriber
@@ -20,6 +21,7 @@ def frames_at(frames: Frames, numbers: Int64Array) -> Frames:
         frames,
         images=np.stack([frames.images[number] for number in numbers]),
         infos=tuple(frames.infos[number] for number in numbers),
+        moving=frames.moving and [frames.moving[number] for number in numbers],
     )
 
 
@@ -50,4 +52,5 @@ def predict_window(
         extrinsics.astype(np.float64),
         np.concatenate([chunk.confidence for chunk in chunks]),
         describer.descriptors,
+        None if frames.moving is None else np.stack(frames.moving) >= BRIGHT,
     )

@@ -69,11 +69,16 @@ def write_motion(run: Run, *, progress: Progress | None = None) -> MotionSummary
         progress: told about every frame.
 
     Raises:
-        RunError: depth or cameras were not saved, or there is one frame only.
+        RunError: depth or cameras were not saved, there is one frame only, or masks were given.
         NothingLeftError: no two frames have a usable camera, or no pixel has a usable depth.
         OutputError: the run is read-only.
         WriteError: the disk is full, or the like.
     """
+    if run.manifest.masks is not None:
+        raise RunError(
+            f"{run.directory} has masks that were given ({run.manifest.masks}), which are used as "
+            "they are; infer without --masks to have them computed"
+        )
     motion = ComputedMotion(run)
     shares = {}
     with adding(run, "motion", CONVENTIONS) as transaction:

@@ -65,13 +65,13 @@ def write_refined(
     if out is not None:
         check_run_place(out, overwrite=overwrite)
     place = run.directory if out is None else out
-    before = tuple(file for file in run.manifest.files if not _is_unchanged(file))
+    before = tuple(file for file in run.manifest.files if not _is_unchanged(run, file))
     with Transaction(place, MANIFEST, overwrite=overwrite, shared=out is None) as folder:
         files = _write_files(run, segments, folder)
         is_first = NETWORK_CAMERAS not in run.manifest.files
         copies = {CAMERAS: NETWORK_CAMERAS} if is_first else {}
         if out is not None:
-            copies |= {file: file for file in run.manifest.files if _is_unchanged(file)}
+            copies |= {file: file for file in run.manifest.files if _is_unchanged(run, file)}
         for source, target in copies.items():
             with writing(folder.path(target)):
                 shutil.copyfile(run.directory / source, folder.path(target))
@@ -83,8 +83,10 @@ def write_refined(
     return read_manifest(place)
 
 
-def _is_unchanged(file: str) -> bool:
+def _is_unchanged(run: Run, file: str) -> bool:
     """Whether a file of a run says nothing about cameras, or about the network's only."""
+    if run.manifest.masks is not None and file.startswith("motion/"):
+        return True
     return file == NETWORK_CAMERAS or file.startswith(("points_confidence/", "windows/", "loops/"))
 
 
@@ -107,7 +109,11 @@ def _manifest(
         depth_png_scale=files.depth_png_scale,
         refinement=records,
         conventions={
-            **{name: text for name, text in manifest.conventions.items() if name != "motion"},
+            **{
+                name: text
+                for name, text in manifest.conventions.items()
+                if name != "motion" or manifest.masks is not None
+            },
             "tracks": CONVENTION,
             "network_cameras": f"{NETWORK_CAMERAS}: {CAMERAS} before it was refined",
         },

@@ -19,7 +19,6 @@ from page4d_cli.pipelines.scale.seen import ClipFrames, SeenFrames, evenly
 _SUFFIXES = (".png", ".npy")
 _LEAST_SHARE = 0.01
 """Of a frame's pixels that must have depth in both, for the frame to have a say."""
-_ASPECT_TOLERANCE = 0.02
 
 
 @dataclass(frozen=True)
@@ -135,7 +134,7 @@ class SensorDepth:
 def _require_shape(file: Path, shape: tuple[int, ...], transform: PixelTransform) -> None:
     """Refuse a map that does not show what the picture shows."""
     width, height = transform.source_size
-    if abs(np.log(shape[1] / width / (shape[0] / height))) > _ASPECT_TOLERANCE:
+    if not transform.has_shape_of(shape):
         raise InputError(
             f"{file} is of {shape[1]}×{shape[0]} pixels, its picture of {width}×{height}: another "
             "shape; give maps that were brought to the pictures' camera"
