@@ -90,7 +90,7 @@ def test_an_interrupted_run_goes_on_and_ends_the_same_byte_for_byte(
 ):
     options = RunOptions(save=SAVE)
     write_run_in_windows(model, long_clip, SPANS, tmp_path / "whole", options)
-    predict, predicted = module._predict, []
+    predict, predicted = module.predict_window, []
 
     def failing(*arguments):
         if len(predicted) == finished:
@@ -98,12 +98,14 @@ def test_an_interrupted_run_goes_on_and_ends_the_same_byte_for_byte(
         predicted.append(arguments[-1])
         return predict(*arguments)
 
-    monkeypatch.setattr(module, "_predict", failing)
+    monkeypatch.setattr(module, "predict_window", failing)
     with pytest.raises(KeyboardInterrupt):
         write_run_in_windows(model, long_clip, SPANS, tmp_path / "run", options)
     assert not (tmp_path / "run").exists()
     asked = []
-    monkeypatch.setattr(module, "_predict", lambda *a: asked.append(span_of(a[-1])) or predict(*a))
+    monkeypatch.setattr(
+        module, "predict_window", lambda *a: asked.append(span_of(a[-1])) or predict(*a)
+    )
     write_run_in_windows(model, long_clip, SPANS, tmp_path / "run", options, resume=True)
     assert asked == SPANS[finished:]
     assert files_of(tmp_path / "run") == files_of(tmp_path / "whole")
@@ -112,7 +114,7 @@ def test_an_interrupted_run_goes_on_and_ends_the_same_byte_for_byte(
 def test_windows_of_other_pictures_or_damaged_ones_are_not_kept(
     model, long_clip, tmp_path, monkeypatch
 ):
-    predict, asked = module._predict, []
+    predict, asked = module.predict_window, []
 
     def until_the_last(*arguments):
         if span_of(arguments[-1]) == SPANS[-1]:
@@ -120,11 +122,11 @@ def test_windows_of_other_pictures_or_damaged_ones_are_not_kept(
         return predict(*arguments)
 
     def leave_windows():
-        monkeypatch.setattr(module, "_predict", until_the_last)
+        monkeypatch.setattr(module, "predict_window", until_the_last)
         with pytest.raises(KeyboardInterrupt):
             write_run_in_windows(model, long_clip, SPANS, tmp_path / "run", RunOptions())
         monkeypatch.setattr(
-            module, "_predict", lambda *a: asked.append(span_of(a[-1])) or predict(*a)
+            module, "predict_window", lambda *a: asked.append(span_of(a[-1])) or predict(*a)
         )
         asked.clear()
 
@@ -237,7 +239,7 @@ def test_a_window_of_another_run_or_a_lost_one_is_told(model, long_clip, tmp_pat
 def test_a_window_that_does_not_fit_is_halved_and_finished_ones_stay(
     model, long_clip, tmp_path, monkeypatch
 ):
-    predict, asked = module._predict, []
+    predict, asked = module.predict_window, []
 
     def small(*arguments):
         first, stop = int(arguments[-1][0]), int(arguments[-1][-1]) + 1
@@ -246,7 +248,7 @@ def test_a_window_that_does_not_fit_is_halved_and_finished_ones_stay(
             raise OutOfMemoryError("no")
         return predict(*arguments)
 
-    monkeypatch.setattr(module, "_predict", small)
+    monkeypatch.setattr(module, "predict_window", small)
     manifest = write_run_in_windows(
         model, long_clip, SPANS, tmp_path / "run", RunOptions(save=SAVE)
     )
@@ -254,7 +256,7 @@ def test_a_window_that_does_not_fit_is_halved_and_finished_ones_stay(
     assert asked[: 2 + len(shorter)] == [SPANS[0], SPANS[1], *shorter]
     assert any("4 frames at once did not fit" in problem for problem in manifest.problems)
     assert np.isfinite(open_run(tmp_path / "run").extrinsics()).all()
-    monkeypatch.setattr(module, "_predict", predict)
+    monkeypatch.setattr(module, "predict_window", predict)
     write_run_in_windows(
         model, long_clip, [SPANS[0], *shorter], tmp_path / "asked", RunOptions(save=SAVE)
     )
@@ -263,8 +265,10 @@ def test_a_window_that_does_not_fit_is_halved_and_finished_ones_stay(
 
 def test_an_interrupted_run_keeps_how_it_was_cut(model, long_clip, tmp_path, monkeypatch):
     """Whatever memory is free by then, the result is that of the uninterrupted run."""
-    predict, options = module._predict, RunOptions(save=SAVE)
-    monkeypatch.setattr(module, "_predict", lambda *a: predict(*a) if a[-1][0] == 0 else 1 / 0)
+    predict, options = module.predict_window, RunOptions(save=SAVE)
+    monkeypatch.setattr(
+        module, "predict_window", lambda *a: predict(*a) if a[-1][0] == 0 else 1 / 0
+    )
     with pytest.raises(ZeroDivisionError):
         write_run_in_windows(model, long_clip, SPANS, tmp_path / "run", options)
     assert list(spans_of_earlier(model, long_clip, tmp_path / "run", options)) == SPANS
@@ -277,7 +281,7 @@ def test_two_frames_that_do_not_fit_are_an_error(model, long_clip, tmp_path, mon
     def nothing_fits(*_):
         raise OutOfMemoryError("2 frames do not fit")
 
-    monkeypatch.setattr(module, "_predict", nothing_fits)
+    monkeypatch.setattr(module, "predict_window", nothing_fits)
     with pytest.raises(OutOfMemoryError, match="2 frames do not fit"):
         write_run_in_windows(model, long_clip, SPANS, tmp_path / "run", RunOptions())
     assert not (tmp_path / "run").exists()
