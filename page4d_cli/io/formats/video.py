@@ -14,6 +14,8 @@ from page4d_cli.io.whole.writing import writing
 
 RATE_WITHOUT_TIME = 10.0
 RATE_LIMITS = (1.0, 60.0)
+_X264 = {"crf": "20", "preset": "veryfast", "x264-params": "mbtree=0"}
+"""With its macroblock tree, libx264 makes other bytes of the same pictures from call to call."""
 _BT601 = 6  # "smpte170m" of H.273: the matrix by which PyAV turns RGB into YUV
 
 
@@ -62,9 +64,7 @@ def _encode(path: Path, frames: Iterable[UInt8Array], rate: Fraction) -> None:
     if first is None:
         raise ValueError("a video needs at least one frame")
     with av.open(str(path), "w", format="mp4", options={"movflags": "faststart"}) as container:
-        stream = container.add_stream(
-            "libx264", rate=rate, options={"crf": "20", "preset": "veryfast"}
-        )
+        stream = container.add_stream("libx264", rate=rate, options=dict(_X264))
         stream.height, stream.width = first.shape[:2]
         stream.pix_fmt = "yuv420p"
         stream.codec_context.colorspace = _BT601
