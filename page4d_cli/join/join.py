@@ -69,6 +69,8 @@ class JoinedPath:
     loops: tuple[LoopVerdict, ...]
     held_out: tuple[HeldOut, ...]
     """How windows agree before and after loops were closed, of each segment with candidates."""
+    follows_known: bool = False
+    """Whether all of it lies along known poses, in their world and unit."""
 
     @property
     def log_scales(self) -> Float64Array:
@@ -124,7 +126,7 @@ def join_windows(
     verdicts: list[LoopVerdict] = []
     agreements: list[HeldOut] = []
     placed = [_place(loop, sections) for loop in loops]
-    number, was_fitted = -1, False
+    number, was_fitted, all_fitted = -1, False, known is not None
     for index, (section, of_section) in enumerate(zip(sections, joins, strict=True)):
         mine = [loop for loop, place in zip(loops, placed, strict=True) if place == index]
         variances = [join.variance for join in of_section]
@@ -135,6 +137,7 @@ def join_windows(
             closed, said, agreement = fitted, _not_needed(mine), compare(section, fitted)
         number += not (was_fitted and fitted is not None)
         was_fitted = fitted is not None
+        all_fitted &= was_fitted
         verdicts += said
         agreements += [agreement] if agreement else []
         begin = closed.first_frame - first
@@ -156,6 +159,7 @@ def join_windows(
         tuple(join for of_section in joins for join in of_section),
         tuple(verdicts),
         tuple(agreements),
+        follows_known=all_fitted,
     )
 
 

@@ -16,9 +16,8 @@ from page4d_cli.core.text_table import POSE_COLUMNS, read_poses
 from page4d_cli.core.types import Float64Array
 from page4d_cli.io.whole.writing import writing
 
-_TRAJECTORY_HEADER = (
-    "TUM format; pose: camera-to-world (T_world_camera), OpenCV axes, world: first camera"
-)
+_TRAJECTORY_HEADER = "TUM format; pose: camera-to-world (T_world_camera), OpenCV axes, world"
+FIRST_CAMERA = "first camera"
 _NEW_WORLD = "# segment: a world and a unit of its own begins"
 _INTRINSICS_COLUMNS = "timestamp fx fy cx cy"
 
@@ -29,6 +28,7 @@ def write_tum(
     T_world_camera: FloatArray,
     *,
     unit: LengthUnit = LengthUnit.RELATIVE,
+    world: str = FIRST_CAMERA,
     new_worlds: Collection[int] = (),
 ) -> None:
     """Write camera-to-world poses as rows `t tx ty tz qx qy qz qw`.
@@ -38,6 +38,7 @@ def write_tum(
         timestamps_s: (S,) seconds, kept to the microsecond.
         T_world_camera: (S, 3, 4) camera-to-world, all finite: leave out the other frames.
         unit: what the header says of lengths.
+        world: what it says of the world.
         new_worlds: rows, from 0, that do not go on where the row before was: a comment says so.
 
     Raises:
@@ -48,7 +49,7 @@ def write_tum(
     quat_xyzw = quat_xyzw_from_matrix(T_world_camera[:, :3, :3])
     values = np.concatenate([T_world_camera[:, :3, 3], quat_xyzw], axis=1)
     unit_of_length = f"timestamp in seconds; unit of length: {unit.in_words()}"
-    header = (_TRAJECTORY_HEADER, unit_of_length)
+    header = (f"{_TRAJECTORY_HEADER}: {world}", unit_of_length)
     _write_table(path, header, POSE_COLUMNS, timestamps_s, values, new_worlds)
 
 

@@ -12,6 +12,8 @@ be joined by the depth; other arrays are not looked at. Unit and world are the w
 may be float16.
 """
 
+import os
+import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -306,16 +308,27 @@ class WindowStore:
             path.parent.mkdir(exist_ok=True)
         write_window(path, window)
 
-    def move_to(self, run: Transaction) -> None:
-        """Give the windows to the run that they make."""
+    def give_to(self, run: Transaction) -> None:
+        """Put the windows among the files of the run that they make.
+
+        They stay here, too, until `clear`, so that a kill before the run is complete loses none;
+        where the file system has no hard links they are moved.
+
+        Raises:
+            WriteError: the disk is full, or the like.
+        """
         for path in self._files():
             target = run.path(f"{path.parent.name}/{path.name}")
             with writing(target):
-                path.replace(target)
-        self.clear()
+                try:
+                    os.link(path, target)
+                except OSError:
+                    shutil.move(path, target)
 
     def clear(self) -> None:
-        """Remove the windows."""
+        """Remove the windows, and what a killed process has left of one."""
+        for leftover in self.folder.glob("**/.*.partial"):
+            shutil.rmtree(leftover, ignore_errors=True)
         for path in (*self._files(), self.folder / _INDEX):
             path.unlink(missing_ok=True)
         for kind in _KINDS:

@@ -5,6 +5,7 @@ A finished window is a file, beside the run until that is complete and then in i
 """
 
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -51,6 +52,7 @@ LEAST = 2
 """Frames of a window: a path has a step."""
 _IN_MEMORY = 4
 """Windows whose maps are held while frames are blended."""
+_KIND_IN_WORDS = {SKIPS: "windows of every fourth frame", LOOPS: "windows of places seen twice"}
 
 
 def write_run_in_windows(
@@ -94,14 +96,14 @@ def write_run_in_windows(
             if beside is not None:
                 beside.predict(store, frames, options, [*_windows(store), *_skips(store)])
             files.problems += predict.windows()
-            predict.more(_skips(store))
+            files.problems += predict.more(_skips(store))
         windows = WindowFiles(store.folder / WINDOWS)
         if options.windows.loops is LoopSearch.AUTO:
             with timed(files.timings_s, "loops"):
                 loops = [(LOOPS, one) for one in loop_windows(windows.paths, len(frames))]
                 if beside is not None:
                     beside.predict(store, frames, options, loops)
-                predict.more(loops)
+                files.problems += predict.more(loops)
         with timed(files.timings_s, "joining"):
             path = join_windows(
                 windows,
@@ -125,10 +127,9 @@ def write_run_in_windows(
             for chunk in _blend(windows, path):
                 files.write_chunk(chunk)
         files.problems += _segments_in_words(frames, path, files.unit)
-        if options.drop_windows:
-            store.clear()
-        else:
-            store.move_to(files.folder)
+        if not options.drop_windows:
+            store.give_to(files.folder)
+    store.clear()
     return read_manifest(out)
 
 
@@ -191,7 +192,7 @@ class _Predictor:
     def windows(self) -> list[str]:
         """Predict the windows of the clip; what is too long is cut from there on, and told."""
         store, number = self.store, 0
-        shortened: list[str] = []
+        shortened: dict[int, str] = {}
         while number < len(store.spans):
             span = store.spans[number]
             if self._keep(WINDOWS, np.arange(*span)):
@@ -200,25 +201,36 @@ class _Predictor:
                     self.progress(WINDOWS, number, len(store.spans))
                 continue
             store.cut(_halved(store.spans, number))
-            shortened = [_shortened_in_words(self.frames, span, store.spans[number])]
-        return shortened
+            shortened[span[0]] = _shortened_in_words(self.frames, span, store.spans[number])
+        return list(shortened.values())
 
-    def more(self, windows: Sequence[tuple[str, Int64Array]]) -> None:
-        """Predict windows, by kind and frames, without which the clip can be joined, too."""
+    def more(self, windows: Sequence[tuple[str, Int64Array]]) -> list[str]:
+        """Predict windows, by kind and frames, without which the clip can be joined, too.
+
+        Returns:
+            What there is to say of those that do not fit into memory.
+        """
+        left_out: Counter[str] = Counter()
         for done, (kind, numbers) in enumerate(windows, start=1):
-            self._keep(kind, numbers)
+            left_out[kind] += not self._keep(kind, numbers)
             if self.progress is not None:
                 self.progress(kind, done, len(windows))
+        return [
+            f"{count} of {len(windows)} {_KIND_IN_WORDS[kind]} did not fit into memory and were "
+            "left out"
+            for kind, count in left_out.items()
+            if count
+        ]
 
     def _keep(self, kind: str, numbers: Int64Array) -> bool:
-        """Predict a window unless it is there; False if it may fit if it is halved."""
+        """Predict a window unless it is there; False if it does not fit, and can do without."""
         if self.store.has(kind, numbers):
             return True
         try:
             part = frames_at(self.frames, numbers)
             window = predict_window(self.model, part, self.options, numbers)
         except OutOfMemoryError:
-            if len(numbers) < 2 * LEAST:
+            if kind == WINDOWS and len(numbers) < 2 * LEAST:
                 raise
             window = None
         if window is None:  # outside of `except`, which holds on to what the network computed

@@ -10,7 +10,7 @@ from page4d_cli.core.enums import Focal, LengthUnit, LoopSearch, TimestampSource
 from page4d_cli.core.errors import InputError, RunError
 from page4d_cli.core.strict_json import Json, encode, to_text
 from page4d_cli.core.types import Float64Array, FrameInfo, PixelTransform
-from page4d_cli.io.formats.trajectory import write_intrinsics, write_tum
+from page4d_cli.io.formats.trajectory import FIRST_CAMERA, write_intrinsics, write_tum
 from page4d_cli.io.run.directory import of_segment
 from page4d_cli.io.run.manifest import MANIFEST, ScaleRecord
 from page4d_cli.io.run.windows import LOOPS, SKIPS, WINDOWS, WindowFiles, optional_skips
@@ -53,7 +53,7 @@ class RejoinOptions:
     """A frame of each look of loops that are taken whatever speaks against them."""
     forbidden_loops: tuple[tuple[int, int], ...] = ()
     poses: Path | None = None
-    """A path in TUM form to which the windows are fitted."""
+    """A path in TUM form, in metres, to which the windows are fitted."""
     focal: Focal = Focal.ONE
     scale_from: ScaleSource | None = None
     """What is known in metres; of a folder that is no run, frames are called by their numbers,
@@ -108,7 +108,8 @@ def rejoin(folder: Path, out: Path, options: RejoinOptions = DEFAULT_OPTIONS) ->
             path, scale = path_in_metres(
                 options.scale_from, windows, path, clip.infos, clip.timestamp_source
             )
-        unit = LengthUnit.METRES if scale else LengthUnit.RELATIVE
+        is_metric = bool(scale) or path.follows_known
+        unit = LengthUnit.METRES if is_metric else LengthUnit.RELATIVE
         _write_trajectories(files, path, unit)
         intrinsics = joined_intrinsics(windows, path, options.focal)
         _write_intrinsics(files.path(INTRINSICS), intrinsics, path.first_frame)
@@ -173,13 +174,15 @@ def _write_trajectories(files: Transaction, path: JoinedPath, unit: LengthUnit) 
     times, poses = (rows + path.first_frame).astype(np.float64), path.T_world_camera[rows]
     segments = path.segment[rows]
     begins = np.flatnonzero(np.diff(segments, prepend=segments[0]))
-    write_tum(files.path(TRAJECTORY), times, poses, unit=unit, new_worlds=begins.tolist())
+    world = "that of --poses" if path.follows_known else FIRST_CAMERA
+    whole = files.path(TRAJECTORY)
+    write_tum(whole, times, poses, unit=unit, world=world, new_worlds=begins.tolist())
     if not len(begins):
         return
     count = len(begins) + 1
     for number, mine in enumerate(np.split(np.arange(len(rows)), begins), start=1):
         place = files.path(of_segment(TRAJECTORY, number, count))
-        write_tum(place, times[mine], poses[mine], unit=unit)
+        write_tum(place, times[mine], poses[mine], unit=unit, world=world)
 
 
 def _write_scales(path: Path, log_scales: Float64Array) -> None:

@@ -18,6 +18,20 @@ def test_a_video_of_odd_size_comes_back_with_a_black_line(tmp_path):
         assert frame[33].mean() < 30
 
 
+def test_the_same_pictures_make_the_same_file_whatever_was_in_memory(tmp_path):
+    x, y = np.linspace(0, 6, 1008)[None], np.linspace(0, 3, 280)[:, None]
+    noise = np.random.default_rng(0).normal(0, 6, (280, 1008, 1))
+    waves = np.stack([3 * x + 2 * y * channel for channel in (1, 2, 3)], -1)
+    files, held = set(), []
+    for turn in range(4):
+        pictures = [(127 + 80 * np.sin(waves + n / 5) + noise).astype(np.uint8) for n in range(16)]
+        write_video(tmp_path / "v.mp4", (picture.copy() for picture in pictures), 10)
+        files.add((tmp_path / "v.mp4").read_bytes())
+        if turn % 2:
+            held.append(pictures)
+    assert len(files) == 1
+
+
 def test_a_video_needs_frames_and_a_rate(tmp_path):
     with pytest.raises(ValueError, match="at least one frame"):
         write_video(tmp_path / "v.mp4", [], 10)

@@ -158,6 +158,9 @@ def test_windows_are_fitted_to_poses_by_the_numbers_of_frames(folder, tmp_path):
     rejoin(folder, tmp_path / "out", RejoinOptions(poses=tmp_path / "known.txt"))
     _, poses = read_tum(tmp_path / "out/trajectory.txt")
     np.testing.assert_allclose(poses, known, atol=0.1)
+    header = (tmp_path / "out/trajectory.txt").read_text().splitlines()[:2]
+    assert "that of --poses" in header[0] and "metres" in header[1]
+    assert json.loads((tmp_path / "out/join.json").read_text())["unit"] == "metres"
     assert np.loadtxt(tmp_path / "out/scales.txt")[0] == pytest.approx(9, rel=0.01)
     write_tum(tmp_path / "clock.txt", 1.7e9 + np.arange(50.0), known)
     with pytest.raises(InputError, match="give both one clock"):
