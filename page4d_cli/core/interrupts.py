@@ -72,6 +72,18 @@ def _answer(kind: int, handler: object) -> None:
         signal.raise_signal(kind)
 
 
+@contextmanager
+def handlers_kept() -> Iterator[None]:
+    """Take back what a library that the body imports does to the answers to Ctrl-C and `kill`."""
+    before = {kind: signal.getsignal(kind) for kind in _SIGNALS}
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():  # no other one may
+            for kind, handler in before.items():
+                signal.signal(kind, handler)
+
+
 def watch() -> None:
     """Answer Ctrl-C and `kill` from now on; called once, by the program's main thread."""
     reader, writer = os.pipe()

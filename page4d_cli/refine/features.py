@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from page4d_cli.core.errors import InputError
+from page4d_cli.core.interrupts import handlers_kept
 from page4d_cli.core.types import Float32Array, Float64Array, UInt8Array
 
 MOST_FEATURES = 2000
@@ -45,13 +46,14 @@ class Features:
 
 
 def require_pycolmap() -> None:
-    """Say what to install where pycolmap is absent.
+    """Import pycolmap, which would answer `kill` with a trace; say what to install if it is absent.
 
     Raises:
         InputError: it is.
     """
     try:
-        import pycolmap  # noqa: F401
+        with handlers_kept():
+            import pycolmap  # noqa: F401
     except ImportError as error:
         raise InputError(
             "refining needs pycolmap, which is not installed; pip install 'page4d[refine]'"

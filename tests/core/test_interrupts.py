@@ -44,6 +44,16 @@ class Finder:
 sys.meta_path.insert(0, Finder())
 main()
 """
+TAKING_OVER = """
+import ctypes, os, signal
+from page4d_cli.core import interrupts
+
+interrupts.watch()
+with interrupts.handlers_kept():  # as libraries do, past Python
+    ctypes.CDLL(None).signal(signal.SIGTERM, signal.SIG_IGN)
+os.kill(os.getpid(), signal.SIGTERM)
+signal.pause()
+"""
 
 
 @contextmanager
@@ -91,3 +101,9 @@ def test_ctrl_c_while_the_program_loads_is_one_line(module):
     done = subprocess.run([sys.executable, "-c", IMPORTING, module], capture_output=True, text=True)
     assert done.returncode == 130
     assert done.stderr == "error: interrupted; nothing half-written was left\n"
+
+
+def test_a_library_does_not_take_kill_over():
+    words = [sys.executable, "-c", TAKING_OVER]
+    done = subprocess.run(words, capture_output=True, timeout=60)
+    assert done.returncode == 128 + signal.SIGTERM and not done.stderr
