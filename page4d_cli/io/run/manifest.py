@@ -149,6 +149,11 @@ class RefinementRecord:
     masks: str | None
     """The folder of masks that was given."""
 
+    @property
+    def refined(self) -> int:
+        """Frames whose cameras are refined."""
+        return 0 if self.refused is not None else len(self.depth_factor) - len(self.kept)
+
 
 @dataclass(frozen=True)
 class FrameRecord:

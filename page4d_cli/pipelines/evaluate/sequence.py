@@ -12,6 +12,7 @@ from page4d_cli.core.errors import (
 )
 from page4d_cli.core.progress import Progress
 from page4d_cli.core.strict_json import to_text
+from page4d_cli.core.wording import count_noun
 from page4d_cli.data.sets.recorded import RecordedSequence
 from page4d_cli.eval.protocol import Measure
 from page4d_cli.io.run.directory import Run
@@ -88,6 +89,11 @@ class SequenceScorer:
             notes.append(f"the network saw the run's {count} frames together, not one a pass")
         if _windows_of(run) > 1:
             notes.append(f"predicted in {_windows_of(run)} windows, which were joined")
+        if run.manifest.refinement:
+            refined = sum(record.refined for record in run.manifest.refinement)
+            notes.append(
+                f"{refined} of {count_noun(count, 'camera')} refined, the others as predicted"
+            )
         worlds = len(run.manifest.worlds)
         if worlds > 1 and self.options.measure is Measure.VIDEO:
             notes.append(

@@ -94,7 +94,7 @@ def refine_run(
         segments.append(_refine_segment(clip, options, progress))
     records = tuple(_record(segment, options) for segment in segments)
     notes += _in_words(records, segments)
-    refined = sum(int(each.refined.verdict.is_taken.sum()) for each in segments)
+    refined = sum(record.refined for record in records)
     if options.strict and refined < len(run.manifest.frames):
         raise RefusedError(f"{'; '.join(notes)}; nothing was written")
     manifest = write_refined(

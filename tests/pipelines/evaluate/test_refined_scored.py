@@ -35,9 +35,12 @@ def test_results_say_that_cameras_were_refined(tmp_path):
     )
     assert "refined" not in plain.protocol and "page4d refine" in refined.protocol["refined"]
     assert refined.settings["refined"] is True
+    assert not any("refined" in note for note in plain.sequences[0].notes)
     assert any(note.startswith("protocol, refined: None") for note in compare(plain, refined).notes)
     (run,) = (path.parent for path in Path(tmp_path / "refined").rglob("manifest.json"))
-    assert len(open_run(run).manifest.refinement) == 1
+    (record,) = open_run(run).manifest.refinement
+    said = f"{record.refined} of 4 cameras refined, the others as predicted"
+    assert said in refined.sequences[0].notes
 
 
 @pytest.mark.parametrize(
