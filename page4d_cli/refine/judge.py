@@ -94,6 +94,12 @@ def judge(judges: Tracks, used: Tracks, before: Cameras, after: State, limit_px:
     return Verdict(is_supported, before_px, after_px, refusal, refused)
 
 
+def explains_better(judges: Tracks, first: Cameras, second: Cameras, limit_px: float) -> bool:
+    """Whether the second cameras explain the judges' sightings better than the first do."""
+    old, new = (_left_over(judges, each, limit_px) for each in (first, second))
+    return len(new) > 0 and bool(np.median(new) < np.median(old))
+
+
 def _supported(tracks: Tracks, frames: int) -> NDArray[np.bool_]:
     """(S,) frames of the largest group that enough points hold together.
 

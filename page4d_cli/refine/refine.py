@@ -12,7 +12,7 @@ from page4d_cli.refine.adjust import State, adjust, adjust_points, errors_px, pl
 from page4d_cli.refine.cameras import Cameras
 from page4d_cli.refine.depth import UNCHANGED, LogScale, depth_scales
 from page4d_cli.refine.features import Features
-from page4d_cli.refine.judge import Verdict, inlier_limit_px, judge
+from page4d_cli.refine.judge import Verdict, explains_better, inlier_limit_px, judge
 from page4d_cli.refine.matching import Matches, choose_pairs, match_pair
 from page4d_cli.refine.tracks import Tracks, build_tracks
 
@@ -59,21 +59,25 @@ def refine_cameras(
     network: Cameras,
     sizes: NDArray[np.int64],
     *,
+    earlier: Refined | None = None,
     progress: Progress | None = None,
 ) -> Refined:
     """Refine a clip's cameras.
 
     Args:
         features: S, with the network's depth; without those on what moves.
-        network: the cameras to begin with.
+        network: the cameras as it says.
         sizes: (S, 2) width and height of the pictures.
+        earlier: what was found with less knowledge of what moves: where to begin, and what is
+            returned if its cameras explain held-out points as well.
         progress: told about every pair and every round.
 
     Raises:
         InputError: pycolmap is not installed.
     """
     unit = _typical_depth(features)
-    begin = network.scaled(1 / unit)
+    before = network.scaled(1 / unit)
+    begin = before if earlier is None else _as_many(earlier.cameras, network).scaled(1 / unit)
     features = [each.with_depth(each.depth / unit) for each in features]
     matches, compared = _match_all(features, begin, sizes, progress)
     tracks = build_tracks(features, matches)
@@ -81,8 +85,10 @@ def refine_cameras(
     used, judges = tracks.of_points(~is_judge), tracks.of_points(is_judge)
     longest = int(sizes.max())
     limit_px = inlier_limit_px(longest)
-    state, rounds = _adjust_coarse_to_fine(used, begin, longest, progress)
-    verdict = judge(judges, used, begin, state, limit_px)
+    state, rounds = _adjust_coarse_to_fine(used, begin, before, longest, progress)
+    if earlier is not None and not explains_better(judges, begin, state.cameras, limit_px):
+        return earlier
+    verdict = judge(judges, used, before, state, limit_px)
     refined = Refined(
         network,
         verdict,
@@ -123,9 +129,13 @@ def _match_all(
 
 
 def _adjust_coarse_to_fine(
-    tracks: Tracks, network: Cameras, longest_side: int, progress: Progress | None
+    tracks: Tracks,
+    begin: Cameras,
+    network: Cameras,
+    longest_side: int,
+    progress: Progress | None,
 ) -> tuple[State, list[Round]]:
-    state = State(network, place_points(tracks, network))
+    state = State(begin, place_points(tracks, begin))
     rounds: list[Round] = []
     if not len(tracks):
         return state, rounds
@@ -163,6 +173,12 @@ def _taken(
         point_errors_px=np.bincount(tracks.point, errors) / np.bincount(tracks.point),
         depth=depth,
     )
+
+
+def _as_many(mixed: Cameras, network: Cameras) -> Cameras:
+    """Undo what `_mixed` did to the numbers of the cameras: frames of one size share theirs."""
+    count = len(network.intrinsics)
+    return Cameras(mixed.T_camera_world, mixed.intrinsics[:count], network.camera_of_frame)
 
 
 def _mixed(old: Cameras, new: Cameras, is_taken: NDArray[np.bool_]) -> Cameras:

@@ -28,7 +28,8 @@ CONVENTIONS = {
     "motion": "motion/<stem>.png: 8 bit, value / 255 from 0 (still, or never seen twice) to 1 "
     "(moving); a geometric test on depth and cameras, not the network's mask",
 }
-_NEEDED = (Save.CAMERAS, Save.DEPTH, Save.CONFIDENCE)
+NEEDED = (Save.CAMERAS, Save.DEPTH, Save.CONFIDENCE)
+"""Of a run, for motion to be computed."""
 _MAX_PIXELS = 300_000
 """Maps of source pixels are thinned out to this; the network's own have fewer."""
 _SAMPLES_A_FRAME = 2000
@@ -79,7 +80,7 @@ def write_motion(run: Run, *, progress: Progress | None = None) -> MotionSummary
             f"{run.directory} has masks that were given ({run.manifest.masks}), which are used as "
             "they are; infer without --masks to have them computed"
         )
-    motion = ComputedMotion(run)
+    motion = ComputedMotion.of_run(run)
     shares = {}
     with adding(run, "motion", CONVENTIONS) as transaction:
         for index, frame in enumerate(run.manifest.frames):
@@ -98,7 +99,7 @@ def motion_of(run: Run) -> "WrittenMotion | ComputedMotion":
         RunError: depth or cameras were not saved, or there is one frame only.
         NothingLeftError: no two frames have a usable camera, or no pixel has a usable depth.
     """
-    return WrittenMotion(run) if _is_written(run) else ComputedMotion(run)
+    return WrittenMotion(run) if _is_written(run) else ComputedMotion.of_run(run)
 
 
 def known_masks(clip: RunClip, part: MotionPart) -> list[NDArray[np.bool_]] | None:
@@ -149,31 +150,42 @@ class WrittenMotion:
 
 
 class ComputedMotion:
-    """Scores computed from a run's depth and cameras, frame by frame.
+    """Scores computed from depth and cameras, frame by frame.
 
     Args:
-        run: with depth and cameras, of at least two frames.
+        clip: of a run, with depth, cameras and confidence.
 
     Raises:
-        RunError: depth or cameras were not saved, or there is one frame only.
         NothingLeftError: no two frames have a usable camera, or no pixel has a usable depth.
     """
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, clip: RunClip) -> None:
+        count = len(clip.run.manifest.frames)
+        if len(clip) < 2:
+            raise NothingLeftError(
+                f"1 of the {count} frames of {clip.run.directory} has a usable camera; motion "
+                "needs two"
+            )
+        self._run = clip.run
+        self._clip = clip
+        self._typical_confidence = self._median_confidence()
+        self._posed = lru_cache(_FRAMES_KEPT)(self._read_posed)
+
+    @classmethod
+    def of_run(cls, run: Run) -> "ComputedMotion":
+        """Of all frames of a run, as it says.
+
+        Raises:
+            RunError: depth or cameras were not saved, or there is one frame only.
+            NothingLeftError: no two frames have a usable camera, or no pixel has a usable depth.
+        """
         count = len(run.manifest.frames)
         if count < 2:
             raise RunError(
                 f"{run.directory} has {count} frame; motion shows between frames: infer two or "
                 "more at once"
             )
-        self._run = run
-        self._clip = read_run_clip(run, slice(None), _NEEDED)
-        if len(self._clip) < 2:
-            raise NothingLeftError(
-                f"1 of the {count} frames of {run.directory} has a usable camera; motion needs two"
-            )
-        self._typical_confidence = self._median_confidence()
-        self._posed = lru_cache(_FRAMES_KEPT)(self._read_posed)
+        return cls(read_run_clip(run, slice(None), NEEDED))
 
     @property
     def notes(self) -> tuple[str, ...]:

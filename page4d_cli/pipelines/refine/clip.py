@@ -1,6 +1,7 @@
 """What a run gives to its refinement: cameras of the sources, features, and what moves."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +12,14 @@ from page4d_cli.core.enums import MotionPart
 from page4d_cli.core.errors import FramesError
 from page4d_cli.core.progress import Progress
 from page4d_cli.core.reproject import sample_depth
-from page4d_cli.core.types import Float64Array, FrameInfo
-from page4d_cli.pipelines.motion.motion import keep_mask, motion_of
+from page4d_cli.core.types import Float64Array, FrameInfo, PixelTransform
+from page4d_cli.pipelines.motion.motion import ComputedMotion, keep_mask, motion_of
 from page4d_cli.pipelines.stored_run.clip import RunClip
 from page4d_cli.pipelines.stored_run.pictures import source_pictures
 from page4d_cli.refine.cameras import Cameras
+from page4d_cli.refine.depth import LogScale
 from page4d_cli.refine.features import Features, find_features
+from page4d_cli.refine.refine import Refined
 
 _SQUARE = 1.04
 """Network pixels over source pixels differ by less between the axes where the source's pixels are
@@ -55,8 +58,8 @@ def _pixel_aspect(info: FrameInfo) -> float:
     return 1.0 if 1 / _SQUARE < x / y < _SQUARE else x / y
 
 
-def features_of(clip: RunClip, is_still: IsStill, progress: Progress | None) -> list[Features]:
-    """Find the features of every frame on what stands still, with their depth.
+def features_of(clip: RunClip, progress: Progress | None) -> list[Features]:
+    """Find the features of every frame, with their depth.
 
     Raises:
         FramesError: a source picture is gone, or cannot be read.
@@ -64,11 +67,15 @@ def features_of(clip: RunClip, is_still: IsStill, progress: Progress | None) -> 
     found = []
     for place, picture in enumerate(source_pictures(clip.run, clip.indices)):
         features = find_features(picture)
-        features = features.take(is_still(place, features.pixels))
         found.append(features.with_depth(_depth_at(clip, place, features.pixels)))
         if progress is not None:
             progress("features", place + 1, len(clip))
     return found
+
+
+def still(features: Sequence[Features], is_still: IsStill) -> list[Features]:
+    """Those of each frame on what stands still."""
+    return [each.take(is_still(place, each.pixels)) for place, each in enumerate(features)]
 
 
 def _depth_at(clip: RunClip, place: int, pixels: Float64Array) -> Float64Array:
@@ -79,21 +86,52 @@ def _depth_at(clip: RunClip, place: int, pixels: Float64Array) -> Float64Array:
     return np.where(is_smooth, sampled.between, np.nan)
 
 
-def still_by_motion(clip: RunClip) -> IsStill:
-    """As `page4d motion` tells it.
+def still_by_motion(clip: RunClip, refined: Refined | None = None) -> IsStill:
+    """As `page4d motion` tells it, by the cameras of the run or by refined ones.
 
     Raises:
-        RunError: depth or cameras were not saved, or there is one frame only.
+        RunError: there is one frame only, or a file of the run is damaged.
         NothingLeftError: no two frames have a usable camera, or no pixel has a usable depth.
     """
-    motion = motion_of(clip.run)
+    known = motion_of(clip.run) if refined is None else ComputedMotion(refined_clip(clip, refined))
 
     def is_still(place: int, pixels: Float64Array) -> NDArray[np.bool_]:
-        kept = keep_mask(motion.score(clip.indices[place]), MotionPart.STATIC)
+        kept = keep_mask(known.score(clip.indices[place]), MotionPart.STATIC)
         in_map = clip.infos[place].transform.to_network(pixels)
         return _read(kept, in_map)
 
     return is_still
+
+
+def refined_clip(clip: RunClip, refined: Refined) -> RunClip:
+    """The clip with refined cameras, and the depth that follows; maps are read into memory."""
+    intrinsics = [
+        info.transform.intrinsics_to_network(k)
+        for info, k in zip(clip.infos, refined.cameras.of_frames, strict=True)
+    ]
+    depth = [
+        np.asarray(map_ * depth_factor(scale, info.transform, map_.shape), np.float32)
+        for info, map_, scale in zip(clip.infos, clip.depth, refined.depth, strict=True)
+    ]
+    return replace(
+        clip,
+        extrinsics=refined.cameras.T_camera_world,
+        intrinsics=np.stack(intrinsics),
+        depth=tuple(depth),
+    )
+
+
+def depth_factor(
+    scale: LogScale, transform: PixelTransform, shape: tuple[int, ...]
+) -> Float64Array:
+    """(H, W) what the depth of a map's pixels is multiplied by."""
+    return np.exp(scale.at(pixels_in_source(transform, shape), np.array(transform.source_size)))
+
+
+def pixels_in_source(transform: PixelTransform, shape: tuple[int, ...]) -> Float64Array:
+    """(H, W, 2) where the pixels of a map lie in the source."""
+    rows, columns = np.mgrid[: shape[0], : shape[1]]
+    return transform.to_source(np.stack([columns, rows], axis=-1).astype(np.float64))
 
 
 def still_by_masks(clip: RunClip, folder: Path) -> IsStill:

@@ -20,6 +20,7 @@ from page4d_cli.io.whole.transaction import Transaction
 from page4d_cli.io.whole.writing import writing
 from page4d_cli.pipelines.infer.predict import DenseChunk
 from page4d_cli.pipelines.infer.run_files import RunFiles
+from page4d_cli.pipelines.refine.clip import depth_factor, pixels_in_source
 from page4d_cli.pipelines.stored_run.clip import RunClip
 from page4d_cli.pipelines.stored_run.pictures import map_pictures
 from page4d_cli.refine.cameras import Cameras
@@ -173,7 +174,7 @@ def _chunks(
     for index, frame in enumerate(run.manifest.frames):
         scale = scales.get(index, UNCHANGED)
         transform = frame.to_info(run.manifest.network_size).transform
-        factor = _factor(scale, transform.to_source(_grid(run)), frame.source_size)
+        factor = depth_factor(scale, transform, run.manifest.network_size)
         at = slice(index, index + 1)
         if Save.DEPTH in saved:
             depth = _at_network(run, index, run.depth(index)) * factor
@@ -195,25 +196,15 @@ def _moved(
     return np.asarray((in_camera - after[:, 3]) @ after[:, :3], np.float32)
 
 
-def _grid(run: Run) -> Float64Array:
-    """(H, W, 2) pixels of the network's picture."""
-    height, width = run.manifest.network_size
-    return np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=-1).astype(np.float64)
-
-
-def _factor(scale: LogScale, pixels: Float64Array, size: tuple[int, int]) -> Float64Array:
-    """(H, W)."""
-    return np.exp(scale.at(pixels, np.array(size)))
-
-
 def _at_network(run: Run, index: int, map_: Float32Array) -> Float32Array:
     """A map in the network's pixels, from which those of the source had been interpolated."""
     if run.manifest.resolution is Resolution.NETWORK:
         return map_
     transform = run.manifest.frames[index].to_info(run.manifest.network_size).transform
     positive = np.where(map_ > 0, map_, np.nan)
-    sampled = sample_depth(positive, transform.to_source(_grid(run)).reshape(-1, 2))
-    return sampled.between.reshape(run.manifest.network_size).astype(np.float32)
+    size = run.manifest.network_size
+    sampled = sample_depth(positive, pixels_in_source(transform, size).reshape(-1, 2))
+    return sampled.between.reshape(size).astype(np.float32)
 
 
 def _tracks(segments: Sequence[RefinedSegment]) -> RunTracks:

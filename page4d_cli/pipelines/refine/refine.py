@@ -7,16 +7,17 @@ from pathlib import Path
 
 import numpy as np
 
-from page4d_cli.core.enums import Save
 from page4d_cli.core.errors import NothingLeftError, OutputError, RefusedError, RunError
 from page4d_cli.core.progress import Progress
 from page4d_cli.core.wording import count_noun
 from page4d_cli.io.run.directory import Run
 from page4d_cli.io.run.manifest import Manifest, RefinementRecord
+from page4d_cli.pipelines.motion.motion import NEEDED
 from page4d_cli.pipelines.refine.clip import (
     cameras_of,
     features_of,
     sizes_of,
+    still,
     still_by_masks,
     still_by_motion,
 )
@@ -88,7 +89,7 @@ def refine_run(
     segments: list[RefinedSegment] = []
     notes: list[str] = []
     for world in run.manifest.worlds:
-        clip = read_run_clip(run, slice(world.start, world.stop), (Save.CAMERAS, Save.DEPTH))
+        clip = read_run_clip(run, slice(world.start, world.stop), NEEDED)
         clip = with_middle_as_principal_point(clip)
         notes += clip.notes
         segments.append(_refine_segment(clip, options, progress))
@@ -120,17 +121,18 @@ def _require_two(run: Run) -> None:
 def _refine_segment(
     clip: RunClip, options: RefineOptions, progress: Progress | None
 ) -> RefinedSegment:
-    if options.masks is not None:
-        is_still = still_by_masks(clip, options.masks)
-    elif len(clip) > 1:
-        is_still = still_by_motion(clip)
-    else:
+    if options.masks is None and len(clip) < 2:
         raise NothingLeftError(
             f"1 frame of a segment of {clip.run.directory} has a usable camera; refining needs two"
         )
-    network = cameras_of(clip)
-    features = features_of(clip, is_still, progress)
-    refined = refine_cameras(features, network, sizes_of(clip.infos), progress=progress)
+    network, sizes = cameras_of(clip), sizes_of(clip.infos)
+    features = features_of(clip, progress)
+    by_masks = None if options.masks is None else still_by_masks(clip, options.masks)
+    seen = still(features, by_masks or still_by_motion(clip))
+    refined = refine_cameras(seen, network, sizes, progress=progress)
+    if by_masks is None and refined.verdict.is_taken.any():
+        seen = still(features, still_by_motion(clip, refined))
+        refined = refine_cameras(seen, network, sizes, earlier=refined, progress=progress)
     return RefinedSegment(clip, network, refined)
 
 

@@ -49,9 +49,9 @@ def test_frames_of_another_world_are_no_witnesses(scene):
     run = scene.run
     cut = (SegmentRecord(0, 4), SegmentRecord(5, 5))
     alone = replace(run, manifest=replace(run.manifest, segments=cut))
-    assert ComputedMotion(run).score(5).any()
-    assert not ComputedMotion(alone).score(5).any()
-    assert ComputedMotion(alone).score(2).any()
+    assert ComputedMotion.of_run(run).score(5).any()
+    assert not ComputedMotion.of_run(alone).score(5).any()
+    assert ComputedMotion.of_run(alone).score(2).any()
 
 
 def test_writing_again_replaces_and_nothing_else_changes(scene):
@@ -100,13 +100,13 @@ def test_a_frame_without_a_camera_scores_nothing_and_is_named(scene):
     intrinsics, extrinsics = scene.run.intrinsics(), scene.run.extrinsics()
     intrinsics[2] = np.nan
     np.savez(scene.run.directory / CAMERAS, extrinsics=extrinsics, intrinsics=intrinsics)
-    motion = ComputedMotion(scene.run)
+    motion = ComputedMotion.of_run(scene.run)
     assert not motion.score(2).any() and motion.score(3).any()
     assert "000002" in motion.notes[0]
     intrinsics[1:] = np.nan
     np.savez(scene.run.directory / CAMERAS, extrinsics=extrinsics, intrinsics=intrinsics)
     with pytest.raises(NothingLeftError, match=r"1 of the 6 frames .* has a usable camera"):
-        ComputedMotion(scene.run)
+        ComputedMotion.of_run(scene.run)
 
 
 def test_a_run_without_any_depth_is_refused_with_numbers(scene):
@@ -138,9 +138,9 @@ def test_a_score_of_another_size_or_kind_is_refused(scene):
 
 
 def test_large_maps_are_thinned_out_to_the_same_verdict(scene, monkeypatch):
-    full = ComputedMotion(scene.run).score(0)
+    full = ComputedMotion.of_run(scene.run).score(0)
     monkeypatch.setattr("page4d_cli.pipelines.motion.motion._MAX_PIXELS", 84 * 112 // 4)
-    thin = ComputedMotion(scene.run).score(0)
+    thin = ComputedMotion.of_run(scene.run).score(0)
     assert thin.shape == full.shape
     assert ((thin >= 0.5) == (full >= 0.5)).mean() > 0.97
 
@@ -159,9 +159,9 @@ def test_thinning_out_moves_nothing(scene, monkeypatch, step):
         )
 
     monkeypatch.setattr("page4d_cli.pipelines.motion.motion.motion_score", place)
-    full = ComputedMotion(scene.run).score(0)
+    full = ComputedMotion.of_run(scene.run).score(0)
     monkeypatch.setattr("page4d_cli.pipelines.motion.motion._MAX_PIXELS", 84 * 112 / step**2)
-    thin = ComputedMotion(scene.run).score(0)
+    thin = ComputedMotion.of_run(scene.run).score(0)
     inside = (slice(0, 1 - step), slice(0, 1 - step))
     np.testing.assert_allclose(thin[inside], full[inside], atol=1e-5)
     assert np.ptp(full) > 1 and thin[-1, -1] == thin[step * (83 // step), step * (111 // step)]
@@ -175,7 +175,7 @@ def test_an_edge_stays_where_it_is(scene, monkeypatch):
 
     monkeypatch.setattr("page4d_cli.pipelines.motion.motion.motion_score", moving_behind_the_edge)
     monkeypatch.setattr("page4d_cli.pipelines.motion.motion._MAX_PIXELS", 84 * 112 // 16)
-    row = ComputedMotion(scene.run).score(0)[50]
+    row = ComputedMotion.of_run(scene.run).score(0)[50]
     np.testing.assert_allclose(row[34:43], [0, 0, 0, 0.25, 0.5, 0.75, 1, 1, 1])
 
 
@@ -190,6 +190,6 @@ def test_padding_takes_no_part(scene):
         depth = np.load(run.directory / depth_file(frame.stem))
         depth[:, :10] = 0.01
         np.save(run.directory / depth_file(frame.stem), depth)
-    score = ComputedMotion(run).score(0)
+    score = ComputedMotion.of_run(run).score(0)
     assert not score[:, :10].any() and score[:, 10:].any()
     assert (score >= 0.5)[~scene.moving[0]].mean() < 0.01

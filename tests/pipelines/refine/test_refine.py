@@ -4,15 +4,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from refinable_run import disturbed, draw_clip, rotation_error_deg, write_run_of_clip
+from scipy.ndimage import map_coordinates
+from scipy.spatial.transform import Rotation
 
 from page4d_cli.core.enums import ExportFormat
 from page4d_cli.core.errors import FramesError, OutputError, RefusedError, RunError
-from page4d_cli.core.geometry import project
+from page4d_cli.core.geometry import invert_rigid, project
 from page4d_cli.io.run.directory import CAMERAS, NETWORK_CAMERAS, is_complete, open_run
 from page4d_cli.io.run.tracks import TRACKS, read_tracks
 from page4d_cli.pipelines.export.export import ExportOptions, export_run
+from page4d_cli.pipelines.export.metres import metres_of_segment
 from page4d_cli.pipelines.motion.motion import write_motion
 from page4d_cli.pipelines.refine.refine import RefineOptions, refine_run
+from page4d_cli.pipelines.scale.source import parse_scale_source
 
 pycolmap = pytest.importorskip("pycolmap")
 
@@ -63,6 +67,17 @@ def test_world_and_unit_stay_and_depth_agrees_with_the_cameras(true_clip, refine
     assert np.median(errors) < 0.5 and errors.max() < 2.1
     per_point = np.bincount(tracks.point, errors) / np.bincount(tracks.point)
     np.testing.assert_allclose(per_point, tracks.errors_px, atol=0.01)
+
+
+def test_metres_are_told_from_refined_cameras(true_clip, refined):
+    """One known distance, and depth is true."""
+    _, _, after = refined
+    first, last = invert_rigid(true_clip.T_camera_world)[[0, -1], :, 3]
+    metres = np.linalg.norm(last - first)
+    source = parse_scale_source(f"distance:000000,{len(true_clip.depth) - 1:06d}={metres}")
+    scale = metres_of_segment(source, after, range(len(true_clip.depth)))
+    for index, true in enumerate(true_clip.depth):
+        assert np.median(after.depth(index) / true) * scale.factor == pytest.approx(1, abs=0.02)
 
 
 def test_the_run_is_whole_and_says_what_was_done(refined):
@@ -132,7 +147,32 @@ def test_masks_that_cover_everything_leave_all_as_it_was(true_clip, tmp_path):
     assert result.refined == 0 and TRACKS not in result.manifest.files
 
 
-@pytest.mark.parametrize("kind", ["static", "rotation", "wall", "repeated", "blurred", "two"])
+def seen_while_turning(clip):
+    """The middle of the first picture, from where it was taken, by a camera that turns sideways."""
+    sides = ((clip.images.shape[2] - 1) / 2, (clip.images.shape[1] - 1) / 2)
+    k, centre = clip.intrinsics, np.array([*sides, 0])
+    v, u = np.mgrid[12:132, 32:160]
+    rays = (np.stack([u, v, np.ones_like(u)], -1) - centre) @ np.diag([1 / k[0, 0], 1 / k[1, 1], 1])
+    poses, images, depth = [], [], []
+    for degrees in (-3, -1, 1, 3):
+        turn = Rotation.from_euler("y", degrees, degrees=True).as_matrix()
+        seen = rays @ turn  # in the camera that does not turn
+        columns, rows, _ = np.moveaxis(seen / seen[..., 2:] @ np.diag(np.diag(k)) + centre, -1, 0)
+        columns = columns.clip(0, 2 * sides[0])
+        at = [rows, columns]
+        image = [
+            map_coordinates(clip.images[0, ..., i].astype(float), at, order=1) for i in range(3)
+        ]
+        images.append(np.stack(image, -1).round().astype(np.uint8))
+        nearest = clip.depth[0][tuple(np.rint(each).astype(int) for each in at)]
+        depth.append((nearest / seen[..., 2]).astype(np.float32))
+        poses.append(np.c_[turn, np.zeros(3)])
+    return np.stack(poses), np.stack(images), np.stack(depth)
+
+
+@pytest.mark.parametrize(
+    "kind", ["static", "rotation", "sideways", "wall", "repeated", "blurred", "two"]
+)
 def test_hard_clips_are_never_worse(true_clip, tmp_path, kind):
     rng = np.random.default_rng(0)
     clip = few(true_clip, 2 if kind == "two" else 4)
@@ -146,6 +186,8 @@ def test_hard_clips_are_never_worse(true_clip, tmp_path, kind):
         images, depth = np.stack(turns), np.stack([np.rot90(deep, k) for k in range(4)])
         about = np.array([[0, 1, 0], [-1, 0, 0], [0, 0, 1]])
         poses = np.stack([np.c_[np.linalg.matrix_power(about, k), np.zeros(3)] for k in range(4)])
+    if kind == "sideways":
+        poses, images, depth = seen_while_turning(clip)
     if kind == "wall":
         images[:] = 127
     if kind == "repeated":
@@ -166,7 +208,7 @@ def test_hard_clips_are_never_worse(true_clip, tmp_path, kind):
     before = rotation_error_deg(poses, run.extrinsics())
     result = refine_run(run, RefineOptions(masks=tmp_path / "masks"))
     after = rotation_error_deg(poses, open_run(run.directory).extrinsics())
-    if kind in ("static", "rotation", "two"):
+    if kind in ("static", "rotation", "sideways", "two"):
         assert result.refined == len(images) and after < 0.2 * before
     else:
         assert after <= before
