@@ -6,7 +6,7 @@ from seen_points import moved, sightings, true_scene
 
 from page4d_cli.refine.adjust import State
 from page4d_cli.refine.cameras import Cameras
-from page4d_cli.refine.judge import _jumps, judge
+from page4d_cli.refine.judge import _jumps, explains_better, judge
 
 LIMIT_PX = 2.0
 
@@ -66,6 +66,14 @@ def test_frames_that_only_the_network_ties_together_are_not_mixed(case):
     apart = tracks.only((tracks.frame < 3) == (tracks.point < half))
     verdict = judge(apart, apart, moved(cameras, 3.0), State(cameras, points), LIMIT_PX)
     assert list(verdict.is_supported) == [True, True, True, False, False]
+
+
+def test_the_better_of_two_is_known(case):
+    cameras, _, tracks = case
+    worse = moved(cameras, 0.2)
+    assert explains_better(tracks, worse, cameras, LIMIT_PX)
+    assert not explains_better(tracks, cameras, worse, LIMIT_PX)
+    assert not explains_better(tracks, worse, worse, LIMIT_PX)
 
 
 def test_nothing_to_judge_by_is_refused(case):

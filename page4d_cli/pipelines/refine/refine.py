@@ -130,7 +130,8 @@ def _refine_segment(
     by_masks = None if options.masks is None else still_by_masks(clip, options.masks)
     seen = still(features, by_masks or still_by_motion(clip))
     refined = refine_cameras(seen, network, sizes, progress=progress)
-    if by_masks is None and refined.verdict.is_taken.any():
+    is_told = by_masks is not None or clip.run.manifest.masks is not None
+    if refined.verdict.is_taken.any() and not is_told:
         seen = still(features, still_by_motion(clip, refined))
         refined = refine_cameras(seen, network, sizes, earlier=refined, progress=progress)
     return RefinedSegment(clip, network, refined)
