@@ -153,3 +153,24 @@ def is_alive(process: int) -> bool:
     except FileNotFoundError:
         return False
     return state != "Z"
+
+
+def test_pieces_of_a_machine_that_vanishes_are_done_by_another(tmp_path):
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(
+        initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False}
+    )
+    other = cluster.add_node(num_cpus=1)
+    ray.init(address=cluster.address, log_to_driver=False, logging_level=50)
+    try:
+
+        def vanish(name, _index, _count):
+            if name == "2" and other in cluster.worker_nodes:  # both machines are at work
+                cluster.remove_node(other)
+
+        found = squares(tmp_path, range(6), observer=Observer(on_scene=vanish), meet=(0, 1))
+        assert [value for value, _, _ in found] == [number**2 for number in range(6)]
+    finally:
+        ray.shutdown()
+        cluster.shutdown()

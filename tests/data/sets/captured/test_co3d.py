@@ -159,6 +159,7 @@ def test_damaged_annotations_name_themselves(tmp_path, damage, message):
         (gzip.compress(b'{"a": [{"filepath": "x"}]}'), "extri is missing"),
         (gzip.compress(b"{}")[:-4], "it is damaged or cut short"),
     ],
+    ids=["type", "key", "cut"],  # bytes that hold the time of day are no names
 )
 def test_damaged_lists_name_themselves(tmp_path, data, message):
     write_co3d_listed(tmp_path, exact_truth())
