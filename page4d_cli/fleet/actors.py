@@ -38,7 +38,7 @@ class _Done(Generic[ResultT]):
     warnings: tuple[str, ...]
 
 
-@dataclass
+@dataclass(repr=False)  # Ray names an actor by it, also one whose fields did not arrive
 class _Actor(Generic[PieceT, ResultT]):
     """Holds a worker in a process of its own."""
 

@@ -73,8 +73,9 @@ def fuse(frames: Iterable[SeenSurface], voxel: float) -> Mesh:
     seen = False
     for frame in frames:
         depth = np.ascontiguousarray(np.nan_to_num(frame.depth), np.float32)
-        if not depth.any():
-            continue
+        finite = np.isfinite(frame.T_camera_world).all() and np.isfinite(frame.intrinsics).all()
+        if not (finite and depth.any()):
+            continue  # open3d fails where nothing is touched
         seen = True
         image = geometry.Image(depth)
         camera = [

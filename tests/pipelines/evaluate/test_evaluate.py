@@ -352,7 +352,7 @@ def test_two_evaluations_into_one_place_are_refused(tmp_path, truth):
     chosen = options(Dataset.TUM, root, tmp_path / "preds")
     evaluate(chosen, tmp_path / "out")
     with (
-        locked(tmp_path / "out" / ".evaluation"),
+        locked(tmp_path / "out" / ".evaluation" / "share-1-of-1"),
         multiprocessing.get_context("spawn").Pool(1) as pool,
         pytest.raises(OutputError, match="another page4d is writing"),
     ):
