@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from page4d_cli.core.enums import DEFAULT_SAVE, Save
 from page4d_cli.fleet.choice import HERE, Devices, FleetChoice
 from page4d_cli.io.run.manifest import MANIFEST
 from page4d_cli.join.choice import WindowChoice
@@ -23,8 +22,7 @@ def contents(run: Path) -> dict[str, bytes]:
 
 def test_windows_predicted_side_by_side_give_the_bytes_of_one_process(tmp_path, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    save = frozenset(DEFAULT_SAVE) - {Save.PREVIEW}
-    options = RunOptions(save, windows=WindowChoice(window=4, overlap=2))
+    options = RunOptions(windows=WindowChoice(window=4, overlap=2))
     model = ModelChoice("random", device="cpu")
     for place, fleet in (("alone", HERE), ("beside", FleetChoice(Devices(cpus=2)))):
         (result,) = infer_scenes(
