@@ -11,10 +11,14 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import pytest
+from hypothesis import settings
 from safetensors.torch import load_file
 from support import ORACLE, oracle_config
 
 from page4d_cli.model.network import Page4D
+
+settings.register_profile("page4d", deadline=None)  # a busy machine is no failure
+settings.load_profile("page4d")
 
 
 @pytest.fixture(scope="session")

@@ -75,15 +75,20 @@ def fuse(frames: Iterable[SeenSurface], voxel: float) -> Mesh:
         depth = np.ascontiguousarray(np.nan_to_num(frame.depth), np.float32)
         finite = np.isfinite(frame.T_camera_world).all() and np.isfinite(frame.intrinsics).all()
         if not (finite and depth.any()):
-            continue  # open3d fails where nothing is touched
-        seen = True
+            continue
         image = geometry.Image(depth)
         camera = [
             core.Tensor.from_numpy(np.array(matrix, np.float64))
             for matrix in (frame.intrinsics, as_homogeneous(frame.T_camera_world))
         ]
         ranges = (1.0, float(depth.max()) * 1.01, _TRUNCATION_VOXELS)
-        blocks = volume.compute_unique_block_coordinates(image, *camera, *ranges)
+        try:
+            blocks = volume.compute_unique_block_coordinates(image, *camera, *ranges)
+        except RuntimeError as error:
+            if "No block is touched" not in str(error):
+                raise
+            continue  # open3d looks at some pixels only, and none of these is seen
+        seen = True
         color = geometry.Image(np.ascontiguousarray(frame.image / 255, np.float32))
         volume.integrate(blocks, image, color, *camera, *ranges)
     if not seen:

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from page4d_cli.core.geometry import OPENGL_AXES, invert_rigid
+from page4d_cli.core.geometry import OPENGL_AXES, invert_rigid, quat_xyzw_from_matrix
 from page4d_cli.core.strict_json import Json
 from page4d_cli.core.types import Float64Array
 from page4d_cli.io.whole.writing import writing
@@ -69,7 +69,8 @@ def write_chan(
         warnings.simplefilter(
             "ignore", UserWarning
         )  # straight up or down, any angle about z will do
-        angles = Rotation.from_matrix(T_world_camera[..., :3] @ OPENGL_AXES).as_euler("YXZ")
+        quat_xyzw = quat_xyzw_from_matrix(T_world_camera[..., :3] @ OPENGL_AXES)
+        angles = Rotation.from_quat(quat_xyzw).as_euler("YXZ")
     # Nuke goes straight from key to key, so that a full turn between two of them would be played.
     y, x, z = np.rad2deg(np.unwrap(angles, axis=0)).T
     values = np.column_stack([T_world_camera[..., 3], x, y, z, [each.vfov_deg for each in lenses]])
