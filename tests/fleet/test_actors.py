@@ -39,19 +39,13 @@ def test_results_are_in_order_and_each_process_opens_once(tmp_path):
 
 
 @pytest.mark.usefixtures("cluster")
-def test_a_piece_whose_process_is_killed_is_done_again_once(tmp_path):
-    found = squares(tmp_path, range(6), dies_once_at=(2,))
-    assert [value for value, _, _ in found] == [number**2 for number in range(6)]
-    begun = {number: (tmp_path / f"begun-{number}").read_text().split() for number in range(6)}
-    assert len(set(begun[2])) == 2 and all(len(begun[n]) == 1 for n in (0, 1, 3, 4, 5))
-
-
-@pytest.mark.usefixtures("cluster")
-def test_a_piece_that_always_kills_its_process_is_lost_and_the_others_are_not(tmp_path):
-    found = squares(tmp_path, range(5), dies_at=(1,))
-    assert [one[0] for one in found] == [0, 1, 4, 9, 16]
+def test_a_piece_whose_process_is_killed_is_done_once_more_and_then_lost(tmp_path):
+    found = squares(tmp_path, range(6), dies_once_at=(2,), dies_at=(1,))
+    assert [one[0] for one in found] == [0, 1, 4, 9, 16, 25]
     assert "its process died 2 times" in found[1][1]
-    assert len((tmp_path / "begun-1").read_text().split()) == 2
+    begun = {number: (tmp_path / f"begun-{number}").read_text().split() for number in range(6)}
+    assert len(set(begun[2])) == len(set(begun[1])) == 2
+    assert all(len(begun[number]) == 1 for number in (0, 3, 4, 5))
 
 
 @pytest.mark.usefixtures("cluster")

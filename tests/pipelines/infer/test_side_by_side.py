@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from page4d_cli.core.enums import LoopSearch
 from page4d_cli.fleet.choice import HERE, Devices, FleetChoice
 from page4d_cli.io.run.manifest import MANIFEST
 from page4d_cli.join.choice import WindowChoice
@@ -22,7 +23,7 @@ def contents(run: Path) -> dict[str, bytes]:
 
 def test_windows_predicted_side_by_side_give_the_bytes_of_one_process(tmp_path, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    options = RunOptions(windows=WindowChoice(window=4, overlap=2))
+    options = RunOptions(windows=WindowChoice(window=4, overlap=2, loops=LoopSearch.OFF))
     model = ModelChoice("random", device="cpu")
     for place, fleet in (("alone", HERE), ("beside", FleetChoice(Devices(cpus=2)))):
         (result,) = infer_scenes(
