@@ -49,6 +49,21 @@ def invert_rigid(transform: FloatArray) -> FloatArray:
     return np.concatenate([rotation_t, -rotation_t @ transform[..., :3, 3:]], axis=-1)
 
 
+def rotation_error(matrix: FloatArray) -> FloatArray:
+    """How far matrices are from rotations: the largest entry of |R Rᵀ − 1|; infinite for a mirror.
+
+    Args:
+        matrix: (..., 3, 3).
+
+    Returns:
+        (...); NaN where a matrix is not finite.
+    """
+    m = matrix.astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        error = np.abs(m @ np.swapaxes(m, -1, -2) - np.eye(3)).max(axis=(-1, -2))
+        return np.where(np.linalg.det(m) < 0, np.inf, error)
+
+
 def quat_xyzw_from_matrix(rotation: FloatArray) -> FloatArray:
     """Unit quaternion of a rotation matrix, with w ≥ 0.
 

@@ -14,6 +14,8 @@ from page4d_cli.core.wording import count_noun
 FILE_COLUMNS = "timestamp file"
 POSE_COLUMNS = "timestamp tx ty tz qx qy qz qw"
 """Both of the TUM RGB-D benchmark (Sturm et al., IROS 2012; "File Formats" on its pages)."""
+_LEAST_LENGTH, _MOST_LENGTH = 0.9, 1.1
+"""Of quaternions."""
 
 
 def read_text(path: Path, expected: str, error: type[InputError]) -> str:
@@ -93,15 +95,12 @@ def parse_number(
     return value
 
 
-def read_poses(
-    path: Path, error: type[InputError], *, lengths: tuple[float, float] = (0.9, 1.1)
-) -> tuple[Float64Array, Float64Array]:
+def read_poses(path: Path, error: type[InputError]) -> tuple[Float64Array, Float64Array]:
     """Read rows of `POSE_COLUMNS`; quaternions are brought to unit length.
 
     Args:
         path: a text file.
         error: what is raised.
-        lengths: between which those of the quaternions lie.
 
     Returns:
         (S,) time stamps and (S, 3, 4) poses, in the order of the rows.
@@ -116,7 +115,7 @@ def read_poses(
             parse_number(where, name, word, error) for name, word in zip(names, words, strict=True)
         ]
         length = math.hypot(*row[4:])
-        if not lengths[0] < length < lengths[1]:
+        if not _LEAST_LENGTH < length < _MOST_LENGTH:
             raise error(f"{where}: the quaternion qx qy qz qw has length {length:g}; expected 1")
         table.append(row)
     poses = np.array(table)

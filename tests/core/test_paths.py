@@ -2,13 +2,13 @@ import os
 from pathlib import Path
 
 import pytest
+from camera_paths import read_tum
 
 from page4d_cli.core.errors import InputError
 from page4d_cli.core.paths import below, expand_home, require_file, require_plain, require_relative
 from page4d_cli.data.clip.images import is_image, read_picture
 from page4d_cli.data.clip.video import has_video, iter_frames
 from page4d_cli.data.sets.files import read_npy_depth
-from page4d_cli.io.formats.trajectory import read_tum
 from page4d_cli.io.run.directory import open_run
 from page4d_cli.model.checkpoint import read_checkpoint
 from page4d_cli.pipelines.train.config import load_config

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from page4d_cli.core.errors import RunError
-from page4d_cli.core.geometry import matrix_from_quat_xyzw
+from page4d_cli.core.geometry import matrix_from_quat_xyzw, rotation_error
 from page4d_cli.core.text_table import parse_number, read_text
 from page4d_cli.core.types import Float64Array
 from page4d_cli.core.wording import count_noun
@@ -29,6 +29,8 @@ _KITTI, _TUM, _EUROC = 12, 8, 17
 _EXPECTED = "8 columns (TUM, TUM-VI), 12 (KITTI) or 17 (EuRoC), one pose a line"
 _UNITS = ((1e17, 1e9, "nanoseconds"), (1e14, 1e6, "microseconds"), (1e11, 1e3, "milliseconds"))
 _LENGTHS = 1e-6, 1e6
+_W_LAST = ("tx", "ty", "tz", "qx", "qy", "qz", "qw")
+_W_FIRST = ("px", "py", "pz", "qw", "qx", "qy", "qz")
 _ORTHONORMAL = 1e-2
 
 
@@ -119,11 +121,15 @@ def _has_w_first(header: list[str], text: str, unit: str | None) -> bool:
 
 def _pose(where: str, words: list[str], *, w_first: bool) -> Float64Array:
     """(3, 4) of a position and a quaternion of any length."""
-    values = [parse_number(where, "a value of the pose", word, RunError) for word in words]
+    names = _W_FIRST if w_first else _W_LAST
+    values = [
+        parse_number(where, name, word, RunError) for name, word in zip(names, words, strict=True)
+    ]
     quaternion = [*values[4:], values[3]] if w_first else values[3:]
     length = math.hypot(*quaternion)
     if not _LENGTHS[0] < length < _LENGTHS[1]:
-        raise RunError(f"{where}: the quaternion has length {length:g}; expected 1")
+        in_words = " ".join(names[3:])
+        raise RunError(f"{where}: the quaternion {in_words} has length {length:g}; expected 1")
     rotation = matrix_from_quat_xyzw(np.array(quaternion))
     return np.column_stack([rotation, values[:3]])
 
@@ -133,7 +139,7 @@ def _kitti(rows: list[tuple[str, list[str]]], path: Path) -> CameraPath:
     for pose, (where, words) in zip(poses, rows, strict=True):
         values = [parse_number(where, "a value of the pose", word, RunError) for word in words]
         pose[:] = np.reshape(values, (3, 4))
-        if np.abs(pose[:, :3] @ pose[:, :3].T - np.eye(3)).max() > _ORTHONORMAL:
+        if rotation_error(pose[:, :3]) > _ORTHONORMAL:
             raise RunError(f"{where}: the first three columns of the matrix are no rotation")
     note = f"{path}: read as KITTI's form, which has no times; poses are counted"
     return CameraPath(np.arange(len(rows), dtype=np.float64), poses, (note,))

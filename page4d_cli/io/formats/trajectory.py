@@ -12,7 +12,7 @@ import numpy as np
 from page4d_cli.core.enums import LengthUnit
 from page4d_cli.core.errors import RunError
 from page4d_cli.core.geometry import FloatArray, quat_xyzw_from_matrix
-from page4d_cli.core.text_table import POSE_COLUMNS, read_poses
+from page4d_cli.core.text_table import POSE_COLUMNS
 from page4d_cli.core.types import Float64Array
 from page4d_cli.io.whole.writing import writing
 
@@ -51,24 +51,6 @@ def write_tum(
     unit_of_length = f"timestamp in seconds; unit of length: {unit.in_words()}"
     header = (f"{_TRAJECTORY_HEADER}: {world}", unit_of_length)
     _write_table(path, header, POSE_COLUMNS, timestamps_s, values, new_worlds)
-
-
-def read_tum(path: Path) -> tuple[Float64Array, Float64Array]:
-    """Read camera-to-world poses; the inverse of `write_tum`.
-
-    Args:
-        path: a trajectory in TUM format.
-
-    Returns:
-        timestamps_s (S,) and T_world_camera (S, 3, 4). Quaternions are brought to unit length.
-
-    Raises:
-        RunError: the file or a row of it cannot be read; the message names file and line. Or it
-            holds several worlds, of which no path can be made.
-    """
-    timestamps_s, T_world_camera = read_poses(path, RunError, lengths=(1e-6, 1e6))
-    require_one_world(path, path.read_text(encoding="utf-8").splitlines())
-    return timestamps_s, T_world_camera
 
 
 def require_one_world(path: Path, lines: Iterable[str]) -> None:

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from page4d_cli.core.arrays import ArrayKind, ArraySpec, names_in_npz, read_npz
 from page4d_cli.core.errors import RunError
+from page4d_cli.core.geometry import rotation_error
 from page4d_cli.core.strict_json import Json, read_json, to_text
 from page4d_cli.core.types import Float32Array, Int64Array
 from page4d_cli.core.window import Window
@@ -162,9 +163,7 @@ def read_window(path: Path, *, with_confidence: bool = False) -> Window:
         raise RunError(f"{path}: a focal length is not positive; {_ADVICE}")
     if not (arrays["depth"] > 0).any():
         raise RunError(f"{path}: no pixel has a depth; {_ADVICE}")
-    rotation = arrays["extrinsics"][:, :, :3].astype(np.float64)
-    is_orthonormal = np.allclose(rotation @ np.swapaxes(rotation, 1, 2), np.eye(3), atol=1e-3)
-    if not is_orthonormal or (np.linalg.det(rotation) < 0).any():
+    if (rotation_error(arrays["extrinsics"][:, :, :3]) > 1e-3).any():
         raise RunError(f"{path}: extrinsics do not begin with rotations; {_ADVICE}")
     depth = arrays["depth"].astype(np.float32)
     window = Window(

@@ -7,9 +7,9 @@ import numpy as np
 
 from page4d_cli.core.enums import Head, TimestampSource
 from page4d_cli.core.errors import InputError
-from page4d_cli.core.text_table import read_poses
 from page4d_cli.core.types import Float64Array
 from page4d_cli.data.sets.rgbd.recording import MAX_POSE_OFFSET_S, associate
+from page4d_cli.io.formats.camera_path import read_camera_path
 from page4d_cli.pipelines.scale.seen import ClipFrames, SeenFrames, evenly
 
 _LEAST_EXTENT = 1e-9
@@ -32,15 +32,15 @@ class KnownPoses:
 
     @classmethod
     def read(cls, text: str, path: Path) -> "KnownPoses":
-        """Read a file in TUM form.
+        """Read a file of any form that `read_camera_path` knows.
 
         Raises:
-            InputError: it cannot be read, or has fewer than two poses.
+            InputError: it cannot be read, is of several worlds, or has fewer than two poses.
         """
-        timestamps_s, poses = read_poses(path, InputError, lengths=(1e-6, 1e6))
-        if len(poses) < 2:
+        read = read_camera_path(path)
+        if len(read.timestamps_s) < 2:
             raise InputError(f"{path} has one pose; a distance needs two or more")
-        return cls(text, path, timestamps_s, poses)
+        return cls(text, path, read.timestamps_s, read.T_world_camera)
 
     def require(self, clip: ClipFrames) -> None:
         """Refuse frames of which this says nothing.

@@ -10,7 +10,12 @@ import torch
 
 from page4d_cli.core.enums import OnBad
 from page4d_cli.core.errors import DatasetError, FramesError, InputError
-from page4d_cli.core.geometry import LEAST_FOCAL_LENGTH, as_homogeneous, invert_rigid
+from page4d_cli.core.geometry import (
+    LEAST_FOCAL_LENGTH,
+    as_homogeneous,
+    invert_rigid,
+    rotation_error,
+)
 from page4d_cli.core.paths import expand_home
 from page4d_cli.core.types import Float64Array
 from page4d_cli.data.sets.find import FoundSequence, find_sequences, resolve_root
@@ -165,13 +170,10 @@ def _require_cameras(sequence: RecordedSequence, marker: Path) -> None:
     """Refuse cameras that would teach nonsense, or make a step that is not finite."""
     assert sequence.intrinsics is not None  # `open_sequence` looked
     focal = sequence.intrinsics[..., [0, 1], [0, 1]].reshape(-1, 2)
-    rotations = _poses(sequence)[..., :3]
-    with np.errstate(invalid="ignore"):
-        error = np.abs(rotations @ rotations.swapaxes(-1, -2) - np.eye(3)).max(axis=(1, 2))
-        mirrored = np.linalg.det(rotations) < 0
+    error = rotation_error(_poses(sequence)[..., :3])
     wrong = {
         "a focal length that is not positive": ~(focal > LEAST_FOCAL_LENGTH).all(-1),
-        "a pose that is no rotation": (error > _ROTATION_ERROR) | mirrored,
+        "a pose that is no rotation": error > _ROTATION_ERROR,
     }
     for what, frames in wrong.items():
         if frames.any():

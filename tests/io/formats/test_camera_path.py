@@ -126,9 +126,9 @@ def test_rows_in_any_order_are_sorted_with_a_word(poses, tmp_path):
         ("", "has no rows; expected 8 columns"),
         ("1 2 3\n", "line 1: 3 columns; expected 8 columns"),
         ("0 0 0 0 0 0 0 1\n1 0 0\n", "line 2: 3 columns; expected 8"),
-        ("0 0 0 0 0 0 0 x\n", "line 1: a value of the pose is 'x'"),
+        ("0 0 0 0 0 0 0 x\n", "line 1: qw is 'x'"),
         ("nan 0 0 0 0 0 0 1\n", "line 1: timestamp is 'nan'"),
-        ("0 0 0 0 0 0 0 0\n", "line 1: the quaternion has length 0"),
+        ("0 0 0 0 0 0 0 0\n", "line 1: the quaternion qx qy qz qw has length 0"),
         (
             "1 0 0 0 0 2 0 0 0 0 1 0\n",
             "line 1: the first three columns of the matrix are no rotation",

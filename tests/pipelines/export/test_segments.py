@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from camera_paths import read_tum
 from synthetic_run import write_synthetic_run
 
 from page4d_cli.core.enums import ExportFormat
 from page4d_cli.core.errors import InputError
 from page4d_cli.core.geometry import invert_rigid
 from page4d_cli.core.strict_json import to_text
-from page4d_cli.io.formats.trajectory import read_tum
 from page4d_cli.io.run.directory import open_run
 from page4d_cli.io.run.manifest import MANIFEST, SegmentRecord
 from page4d_cli.pipelines.export.export import ExportOptions, export_run

@@ -4,6 +4,7 @@ import av
 import numpy as np
 import pytest
 import torch
+from camera_paths import read_tum
 from ply_file import read_ply
 
 from page4d_cli.core.enums import Resolution, Save
@@ -12,7 +13,6 @@ from page4d_cli.core.geometry import as_homogeneous
 from page4d_cli.core.resample import to_source_pixels
 from page4d_cli.data.clip.frames import load_frames
 from page4d_cli.io.formats.png import read_depth_png
-from page4d_cli.io.formats.trajectory import read_tum
 from page4d_cli.io.run.directory import is_complete, open_run
 from page4d_cli.pipelines.infer.predict import infer
 from page4d_cli.pipelines.infer.run import HEADS_FOR, RunOptions, write_run

@@ -7,13 +7,13 @@ import sys
 
 import numpy as np
 import pytest
+from camera_paths import read_tum
 from PIL import Image
 
 from page4d_cli.core.enums import LengthUnit, LoopSearch, Save
 from page4d_cli.core.errors import InputError, OutOfMemoryError, RunError, WriteError
 from page4d_cli.core.geometry import invert_rigid
 from page4d_cli.data.clip.frames import load_frames
-from page4d_cli.io.formats.trajectory import read_tum
 from page4d_cli.io.run.directory import is_complete, of_segment, open_run
 from page4d_cli.io.run.windows import read_window
 from page4d_cli.join.choice import WindowChoice

@@ -3,10 +3,11 @@ import json
 import numpy as np
 import pytest
 from box_windows import as_first_world, save_window, spans, walk, window_of
+from camera_paths import read_tum
 
 from page4d_cli.core.enums import LoopSearch
 from page4d_cli.core.errors import InputError, OutputError, RunError
-from page4d_cli.io.formats.trajectory import read_tum, write_tum
+from page4d_cli.io.formats.trajectory import write_tum
 from page4d_cli.pipelines.rejoin.loops import parse_pair
 from page4d_cli.pipelines.rejoin.rejoin import RejoinOptions, rejoin
 

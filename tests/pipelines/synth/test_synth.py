@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from camera_paths import read_tum
 from PIL import Image
 
 from page4d_cli.core.enums import SynthLayout
@@ -11,7 +12,6 @@ from page4d_cli.core.geometry import invert_rigid, project, world_points_from_de
 from page4d_cli.data.sets.rendered.scene_folder import read_scene_folder
 from page4d_cli.data.synthetic import SceneRecipe, sample_scene
 from page4d_cli.io.formats.png import read_depth_png
-from page4d_cli.io.formats.trajectory import read_tum
 from page4d_cli.pipelines.synth import files as synth_files
 from page4d_cli.pipelines.synth import synth
 from page4d_cli.pipelines.synth.synth import SynthOptions, write_scenes
