@@ -5,12 +5,13 @@ from typing import Annotated
 import typer
 
 from page4d_cli.commands.shared import evaluate, options
+from page4d_cli.commands.shared.flags import spread
 from page4d_cli.core.enums import Align, DepthTask
 from page4d_cli.fleet.choice import HERE
 from page4d_cli.model.choice import DEFAULT_MODEL
 
 
-@options.spread
+@spread
 def eval_depth(
     dataset: options.DatasetOption,
     task: Annotated[

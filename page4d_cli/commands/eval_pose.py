@@ -7,6 +7,7 @@ import typer
 
 from page4d_cli.commands.shared import evaluate, options
 from page4d_cli.commands.shared.console import print_json, say, warn
+from page4d_cli.commands.shared.flags import spread
 from page4d_cli.commands.shared.tables import print_table
 from page4d_cli.core.enums import Dataset, PathAlign
 from page4d_cli.core.errors import InputError
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from page4d_cli.eval.pose import PoseComparison
 
 
-@options.spread
+@spread
 def eval_pose(
     estimate: Annotated[
         Path | None,

@@ -8,6 +8,7 @@ import typer
 
 from page4d_cli.commands.shared import options
 from page4d_cli.commands.shared.console import Steps, print_json, print_line, say
+from page4d_cli.commands.shared.flags import Flags, spread
 from page4d_cli.core.enums import ExportFormat, Pictures
 from page4d_cli.core.strict_json import encode_fields
 from page4d_cli.core.wording import count_noun
@@ -32,7 +33,7 @@ def _parse_depth_scale(text: str) -> float | None:
 
 FormatFlags = Annotated[
     FormatOptions,
-    options.Flags(
+    Flags(
         FormatOptions,
         depth_scale=typer.Option(
             parser=options.parsed_by(_parse_depth_scale),
@@ -63,7 +64,7 @@ FormatFlags = Annotated[
 _AS_USUAL = FormatOptions()
 
 
-@options.spread
+@spread
 def export(
     run: options.Run,
     formats: Annotated[

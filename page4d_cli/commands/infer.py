@@ -10,6 +10,7 @@ import typer
 
 from page4d_cli.commands.shared import options
 from page4d_cli.commands.shared.console import print_json, print_line, say, warn
+from page4d_cli.commands.shared.flags import spread
 from page4d_cli.commands.shared.scenes import run_scenes
 from page4d_cli.core.enums import DEFAULT_SAVE, Resolution, Save, TimestampSource
 from page4d_cli.core.errors import InputError
@@ -30,7 +31,7 @@ _OUTPUT = "Output"
 _WHAT_CAME_OF_IT = ("cloud", "problems", "timings_s", "peak_memory_bytes", "files")
 
 
-@options.spread
+@spread
 def infer(
     inputs: options.Inputs,
     out: Annotated[

@@ -10,6 +10,7 @@ import typer
 
 from page4d_cli.commands.shared import options
 from page4d_cli.commands.shared.console import say
+from page4d_cli.commands.shared.flags import spread
 from page4d_cli.commands.shared.scenes import run_scenes
 from page4d_cli.core.enums import FeatureKind, Reduction, Variant
 from page4d_cli.core.errors import InputError
@@ -38,7 +39,7 @@ def parse_layers(text: str) -> tuple[int, ...] | None:
     return tuple(int(word) for word in words)
 
 
-@options.spread
+@spread
 def visualize_features(
     inputs: options.Inputs,
     out: Annotated[

@@ -4,13 +4,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from made_manifest import made_manifest
 from numpy.typing import NDArray
 
-from page4d_cli.core.enums import Resolution, Save, TimestampSource, Variant
+from page4d_cli.core.enums import Save
 from page4d_cli.core.types import FrameInfo, PixelTransform
 from page4d_cli.data.sets.recorded import RecordedSequence
 from page4d_cli.io.run import directory as names
-from page4d_cli.io.run.manifest import MANIFEST, FrameRecord, Manifest, WeightsRecord
+from page4d_cli.io.run.manifest import MANIFEST
 from page4d_cli.io.run.writer import commit_run
 from page4d_cli.io.whole.transaction import Transaction
 
@@ -57,22 +58,5 @@ def write_run_of(
             intrinsics = np.eye(3, dtype=np.float32)[None].repeat(len(infos), 0)
             extrinsics = cameras.astype(np.float32)
             np.savez(run.path(names.CAMERAS), extrinsics=extrinsics, intrinsics=intrinsics)
-        commit_run(
-            run,
-            Manifest(
-                schema=1,
-                command=("page4d", "infer"),
-                created_utc="2026-11-24T00:00:00+00:00",
-                versions={},
-                device="none",
-                dtype="fp32",
-                weights=WeightsRecord("perfect", Variant.NOMASK, None, None),
-                mask_strength=0.0,
-                resolution=Resolution.NETWORK,
-                network_size=(height, width),
-                timestamp_source=TimestampSource.FILE_NAME,
-                frames=tuple(FrameRecord.from_info(info) for info in infos),
-                saved=SAVED,
-            ),
-        )
+        commit_run(run, made_manifest(infos, (height, width), saved=SAVED, weights="perfect"))
     return folder

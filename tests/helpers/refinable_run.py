@@ -4,18 +4,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from made_manifest import made_manifest
 from numpy.typing import NDArray
 from PIL import Image
 from scipy.spatial.transform import Rotation
 
-from page4d_cli.core.enums import Resolution, Save, TimestampSource, Variant
+from page4d_cli.core.enums import TimestampSource
 from page4d_cli.core.geometry import as_homogeneous, invert_rigid
 from page4d_cli.core.types import FrameInfo, PixelTransform
 from page4d_cli.data.synthetic import render, sample_scene
 from page4d_cli.io.formats.trajectory import write_intrinsics, write_tum
 from page4d_cli.io.run import directory as names
 from page4d_cli.io.run.directory import Run, open_run
-from page4d_cli.io.run.manifest import MANIFEST, FrameRecord, Manifest, WeightsRecord
+from page4d_cli.io.run.manifest import MANIFEST
 from page4d_cli.io.run.writer import commit_run
 from page4d_cli.io.whole.transaction import Transaction
 
@@ -101,7 +102,7 @@ def write_run_of_clip(folder: Path, clip: DrawnClip) -> Run:
         )
         write_tum(run.path(names.TRAJECTORY), stamps, invert_rigid(clip.T_camera_world))
         write_intrinsics(run.path(names.INTRINSICS), stamps, intrinsics)
-        commit_run(run, _manifest(infos, (height, width)))
+        commit_run(run, made_manifest(infos, (height, width), TimestampSource.INDEX))
     return open_run(folder / "run")
 
 
@@ -113,21 +114,3 @@ def rotation_error_deg(true: NDArray[np.floating], found: NDArray[np.floating]) 
     ]
     apart = Rotation.from_matrix(relative[0] @ np.swapaxes(relative[1], 1, 2)).magnitude()
     return float(np.degrees(apart.mean()))
-
-
-def _manifest(infos: list[FrameInfo], size: tuple[int, int]) -> Manifest:
-    return Manifest(
-        schema=1,
-        command=("page4d", "infer"),
-        created_utc="2026-11-24T00:00:00+00:00",
-        versions={},
-        device="none",
-        dtype="fp32",
-        weights=WeightsRecord("synthetic", Variant.NOMASK, None, None),
-        mask_strength=0.0,
-        resolution=Resolution.NETWORK,
-        network_size=size,
-        timestamp_source=TimestampSource.INDEX,
-        frames=tuple(FrameRecord.from_info(info) for info in infos),
-        saved=(Save.CAMERAS, Save.DEPTH, Save.CONFIDENCE),
-    )

@@ -4,17 +4,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from made_manifest import made_manifest
 from numpy.typing import NDArray
 from PIL import Image
 
-from page4d_cli.core.enums import Resolution, Save, TimestampSource, Variant
 from page4d_cli.core.geometry import as_homogeneous, invert_rigid
 from page4d_cli.core.types import FrameInfo, PixelTransform
 from page4d_cli.data.synthetic import render, sample_scene
 from page4d_cli.io.formats.trajectory import write_intrinsics, write_tum
 from page4d_cli.io.run import directory as names
 from page4d_cli.io.run.directory import Run, open_run
-from page4d_cli.io.run.manifest import MANIFEST, FrameRecord, Manifest, WeightsRecord
+from page4d_cli.io.run.manifest import MANIFEST
 from page4d_cli.io.run.writer import commit_run
 from page4d_cli.io.whole.transaction import Transaction
 
@@ -83,7 +83,7 @@ def write_synthetic_run(
         write_tum(run.path(names.TRAJECTORY), timestamps_s, invert_rigid(extrinsics))
         in_source = np.stack([info.transform.intrinsics_to_source(intrinsics[0]) for info in infos])
         write_intrinsics(run.path(names.INTRINSICS), timestamps_s, in_source)
-        commit_run(run, _manifest(tuple(infos), size))
+        commit_run(run, made_manifest(infos, (size[1], size[0])))
     return SyntheticRun(open_run(folder / "run"), images, clips.moving[0].numpy())
 
 
@@ -111,22 +111,4 @@ def _transform(size: tuple[int, int]) -> PixelTransform:
         scale=(1 / SCALE, 1 / SCALE),
         offset=(0.0, -float(CUT_ROWS)),
         content=(0, 0, width, height),
-    )
-
-
-def _manifest(infos: tuple[FrameInfo, ...], size: tuple[int, int]) -> Manifest:
-    return Manifest(
-        schema=1,
-        command=("page4d", "infer"),
-        created_utc="2026-11-24T00:00:00+00:00",
-        versions={},
-        device="none",
-        dtype="fp32",
-        weights=WeightsRecord("synthetic", Variant.NOMASK, None, None),
-        mask_strength=0.0,
-        resolution=Resolution.NETWORK,
-        network_size=(size[1], size[0]),
-        timestamp_source=TimestampSource.FILE_NAME,
-        frames=tuple(FrameRecord.from_info(info) for info in infos),
-        saved=(Save.CAMERAS, Save.DEPTH, Save.CONFIDENCE),
     )

@@ -10,6 +10,7 @@ import typer
 
 from page4d_cli.commands.shared import options
 from page4d_cli.commands.shared.console import Steps, fail, print_json, say, warn
+from page4d_cli.commands.shared.flags import Flags
 from page4d_cli.commands.shared.tables import print_table
 from page4d_cli.core.enums import Align, Dataset, ProtocolName
 from page4d_cli.core.progress import Observer
@@ -73,7 +74,7 @@ class Scored:
 
 ScoredFlags = Annotated[
     Scored,
-    options.Flags(
+    Flags(
         Scored,
         preds=typer.Option(
             parser=options.parse_path,

@@ -2,7 +2,8 @@ import pytest
 from typer.testing import CliRunner
 
 from page4d_cli.app import app
-from page4d_cli.commands.shared.options import Flags, in_words
+from page4d_cli.commands.shared.flags import Flags
+from page4d_cli.commands.shared.options import in_words
 from page4d_cli.core.enums import Fit, Link
 from page4d_cli.data.clip.choice import FrameChoice
 
