@@ -204,12 +204,13 @@ class _Runner:
 
     def __call__(self, job: _RunJob, observer: Observer[Any]) -> RunResult:
         self.network = self.network or LazyModel(self.model, observer)
-        beside = None if self.fleet.is_here else self._beside(observer)
-        return _run(job, self.frames, self.size, self.network, observer.progress, beside)
+        return _run(job, self.frames, self.size, self.network, observer, self._beside(observer))
 
-    def _beside(self, observer: Observer[Any]) -> SideBySide:
+    def _beside(self, observer: Observer[Any]) -> SideBySide | None:
+        if self.fleet.is_here:
+            return None
         own = replace(self.model, device="auto" if self.fleet.devices else self.model.device)
-        return SideBySide(own, self.fleet, observer)
+        return SideBySide(own, self.fleet, observer.progress)
 
 
 def _run(
@@ -217,7 +218,7 @@ def _run(
     choice: FrameChoice,
     size: int,
     network: LazyModel,
-    progress: Progress | None,
+    observer: Observer[Any],
     beside: SideBySide | None,
 ) -> RunResult:
     if job.kept is not None:
@@ -238,7 +239,12 @@ def _run(
             spans = spans_of_earlier(model, frames, job.place, job.options) or spans
         options = replace(job.options, plan=plan)
         job = replace(job, options=options)
-        manifest = _write(job, frames, spans, model, timings_s, progress, beside)
+        if beside is not None and len(spans) == 1:
+            observer.on_note(
+                f"{job.scene.name}: one pass, done by one process; --devices and --cluster share "
+                "scenes and windows"
+            )
+        manifest = _write(job, frames, spans, model, timings_s, observer.progress, beside)
     _require_metres(job, manifest)
     return SceneResult(job.scene.name, job.place, manifest)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, overload
 
 from page4d_cli.core.errors import OutOfMemoryError
-from page4d_cli.core.progress import Observer
+from page4d_cli.core.progress import Observer, Progress
 from page4d_cli.core.types import Frames, Int64Array
 from page4d_cli.fleet.choice import FleetChoice
 from page4d_cli.fleet.spread import spread
@@ -25,7 +25,7 @@ class SideBySide:
 
     model: ModelChoice
     fleet: FleetChoice
-    observer: Observer[Any]
+    progress: Progress | None
 
     def predict(
         self,
@@ -51,11 +51,7 @@ class SideBySide:
             _Pieces(frames, missing),
             _WindowWorker(self.model, store, options),
             self.fleet,
-            Observer(
-                on_note=self.observer.on_note,
-                on_warning=self.observer.on_warning,
-                progress=self.observer.progress,
-            ),
+            Observer(progress=self.progress),  # this process has told of the same network
             name_of=lambda piece: f"{piece.kind} {piece.numbers[0]}-{piece.numbers[-1]}",
             lost=lambda _piece, _why: None,
         )
