@@ -1,5 +1,6 @@
 """Fixtures that several test files share."""
 
+import gc
 import os
 import signal
 
@@ -27,3 +28,10 @@ def oracle_model() -> Page4D:
     model = Page4D(oracle_config())
     model.load_state_dict(load_file(ORACLE / "weights.safetensors"))
     return model.eval().requires_grad_(False)
+
+
+@pytest.fixture
+def after_ray():
+    """What Ray leaves to the garbage collector may complain here, and in no other test."""
+    yield
+    gc.collect()

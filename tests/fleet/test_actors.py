@@ -10,6 +10,11 @@ from page4d_cli.core.errors import DeviceError, WeightsError
 from page4d_cli.core.progress import Observer
 from page4d_cli.fleet.choice import Devices, FleetChoice
 
+pytestmark = [
+    pytest.mark.usefixtures("after_ray"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
 
 @pytest.fixture(scope="module")
 def cluster():

@@ -5,10 +5,16 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
 import ray
 from fleet_work import squares
 
 from page4d_cli.core.progress import Observer
+
+pytestmark = [
+    pytest.mark.usefixtures("after_ray"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 
 def test_no_process_outlives_a_driver_that_is_killed(tmp_path):

@@ -12,6 +12,10 @@ from page4d_cli.model.choice import ModelChoice
 from page4d_cli.pipelines.infer.run import RunOptions
 from page4d_cli.pipelines.infer.scenes import infer_scenes
 
+pytestmark = [
+    pytest.mark.usefixtures("after_ray"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 pytest.importorskip("ray")
 FRAMES = Path(__file__).parents[3] / "examples/clips/scene_2000000/rgb"
 
