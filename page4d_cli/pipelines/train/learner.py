@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from page4d_cli.core.enums import Head
 from page4d_cli.model.aggregator import LayerTokens
 from page4d_cli.model.network import EVERY_FRAME, Page4D
 from page4d_cli.train.losses.loss import Loss
@@ -16,13 +17,15 @@ class Learner(nn.Module):
 
     Args:
         network: what comes out of training.
-        losses: by name; those that need a head for training get one.
+        losses: those that are on, by name. Those that need a head for training get one; heads of
+            the network that none of them compares are not run.
         seed: of these heads' random weights.
     """
 
     def __init__(self, network: Page4D, losses: Mapping[str, Loss], seed: int) -> None:
         super().__init__()
         self.network = network
+        self.compared = tuple(head for head in Head if head.value in losses)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             made = {name: loss.head(2 * network.config.width) for name, loss in losses.items()}
@@ -51,6 +54,10 @@ class Learner(nn.Module):
                     predicted.setdefault(name, []).append(said)
 
         outputs: dict[str, Any] = self.network(
-            images, mask_strength=mask_strength, dense_frames=dense_frames, on_layer=on_layer
+            images,
+            heads=self.compared,
+            mask_strength=mask_strength,
+            dense_frames=dense_frames,
+            on_layer=on_layer,
         )
         return outputs | ({"training_heads": predicted} if predicted else {})

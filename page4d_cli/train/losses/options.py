@@ -6,6 +6,7 @@ the default departs from it; `quirks` switches each departure back.
 
 from dataclasses import dataclass, field
 
+from page4d_cli.core.errors import InputError
 from page4d_cli.train.losses.absolute_pose import AbsolutePoseOptions
 from page4d_cli.train.losses.camera import CameraLossOptions
 from page4d_cli.train.losses.dense import DepthLossOptions, PointLossOptions
@@ -28,10 +29,15 @@ class LossOptions:
     """The same for the places that patches show."""
     quirks: Quirks = field(default_factory=Quirks)
 
+    def __post_init__(self) -> None:
+        if not self.losses:
+            raise InputError("every loss has weight 0; give one of them a weight to learn from")
+
     @property
     def losses(self) -> dict[str, Loss]:
-        """Those that are on, by name."""
-        return {name: loss for name, loss in vars(self).items() if isinstance(loss, Loss)}
+        """Those that are on, by name; a weight of 0 switches one off."""
+        each = ((name, loss) for name, loss in vars(self).items() if isinstance(loss, Loss))
+        return {name: loss for name, loss in each if loss.weight > 0}
 
     @classmethod
     def original(cls) -> "LossOptions":

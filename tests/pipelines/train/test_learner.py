@@ -4,6 +4,8 @@ import torch
 from page4d_cli.model.random_weights import RANDOM_CONFIG, random_model
 from page4d_cli.pipelines.train.learner import Learner
 from page4d_cli.train.losses.absolute_pose import AbsolutePoseOptions
+from page4d_cli.train.losses.dense import DepthLossOptions, PointLossOptions
+from page4d_cli.train.losses.options import LossOptions
 from page4d_cli.train.losses.places import PlacesOptions
 
 
@@ -18,12 +20,21 @@ def images():
 
 def test_without_losses_that_need_a_head_it_is_the_network(images):
     network = random_model(RANDOM_CONFIG, 0)
-    learner = Learner(network, {}, seed=0)
+    learner = Learner(network, LossOptions().losses, seed=0)
     outputs, expected = learner(images, mask_strength=1.0), network(images, mask_strength=1.0)
     assert outputs.keys() == expected.keys()
     assert torch.equal(outputs["depth"], expected["depth"])
     names = dict(network.named_parameters()).keys()
     assert dict(learner.named_parts.named_parameters()).keys() == names
+
+
+def test_heads_whose_loss_is_off_are_not_run(images):
+    options = LossOptions(depth=DepthLossOptions(weight=0), point=PointLossOptions(weight=0))
+    outputs = Learner(random_model(RANDOM_CONFIG, 0), options.losses, seed=0)(
+        images, mask_strength=1.0
+    )
+    assert "pose_enc_list" in outputs
+    assert not outputs.keys() & {"depth", "depth_conf", "world_points", "world_points_conf"}
 
 
 def test_the_absolute_pose_reaches_the_layers_up_to_its_own(images):

@@ -7,6 +7,7 @@ import torch
 from support import ORACLE
 from train_support import encode, oracle_case, perfect, replace, toy_batch
 
+from page4d_cli.core.errors import InputError
 from page4d_cli.train.losses.objective import compute_losses
 from page4d_cli.train.losses.options import LossOptions
 from page4d_cli.train.losses.predictions import DensePrediction, Predictions
@@ -401,3 +402,13 @@ def test_maps_of_some_frames_are_compared_with_those_frames(random_batch):
     assert shifted.terms["loss_reg_depth"] > 0.1
     with pytest.raises(ValueError, match=r"depth\.values has shape"):
         compute_losses(some, random_batch, target)
+
+
+def test_a_weight_of_zero_leaves_a_loss_out_and_one_must_be_left():
+    predictions, batch, target = oracle_case()
+    off = {name: replace(getattr(LossOptions(), name), weight=0.0) for name in ("depth", "point")}
+    losses = compute_losses(predictions, batch, target, LossOptions(**off))
+    assert losses.terms.keys() == {"loss_camera", "loss_T", "loss_R", "loss_FL", "objective"}
+    assert losses.objective.item() == pytest.approx(5 * losses.terms["loss_camera"].item())
+    with pytest.raises(InputError, match="every loss has weight 0"):
+        LossOptions(camera=replace(LossOptions().camera, weight=0.0), **off)
