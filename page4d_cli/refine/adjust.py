@@ -4,37 +4,41 @@ Levenberg and Marquardt's method on the points' Schur complement (Triggs et al.,
 A Modern Synthesis, 1999), with Cauchy's loss by reweighting. Beside the pixels, everything that the
 network said counts as one faint measurement: poses, focal length, depth. So there is no free gauge,
 a frame that nothing supports stays where it is, and points without parallax stay at their depth.
+A frame meets few others, so the equations are sparse, and memory grows with the number of frames.
 
-Shapes: M sightings, N points, S frames, C cameras. The unit of length is such that typical depths
-are about 1.
+Shapes: M sightings, N points, S frames, C cameras, L numbers of a lens that are free (`Freedom`).
+The unit of length is such that typical depths are about 1.
 """
 
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve
-from scipy.sparse import bsr_array, csr_array
+from scipy.sparse import bsr_array, csr_array, dia_array
+from scipy.sparse.linalg import splu
 from scipy.spatial.transform import Rotation
 
 from page4d_cli.core.types import Float64Array
-from page4d_cli.refine.cameras import Cameras, backproject
+from page4d_cli.refine.cameras import FOCAL_ONLY, Cameras, Freedom, backproject
 from page4d_cli.refine.tracks import Tracks
 
 ROTATION_SIGMA_RAD = 0.1
 CENTRE_SIGMA = 0.1
 """Of a typical depth."""
 LOG_FOCAL_SIGMA = 0.2
+K1_SIGMA = 0.1
+"""Lenses are thought to have no distortion."""
+_LENS_SIGMAS = np.array([LOG_FOCAL_SIGMA, K1_SIGMA])
 LOG_DEPTH_SIGMA = 0.5
 """How far a network's cameras and depth are trusted; all of it is little beside some pixels."""
 _COARSE_PX = 20.0
 """Scale of the loss at which that is the whole truth; with finer ones the network's say fades, but
-for the focal length: a turn about the axis says nothing of it, and it would drift."""
+for the lens: a turn about the axis says nothing of the focal length, and it would drift."""
 _NEAREST = 1e-3
 """Depth below which a point is not in front of the camera."""
 _BEHIND_PX = 1e3
 """Error of a point that is not."""
-_LARGEST_FOCAL_STEP = 0.2
+_LARGEST_LENS_STEP = 0.2
 _DAMPING = 1e-3
 _CONVERGED = 1e-4
 """Relative decrease of the cost that ends a round."""
@@ -57,10 +61,19 @@ class _Sightings:
     """(M, 3)."""
     focal: Float64Array
     """(M, 2) in pixels."""
+    plane: Float64Array
+    """(M, 2) at depth 1, without distortion."""
+    k1: Float64Array
+    """(M,)."""
     errors: Float64Array
     """(M, 3): u, v in pixels, and the logarithm of the depth over `LOG_DEPTH_SIGMA`."""
     is_in_front: NDArray[np.bool_]
-    """(M,)."""
+    """(M,) and where distortion moves what is further out further out."""
+
+    @property
+    def squared(self) -> Float64Array:
+        """(M,) squared distance from the axis at depth 1."""
+        return np.asarray((self.plane**2).sum(1))
 
 
 def place_points(tracks: Tracks, cameras: Cameras) -> Float64Array:
@@ -81,13 +94,18 @@ def errors_px(tracks: Tracks, state: State) -> Float64Array:
 
 def adjust_points(tracks: Tracks, state: State, scale_px: float, steps: int = 15) -> State:
     """Move the points only, or begin anew where the network's depth puts them."""
-    adjustment = _Adjustment(tracks, state.cameras, scale_px, with_cameras=False)
+    adjustment = _Adjustment(tracks, state.cameras, scale_px, None)
     state = adjustment.better_of(state, place_points(tracks, state.cameras))
     return adjustment.run(state, steps)
 
 
 def adjust(
-    tracks: Tracks, state: State, network: Cameras, scale_px: float, steps: int = 80
+    tracks: Tracks,
+    state: State,
+    network: Cameras,
+    scale_px: float,
+    free: Freedom = FOCAL_ONLY,
+    steps: int = 80,
 ) -> State:
     """Move cameras and points until they explain the sightings best.
 
@@ -96,26 +114,37 @@ def adjust(
         state: where to begin.
         network: the cameras as the network says.
         scale_px: errors well above this hardly count (Cauchy's scale).
+        free: what of the lenses may change.
         steps: most steps.
     """
-    return _Adjustment(tracks, network, scale_px, with_cameras=True).run(state, steps)
+    return _Adjustment(tracks, network, scale_px, free).run(state, steps)
 
 
 class _Adjustment:
-    """One minimisation: what it minimises, and its normal equations."""
+    """One minimisation: what it minimises, and its normal equations.
+
+    Args:
+        tracks: the sightings.
+        network: the cameras as the network says.
+        scale_px: Cauchy's scale.
+        free: what of the lenses may change; None: neither they nor the poses.
+    """
 
     def __init__(
-        self, tracks: Tracks, network: Cameras, scale_px: float, *, with_cameras: bool
+        self, tracks: Tracks, network: Cameras, scale_px: float, free: Freedom | None
     ) -> None:
         self._tracks = tracks
         self._network = network
         self._scale_px = scale_px
-        self._with_cameras = with_cameras
+        self._with_cameras = free is not None
+        self._free = np.flatnonzero([free.focal, free.distortion]) if free else np.arange(0)
         self._trust = min(1.0, scale_px / _COARSE_PX) ** 2
         frames, cameras = len(network), len(network.intrinsics)
-        self._shape = 3 * len(tracks.point), 6 * frames + cameras
+        kinds = len(self._free)
+        self._shape = 3 * len(tracks.point), 6 * frames + kinds * cameras
         own = 6 * tracks.frame[:, None] + np.arange(6)
-        shared = 6 * frames + network.camera_of_frame[tracks.frame]
+        first = 6 * frames + network.camera_of_frame[tracks.frame]
+        shared = first[:, None] + cameras * np.arange(kinds)
         self._columns = np.repeat(np.column_stack([own, shared]), 3, axis=0)
         self._point_columns = np.repeat(3 * tracks.point[:, None] + np.arange(3), 3, axis=0)
         self._start_focal = network.intrinsics[:, 0, 0]
@@ -158,20 +187,21 @@ class _Adjustment:
     def _cost(self, state: State) -> float:
         total = float(self._point_costs(state).sum())
         if self._with_cameras:
-            rotation, centre, focal = self._opinions(state.cameras)
+            rotation, centre, lens = self._opinions(state.cameras)
             total += self._trust * float((rotation**2).sum() + (centre**2).sum())
-            total += float((focal**2).sum())
+            total += float((lens**2).sum())
         return total
 
     def _opinions(self, cameras: Cameras) -> tuple[Float64Array, Float64Array, Float64Array]:
-        """Differences from the network's rotations (S, 3), centres (S, 3), focal lengths (C,)."""
+        """Differences from the network's rotations (S, 3), centres (S, 3), and lenses (L, C)."""
         turned = cameras.T_camera_world[:, :, :3] @ np.swapaxes(
             self._network.T_camera_world[:, :, :3], 1, 2
         )
         rotation = Rotation.from_matrix(turned).as_rotvec() / ROTATION_SIGMA_RAD
         centre = (cameras.centres - self._network.centres) / CENTRE_SIGMA
-        focal = np.log(cameras.intrinsics[:, 0, 0] / self._start_focal) / LOG_FOCAL_SIGMA
-        return rotation, centre, focal
+        focal = np.log(cameras.intrinsics[:, 0, 0] / self._start_focal)
+        lens = np.stack([focal, cameras.k1]) / _LENS_SIGMAS[:, None]
+        return rotation, centre, lens[self._free]
 
     def _equations(self, state: State) -> "_Equations":
         tracks, seen = self._tracks, _look(self._tracks, state)
@@ -191,38 +221,38 @@ class _Adjustment:
         if not self._with_cameras:
             return _Equations(blocks, along, None)
         of_cameras = np.concatenate(
-            [by_place @ _by_motion(seen.in_camera), _by_focal(seen)[..., None]], axis=-1
+            [by_place @ _by_motion(seen.in_camera), _by_lens(seen)[..., self._free]], axis=-1
         )
         rows, columns = self._shape
+        each = self._columns.shape[1]
         camera_part = csr_array(
-            ((root * of_cameras).ravel(), self._columns.ravel(), np.arange(rows + 1) * 7),
+            ((root * of_cameras).ravel(), self._columns.ravel(), np.arange(rows + 1) * each),
             shape=(rows, columns),
         )
         point_part = csr_array(
             (of_points.ravel(), self._point_columns.ravel(), np.arange(rows + 1) * 3),
             shape=(rows, 3 * len(tracks)),
         )
-        curvature = (camera_part.T @ camera_part).toarray()
-        gradient = camera_part.T @ weighted.ravel()
-        self._add_opinions(state.cameras, curvature, gradient)
+        of_opinions, pull = self._opinion_equations(state.cameras)
+        curvature = camera_part.T @ camera_part + _diagonal(of_opinions)
+        gradient = camera_part.T @ weighted.ravel() + pull
         mixed = (camera_part.T @ point_part).tocsr()
         return _Equations(blocks, along, (curvature, gradient, mixed))
 
-    def _add_opinions(
-        self, cameras: Cameras, curvature: Float64Array, gradient: Float64Array
-    ) -> None:
-        rotation, centre, focal = self._opinions(cameras)
+    def _opinion_equations(self, cameras: Cameras) -> tuple[Float64Array, Float64Array]:
+        """Their part of the curvature's diagonal, and of the gradient."""
+        rotation, centre, lens = self._opinions(cameras)
         frames = len(cameras)
-        diagonal = np.empty(len(gradient))
+        sigmas = np.repeat(_LENS_SIGMAS[self._free, None], len(cameras.k1), axis=1)
+        diagonal = np.empty(self._shape[1])
         of_poses = diagonal[: 6 * frames].reshape(frames, 6)
         of_poses[:, :3], of_poses[:, 3:] = ROTATION_SIGMA_RAD**-2, CENTRE_SIGMA**-2
         of_poses *= self._trust
-        diagonal[6 * frames :] = LOG_FOCAL_SIGMA**-2
-        curvature[np.diag_indices_from(curvature)] += diagonal
+        diagonal[6 * frames :] = sigmas.ravel() ** -2
         # A camera moved by t in its own axes has its centre moved by -Rᵀ t.
         turned = np.einsum("sij,sj->si", cameras.T_camera_world[:, :, :3], centre)
         pulls = np.concatenate([rotation / ROTATION_SIGMA_RAD, -turned / CENTRE_SIGMA], axis=1)
-        gradient += np.concatenate([self._trust * pulls.ravel(), focal / LOG_FOCAL_SIGMA])
+        return diagonal, np.concatenate([self._trust * pulls.ravel(), (lens / sigmas).ravel()])
 
     def _step(self, state: State, equations: "_Equations", damping: float) -> State:
         of_cameras, of_points = equations.solve(damping)
@@ -232,16 +262,19 @@ class _Adjustment:
         return self.better_of(moved, state.points + of_points)
 
     def moved(self, cameras: Cameras, points: Float64Array, step: Float64Array) -> State:
-        """Cameras turned and shifted in their own axes, and refocused, by a step (6 S + C,)."""
+        """Cameras turned and shifted in their own axes, and refocused, by a step (6 S + L C,)."""
         frames = len(cameras)
         moves = step[: 6 * frames].reshape(frames, 6)
         turn = Rotation.from_rotvec(moves[:, :3]).as_matrix()
         poses = turn @ cameras.T_camera_world
         poses[..., 3] += moves[:, 3:]
         intrinsics = cameras.intrinsics.copy()
-        growth = np.clip(step[6 * frames :], -_LARGEST_FOCAL_STEP, _LARGEST_FOCAL_STEP)
+        of_lens = np.zeros((len(_LENS_SIGMAS), len(intrinsics)))
+        of_lens[self._free] = step[6 * frames :].reshape(-1, len(intrinsics))
+        growth, more_k1 = of_lens.clip(-_LARGEST_LENS_STEP, _LARGEST_LENS_STEP)
         intrinsics[:, [0, 1], [0, 1]] *= np.exp(growth)[:, None]
-        return State(Cameras(poses, intrinsics, cameras.camera_of_frame), points)
+        k1 = cameras.k1 + more_k1
+        return State(Cameras(poses, intrinsics, cameras.camera_of_frame, k1), points)
 
 
 @dataclass(frozen=True)
@@ -252,7 +285,7 @@ class _Equations:
     """(N, 3, 3)."""
     along: Float64Array
     """(N, 3) gradient."""
-    of_cameras: tuple[Float64Array, Float64Array, csr_array] | None
+    of_cameras: tuple[csr_array, Float64Array, csr_array] | None
     """Curvature (P, P), gradient (P,), and what mixes cameras with points, (P, 3 N)."""
 
     def solve(self, damping: float) -> tuple[Float64Array | None, Float64Array]:
@@ -267,34 +300,51 @@ class _Equations:
         count = len(blocks)
         as_matrix = bsr_array((inverse, np.arange(count), np.arange(count + 1)))
         solved = mixed @ as_matrix.tocsr()
-        reduced = curvature - (solved @ mixed.T).toarray()
-        reduced[np.diag_indices_from(reduced)] += damping * np.diagonal(curvature)
-        step = cho_solve(cho_factor(reduced), solved @ self.along.ravel() - gradient)
+        reduced = curvature - solved @ mixed.T + _diagonal(damping * curvature.diagonal())
+        # Symmetric and positive: no pivots are needed.
+        factors = splu(
+            reduced.tocsc(),
+            permc_spec="MMD_AT_PLUS_A",
+            diag_pivot_thresh=0.0,
+            options={"SymmetricMode": True},
+        )
+        step = factors.solve(solved @ self.along.ravel() - gradient)
         rest = self.along + (mixed.T @ step).reshape(-1, 3)
         return step, -np.einsum("nij,nj->ni", inverse, rest)
 
 
+def _diagonal(values: Float64Array) -> dia_array:
+    return dia_array((values[None], [0]), shape=(len(values), len(values)))
+
+
 def _look(tracks: Tracks, state: State) -> _Sightings:
-    poses = state.cameras.T_camera_world[tracks.frame]
-    intrinsics = state.cameras.of_frames[tracks.frame]
+    cameras = state.cameras
+    poses = cameras.T_camera_world[tracks.frame]
+    intrinsics = cameras.of_frames[tracks.frame]
+    k1 = cameras.k1[cameras.camera_of_frame[tracks.frame]]
     points = state.points[tracks.point]
     in_camera = np.einsum("mij,mj->mi", poses[..., :3], points) + poses[..., 3]
     is_in_front = in_camera[:, 2] > _NEAREST
     depth = np.where(is_in_front, in_camera[:, 2], 1.0)
     focal = np.diagonal(intrinsics, axis1=1, axis2=2)[:, :2]
-    pixels = focal * in_camera[:, :2] / depth[:, None] + intrinsics[:, :2, 2]
+    plane = in_camera[:, :2] / depth[:, None]
+    bend = k1 * (plane**2).sum(1)
+    is_in_front &= 1 + 3 * bend > 0
+    pixels = focal * plane * (1 + bend)[:, None] + intrinsics[:, :2, 2]
     ratio = np.where(np.isfinite(tracks.depth) & is_in_front, depth / tracks.depth, 1.0)
     errors = np.column_stack([pixels - tracks.pixels, np.log(ratio) / LOG_DEPTH_SIGMA])
-    return _Sightings(in_camera, focal, errors, is_in_front)
+    return _Sightings(in_camera, focal, plane, k1, errors, is_in_front)
 
 
 def _by_place(seen: _Sightings) -> Float64Array:
     """(M, 3, 3) derivative of the errors by the place in the camera."""
-    x, y, z = seen.in_camera.T
-    z = np.where(seen.is_in_front, z, 1.0)
+    z = np.where(seen.is_in_front, seen.in_camera[:, 2], 1.0)
+    bent = 2 * seen.k1[:, None, None] * seen.plane[:, :, None] * seen.plane[:, None]
+    bent[:, [0, 1], [0, 1]] += (1 + seen.k1 * seen.squared)[:, None]
+    bent *= (seen.focal / z[:, None])[..., None]
     result = np.zeros((len(z), 3, 3))
-    result[:, 0, 0], result[:, 1, 1] = seen.focal.T / z
-    result[:, 0, 2], result[:, 1, 2] = -seen.focal.T * [x, y] / z**2
+    result[:, :2, :2] = bent
+    result[:, :2, 2] = -np.einsum("mij,mj->mi", bent, seen.plane)
     result[:, 2, 2] = 1 / (z * LOG_DEPTH_SIGMA)
     return result
 
@@ -310,7 +360,10 @@ def _by_motion(in_camera: Float64Array) -> Float64Array:
     return result
 
 
-def _by_focal(seen: _Sightings) -> Float64Array:
-    """(M, 3) derivative of the errors by the logarithm of the focal length."""
-    z = np.where(seen.is_in_front, seen.in_camera[:, 2], 1.0)
-    return np.column_stack([seen.focal * seen.in_camera[:, :2] / z[:, None], np.zeros(len(z))])
+def _by_lens(seen: _Sightings) -> Float64Array:
+    """(M, 3, 2) derivative of the errors by the logarithm of the focal length, and by k1."""
+    result = np.zeros((len(seen.plane), 3, 2))
+    squared = seen.squared
+    of_both = np.stack([1 + seen.k1 * squared, squared], axis=1)
+    result[:, :2] = (seen.focal * seen.plane)[..., None] * of_both[:, None]
+    return result

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from page4d_cli.core.progress import Progress
 from page4d_cli.core.types import Float64Array
 from page4d_cli.refine.adjust import State, adjust, adjust_points, errors_px, place_points
-from page4d_cli.refine.cameras import Cameras
+from page4d_cli.refine.cameras import FOCAL_ONLY, Cameras, Freedom
 from page4d_cli.refine.depth import UNCHANGED, LogScale, depth_scales
 from page4d_cli.refine.features import Features
 from page4d_cli.refine.judge import Verdict, explains_better, inlier_limit_px, judge
@@ -58,6 +58,7 @@ def refine_cameras(
     features: Sequence[Features],
     network: Cameras,
     sizes: NDArray[np.int64],
+    free: Freedom = FOCAL_ONLY,
     *,
     earlier: Refined | None = None,
     progress: Progress | None = None,
@@ -68,6 +69,7 @@ def refine_cameras(
         features: S, with the network's depth; without those on what moves.
         network: the cameras as it says.
         sizes: (S, 2) width and height of the pictures.
+        free: what of the lenses may change.
         earlier: what was found with less knowledge of what moves: where to begin, and what is
             returned if its cameras explain held-out points as well.
         progress: told about every pair and every round.
@@ -85,7 +87,7 @@ def refine_cameras(
     used, judges = tracks.of_points(~is_judge), tracks.of_points(is_judge)
     longest = int(sizes.max())
     limit_px = inlier_limit_px(longest)
-    state, rounds = _adjust_coarse_to_fine(used, begin, before, longest, progress)
+    state, rounds = _adjust_coarse_to_fine(used, begin, before, free, longest, progress)
     if earlier is not None and not explains_better(judges, begin, state.cameras, limit_px):
         return earlier
     verdict = judge(judges, used, before, state, limit_px)
@@ -132,6 +134,7 @@ def _adjust_coarse_to_fine(
     tracks: Tracks,
     begin: Cameras,
     network: Cameras,
+    free: Freedom,
     longest_side: int,
     progress: Progress | None,
 ) -> tuple[State, list[Round]]:
@@ -142,7 +145,7 @@ def _adjust_coarse_to_fine(
     for done, scale in enumerate(SCALES_PX, start=1):
         scale_px = scale * max(1.0, longest_side / 450) if scale > 1 else scale
         state = adjust_points(tracks, state, scale_px)
-        state = adjust(tracks, state, network, scale_px)
+        state = adjust(tracks, state, network, scale_px, free)
         rounds.append(Round(scale_px, float(np.median(errors_px(tracks, state)))))
         if progress is not None:
             progress("adjustment", done, len(SCALES_PX))
@@ -178,7 +181,9 @@ def _taken(
 def _as_many(mixed: Cameras, network: Cameras) -> Cameras:
     """Undo what `_mixed` did to the numbers of the cameras: frames of one size share theirs."""
     count = len(network.intrinsics)
-    return Cameras(mixed.T_camera_world, mixed.intrinsics[:count], network.camera_of_frame)
+    return Cameras(
+        mixed.T_camera_world, mixed.intrinsics[:count], network.camera_of_frame, mixed.k1[:count]
+    )
 
 
 def _mixed(old: Cameras, new: Cameras, is_taken: NDArray[np.bool_]) -> Cameras:
@@ -188,4 +193,5 @@ def _mixed(old: Cameras, new: Cameras, is_taken: NDArray[np.bool_]) -> Cameras:
         np.where(is_taken[:, None, None], new.T_camera_world, old.T_camera_world),
         np.concatenate([new.intrinsics, old.intrinsics]),
         np.where(is_taken, new.camera_of_frame, old.camera_of_frame + count),
+        np.concatenate([new.k1, old.k1]),
     )

@@ -1,5 +1,7 @@
 """Points before cameras, and their exact sightings: what an adjustment must find."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
@@ -18,12 +20,16 @@ def true_scene() -> tuple[Cameras, NDArray[np.float64]]:
     turns = Rotation.from_rotvec(rng.normal(0, 0.05, (FRAMES, 3))).as_matrix()
     poses = np.concatenate([turns, rng.normal(0, 0.1, (FRAMES, 3, 1))], axis=2)
     k = np.array([[300.0, 0, 150], [0, 300, 100], [0, 0, 1]])
-    return Cameras(poses, k[None], np.zeros(FRAMES, np.int64)), points
+    return Cameras(poses, k[None], np.zeros(FRAMES, np.int64), np.zeros(1)), points
 
 
 def sightings(cameras: Cameras, points: NDArray[np.float64], frames: int = FRAMES) -> Tracks:
-    """All points in the first frames."""
+    """All points in the first frames, through the lenses that the cameras have."""
     pixels, depth = project(points, cameras.of_frames, cameras.T_camera_world)
+    k = cameras.of_frames[:, None]
+    plane = (pixels - k[..., :2, 2]) / np.diagonal(k, axis1=-2, axis2=-1)[..., :2]
+    bend = cameras.k1[cameras.camera_of_frame, None] * (plane**2).sum(-1)
+    pixels += bend[..., None] * (pixels - k[..., :2, 2])
     point, frame = (each.ravel() for each in np.mgrid[0 : len(points), 0:frames])
     colors = np.zeros((len(points), 3), np.uint8)
     return Tracks(point, frame, pixels[frame, point], depth[frame, point], colors)
@@ -37,4 +43,4 @@ def moved(cameras: Cameras, degrees: float) -> Cameras:
     poses[..., 3] += rng.normal(0, 0.02, (FRAMES, 3))
     intrinsics = cameras.intrinsics.copy()
     intrinsics[:, [0, 1], [0, 1]] *= 1.1
-    return Cameras(poses, intrinsics, cameras.camera_of_frame)
+    return replace(cameras, T_camera_world=poses, intrinsics=intrinsics)

@@ -6,6 +6,7 @@ from refinable_run import rotation_error_deg
 from seen_points import FRAMES, moved, sightings, true_scene
 
 from page4d_cli.refine.adjust import State, _Adjustment, adjust, errors_px
+from page4d_cli.refine.cameras import Freedom, backproject
 
 ALONE = FRAMES - 1
 """A frame that sees nothing."""
@@ -51,14 +52,15 @@ def test_wrong_sightings_hardly_count(scene):
 def test_the_gradient_is_that_of_the_cost(scene):
     cameras, points, tracks = scene
     network = moved(cameras, 1.0)
-    state = State(moved(cameras, 1.5), points * 1.02)
-    adjustment = _Adjustment(tracks, network, 4.0, with_cameras=True)
+    bent = replace(moved(cameras, 1.5), k1=np.array([-0.08]))
+    state = State(bent, points * 1.02)
+    adjustment = _Adjustment(tracks, network, 4.0, Freedom(distortion=True))
     equations = adjustment._equations(state)
     _, gradient, _ = equations.of_cameras
-    for number in (0, 4, 11, 20, 6 * FRAMES):
+    for number in (0, 4, 11, 20, 6 * FRAMES, 6 * FRAMES + 1):
         cost = []
         for step in (1e-5, -1e-5):
-            move = np.zeros(6 * FRAMES + 1)
+            move = np.zeros(6 * FRAMES + 2)
             move[number] = step
             cost.append(adjustment._cost(adjustment.moved(state.cameras, state.points, move)))
         slope = (cost[0] - cost[1]) / 2e-5
@@ -70,3 +72,66 @@ def test_the_gradient_is_that_of_the_cost(scene):
         costs = [adjustment._cost(replace(state, points=each)) for each in (ahead, behind)]
         slope = (costs[0] - costs[1]) / 2e-6
         assert slope == pytest.approx(2 * equations.along[7, axis], rel=1e-3, abs=1e-2)
+
+
+def test_a_step_solves_the_equations_of_cameras_and_points_together(scene):
+    cameras, points, tracks = scene
+    network = moved(cameras, 1.0)
+    adjustment = _Adjustment(tracks, network, 4.0, Freedom(distortion=True))
+    equations = adjustment._equations(State(network, points * 1.02))
+    of_cameras, of_points = equations.solve(0.1)
+    curvature, gradient, mixed = equations.of_cameras
+    count, along = len(points), equations.along.ravel()
+    blocks = np.zeros((count, 3, count, 3))
+    blocks[range(count), :, range(count)] = equations.blocks
+    whole = np.block(
+        [
+            [curvature.toarray(), mixed.toarray()],
+            [mixed.T.toarray(), blocks.reshape(3 * count, -1)],
+        ]
+    )
+    whole[np.diag_indices_from(whole)] *= 1.1
+    expected = -np.linalg.solve(whole, np.concatenate([gradient, along]))
+    found = np.concatenate([of_cameras, of_points.ravel()])
+    np.testing.assert_allclose(found, expected, atol=1e-6 * np.abs(expected).max())
+
+
+def test_a_known_focal_length_stays_to_the_bit(scene):
+    cameras, points, tracks = scene
+    network = replace(moved(cameras, 3.0), intrinsics=cameras.intrinsics)
+    begin = State(network, points)
+    held, free = (adjust(tracks, begin, network, 1.0, Freedom(focal)) for focal in (False, True))
+    np.testing.assert_array_equal(held.cameras.intrinsics, cameras.intrinsics)
+    assert not np.array_equal(free.cameras.intrinsics, cameras.intrinsics)
+    seen = slice(0, ALONE)
+    true = cameras.T_camera_world[seen]
+    errors = [rotation_error_deg(true, each.cameras.T_camera_world[seen]) for each in (held, free)]
+    assert max(errors) < 1e-4
+
+
+@pytest.mark.parametrize("k1", [-0.1, 0.05])
+def test_distortion_is_found_where_it_may_be(k1):
+    cameras, points = true_scene()
+    bent = replace(cameras, k1=np.array([k1]))
+    tracks = sightings(bent, points, ALONE)
+    network = moved(cameras, 3.0)
+    begin = State(network, points)
+    found, none = (
+        adjust(tracks, begin, network, 1.0, Freedom(distortion=d)) for d in (True, False)
+    )
+    assert found.cameras.k1[0] == pytest.approx(k1, abs=0.002) and none.cameras.k1[0] == 0
+    seen = slice(0, ALONE)
+    errors = [
+        rotation_error_deg(cameras.T_camera_world[seen], each.cameras.T_camera_world[seen])
+        for each in (found, none)
+    ]
+    assert errors[0] < 0.2 * errors[1]
+
+
+def test_points_are_where_a_bent_lens_shows_them():
+    cameras, points = true_scene()
+    bent = replace(cameras, k1=np.array([-0.1]))
+    tracks = sightings(bent, points)
+    assert errors_px(tracks, State(bent, points)).max() < 1e-9
+    world = backproject(bent, tracks.frame, tracks.pixels, tracks.depth)
+    np.testing.assert_allclose(world, points[tracks.point], atol=1e-6)

@@ -15,7 +15,7 @@ def sightings(points, field):
     poses = np.repeat(np.eye(4)[None, :3], 2, 0)
     poses[1, 0, 3] = -0.3
     k = np.array([[300.0, 0, 149.5], [0, 300, 99.5], [0, 0, 1]])
-    cameras = Cameras(poses, k[None], np.zeros(2, np.int64))
+    cameras = Cameras(poses, k[None], np.zeros(2, np.int64), np.zeros(1))
     pixels, depth = project(points, cameras.of_frames, poses)
     depth[1] /= np.exp(field(*((2 * pixels[1] + 1) / SIZE - 1).T))
     point, frame = (each.ravel() for each in np.mgrid[0 : len(points), 0:2])

@@ -43,7 +43,7 @@ def test_a_frame_that_is_explained_worse_stays(case):
 
 def test_a_focal_length_that_ran_away_is_refused(case):
     cameras, points, tracks = case
-    near = Cameras(cameras.T_camera_world, cameras.intrinsics.copy(), cameras.camera_of_frame)
+    near = replace(cameras, intrinsics=cameras.intrinsics.copy())
     near.intrinsics[:, [0, 1], [0, 1]] /= 1.7
     verdict = judge(tracks, tracks, near, State(cameras, points), LIMIT_PX)
     assert "ran away to 1.70 times" in verdict.refusal
@@ -53,7 +53,7 @@ def test_a_frame_that_jumps_stays(case):
     cameras, _, _ = case
     still = np.repeat(cameras.T_camera_world[:1], 9, 0)
     still[:, 0, 3] += np.linspace(0, 0.1, 9)
-    before = Cameras(still, cameras.intrinsics, np.zeros(9, np.int64))
+    before = Cameras(still, cameras.intrinsics, np.zeros(9, np.int64), cameras.k1)
     jumping = replace(before, T_camera_world=still.copy())
     jumping.T_camera_world[4, 1, 3] += 0.3
     assert _jumps(before, jumping) == [4]

@@ -148,6 +148,8 @@ class RefinementRecord:
     """What each frame's depth was multiplied by in the middle of its picture, by stem."""
     masks: str | None
     """The folder of masks that was given."""
+    focal_length_is_known: bool = False
+    """It was given (`infer --focal`), and held."""
 
     @property
     def refined(self) -> int:

@@ -34,7 +34,8 @@ IsStill = Callable[[int, Float64Array], NDArray[np.bool_]]
 def cameras_of(clip: RunClip) -> Cameras:
     """The clip's cameras, in pixels of the sources: frames of one size are taken with one camera.
 
-    Its focal length is the median of theirs, its pixels are square unless the source's are not.
+    Its focal length is the one that was given, or the median of theirs; pixels are square then
+    unless the source's are not.
     """
     sizes = np.array([info.transform.source_size for info in clip.infos])
     kinds, camera_of_frame = np.unique(sizes, axis=0, return_inverse=True)
@@ -43,13 +44,20 @@ def cameras_of(clip: RunClip) -> Cameras:
     intrinsics = []
     for kind in range(len(kinds)):
         mine = np.flatnonzero(camera_of_frame == kind)
-        aspect = _pixel_aspect(clip.infos[mine[0]])
         found = in_source[mine]
-        focal = float(np.median(np.sqrt(found[:, 0, 0] * found[:, 1, 1] / aspect)))
-        k = np.diag([focal, focal * aspect, 1.0])
+        given = clip.run.manifest.focal_px
+        focal = given or _typical_focal_px(found, _pixel_aspect(clip.infos[mine[0]]))
+        k = np.diag([*focal, 1.0])
         k[:2, 2] = np.median(found[:, :2, 2], axis=0)
         intrinsics.append(k)
-    return Cameras(clip.extrinsics, np.stack(intrinsics), camera_of_frame)
+    k1 = np.zeros(len(kinds))
+    return Cameras(clip.extrinsics, np.stack(intrinsics), camera_of_frame, k1)
+
+
+def _typical_focal_px(intrinsics: Float64Array, aspect: float) -> tuple[float, float]:
+    """(fx, fy), the median of some (K, 3, 3)."""
+    focal = float(np.median(np.sqrt(intrinsics[:, 0, 0] * intrinsics[:, 1, 1] / aspect)))
+    return focal, focal * aspect
 
 
 def _pixel_aspect(info: FrameInfo) -> float:

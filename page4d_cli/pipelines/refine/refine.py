@@ -24,6 +24,7 @@ from page4d_cli.pipelines.refine.clip import (
 from page4d_cli.pipelines.refine.files import RefinedSegment, write_refined
 from page4d_cli.pipelines.stored_run.clip import RunClip, read_run_clip
 from page4d_cli.pipelines.stored_run.principal_point import with_middle_as_principal_point
+from page4d_cli.refine.cameras import Freedom
 from page4d_cli.refine.features import require_pycolmap
 from page4d_cli.refine.judge import LEAST_SIGHTINGS
 from page4d_cli.refine.refine import refine_cameras
@@ -129,11 +130,12 @@ def _refine_segment(
     features = features_of(clip, progress)
     by_masks = None if options.masks is None else still_by_masks(clip, options.masks)
     seen = still(features, by_masks or still_by_motion(clip))
-    refined = refine_cameras(seen, network, sizes, progress=progress)
+    free = Freedom(focal=clip.run.manifest.focal_px is None)
+    refined = refine_cameras(seen, network, sizes, free, progress=progress)
     is_told = by_masks is not None or clip.run.manifest.masks is not None
     if refined.verdict.is_taken.any() and not is_told:
         seen = still(features, still_by_motion(clip, refined))
-        refined = refine_cameras(seen, network, sizes, earlier=refined, progress=progress)
+        refined = refine_cameras(seen, network, sizes, free, earlier=refined, progress=progress)
     return RefinedSegment(clip, network, refined)
 
 
@@ -162,6 +164,7 @@ def _record(segment: RefinedSegment, options: RefineOptions) -> RefinementRecord
             for info, scale in zip(clip.infos, refined.depth, strict=True)
         },
         masks=None if options.masks is None else str(options.masks.absolute()),
+        focal_length_is_known=clip.run.manifest.focal_px is not None,
     )
 
 

@@ -128,6 +128,22 @@ def test_in_place_the_same_comes_out_and_what_is_stale_goes(true_clip, tmp_path)
     assert (again.directory / TRACKS).read_bytes() == (elsewhere.directory / TRACKS).read_bytes()
 
 
+def test_a_known_focal_length_is_held(true_clip, tmp_path):
+    clip = few(disturbed(true_clip, 3.0, focal=1.0), 3)
+    run = write_run_of_clip(tmp_path, clip)
+    focal = clip.intrinsics[0, 0]
+    path = run.directory / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"focal_px": [focal, focal]}))
+    result = refine_run(open_run(run.directory), RefineOptions(masks=tmp_path / "masks"))
+    (record,) = result.manifest.refinement
+    assert record.focal_length_is_known and record.focal_length_factor == (1.0,)
+    assert result.refined == 3
+    after = open_run(run.directory)
+    np.testing.assert_array_equal(after.intrinsics()[:, :2, :2], run.intrinsics()[:, :2, :2])
+    true = true_clip.T_camera_world[:3]
+    assert rotation_error_deg(true, after.extrinsics()) < 0.1
+
+
 def test_cameras_far_off_are_refused_and_kept(true_clip, tmp_path):
     run = write_run_of_clip(tmp_path, few(disturbed(true_clip, 30.0, seed=1), 4))
     before, depth = run.extrinsics(), run.depth(1)
