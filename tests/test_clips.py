@@ -19,7 +19,7 @@ CLIPS, WALK = EXAMPLES / "clips", EXAMPLES / "walk"
 def test_a_bundled_clip_can_be_drawn_again(seed, tmp_path):
     recipe = load_config("tiny").data.recipe
     options = SynthOptions(frames=8, size=(112, 84), seed=seed, fps=1.0, recipe=recipe)
-    (folder,) = write_scenes(tmp_path, options)
+    folder = write_scenes(tmp_path, options)[0].out
     bundled, drawn = (read_scene_folder(place) for place in (CLIPS / folder.name, folder))
     assert len(bundled) == len(drawn) == 8
     np.testing.assert_allclose(bundled.T_camera_world, drawn.T_camera_world, atol=1e-9)
@@ -41,7 +41,7 @@ def test_the_bundled_walk_is_small_can_be_drawn_again_and_comes_back(tmp_path):
         fps=10.0,
         recipe=load_config(str(WALK / "walk.yaml")).data.recipe,
     )
-    (folder,) = write_scenes(tmp_path, options)
+    folder = write_scenes(tmp_path, options)[0].out
     bundled, drawn = (read_scene_folder(place) for place in (WALK / folder.name, folder))
     files = [path for path in (WALK / folder.name).rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) < 2.5e6

@@ -51,6 +51,8 @@ def place(tmp_path_factory):
         "motion {}/run",
         "export {}/run --out {}/export "
         "--format ply,glb,colmap,nerfstudio,tum,kitti,npz,depth-png,video,rrd",
+        "motion {}/preds --shard 1/2",
+        "export {}/preds --out {}/exports --format tum --shard 2/2",
         "view {}/run --html {}/clip.html",
         "weights list",
     ],

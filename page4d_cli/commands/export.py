@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from page4d_cli.commands.shared import options
-from page4d_cli.commands.shared.console import Steps, print_json, print_line, say
+from page4d_cli.commands.shared.console import say
 from page4d_cli.commands.shared.flags import Flags, spread
+from page4d_cli.commands.shared.scenes import run_scenes
 from page4d_cli.core.enums import ExportFormat, Pictures
 from page4d_cli.core.strict_json import encode_fields
 from page4d_cli.core.wording import count_noun
+from page4d_cli.fleet.choice import HERE
 from page4d_cli.pipelines.export.options import FormatOptions
 
 if TYPE_CHECKING:
@@ -66,7 +68,7 @@ _AS_USUAL = FormatOptions()
 
 @spread
 def export(
-    run: options.Run,
+    run: options.Runs,
     formats: Annotated[
         Sequence[ExportFormat],
         typer.Option(
@@ -77,7 +79,10 @@ def export(
             help="What to write. " + options.in_words(ExportFormat),
         ),
     ],
-    out: Annotated[Path, options.out("A folder; other formats in it stay.")],
+    out: Annotated[
+        Path,
+        options.out("A folder; other formats in it stay. Of many runs, the folder of one each."),
+    ],
     frames: options.FramesOfRun = options.ALL_FRAMES,
     min_conf_percentile: Annotated[
         float | None,
@@ -125,6 +130,10 @@ def export(
     overwrite: Annotated[
         bool, options.overwrite("Replace what an earlier export of a format wrote.")
     ] = False,
+    resume: Annotated[
+        bool, options.resume("Keep what was exported alike of the same run, write the rest.")
+    ] = False,
+    fleet: options.FleetFlags = HERE,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -139,32 +148,48 @@ def export(
       page4d export preds/ --format ply,glb --out exported/ --voxel 0.01 --outliers 2
 
       page4d export preds/ --format colmap --frames 0:30:2 --out splat/ --json | jq .files
+
+      page4d export many/ --format colmap --out splats/ --devices cpu*4 --resume
     """
+    options.require_one_of(overwrite=overwrite, resume=resume)
     part = options.choose_part(static_only=static_only, moving_only=moving_only)
 
+    from page4d_cli.io.run.manifest import MANIFEST
     from page4d_cli.pipelines.cloud.of_run import CloudOptions
-    from page4d_cli.pipelines.export.export import ExportOptions, export_run
+    from page4d_cli.pipelines.export.export import ExportOptions
+    from page4d_cli.pipelines.export.runs import export_runs
     from page4d_cli.pipelines.scale.source import parse_scale_source
 
     cloud = CloudOptions(min_conf_percentile, voxel, outliers, max_points)
     source = None if scale_from is None else parse_scale_source(scale_from)
+    is_run = (run / MANIFEST).is_file()
     asked = ExportOptions(
         tuple(formats), frames, of_formats, cloud, segment, source, part, overwrite=overwrite
     )
-    with Steps("export", quiet=quiet) as steps:
-        exported = export_run(run, out, asked, progress=steps.step)
-    for note in exported.notes:
-        say(note, quiet=quiet)
+    run_scenes(
+        lambda observer: export_runs(
+            run, out, asked, resume=resume, fleet=fleet, observer=observer
+        ),
+        lambda result, exported: _tell(None if is_run else result.name, exported, quiet=quiet),
+        lambda result, exported: _as_object(
+            run if is_run else run / result.name, result.out, exported
+        ),
+        lines=lambda _result, exported: list(map(str, exported.files)),
+        flat=is_run,
+        as_json=as_json,
+        quiet=quiet,
+    )
+
+
+def _tell(name: str | None, exported: "Exported", *, quiet: bool) -> None:
+    told = list(exported.notes)
     if exported.scale is not None:
-        say(exported.scale.in_words(), quiet=quiet)
-    if as_json:
-        print_json(_as_json(run, out, exported))
-        return
-    for name, detail in exported.details.items():
+        told.append(exported.scale.in_words())
+    for kind, detail in exported.details.items():
         what = ", ".join(_in_words(detail))
-        say(f"{name}: {what}" if what else name, quiet=quiet)
-    for file in exported.files:
-        print_line(str(file))
+        told.append(f"{kind}: {what}" if what else kind)
+    for text in told:
+        say(text if name is None else f"{name}: {text}", quiet=quiet)
 
 
 def _in_words(detail: "dict[str, Json]") -> Iterator[str]:
@@ -179,7 +204,7 @@ def _in_words(detail: "dict[str, Json]") -> Iterator[str]:
             yield f"{name} {' × '.join(f'{side:.3g}' for side in value)}"
 
 
-def _as_json(run: Path, out: Path, exported: "Exported") -> dict[str, object]:
+def _as_object(run: Path, out: Path, exported: "Exported") -> dict[str, object]:
     return {
         "run": str(run),
         "out": str(out),

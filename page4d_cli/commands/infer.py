@@ -58,12 +58,7 @@ def infer(
     ] = Resolution.NETWORK,
     overwrite: Annotated[bool, options.overwrite("Replace an earlier run.", _OUTPUT)] = False,
     resume: Annotated[
-        bool,
-        typer.Option(
-            "--resume",
-            help="Keep complete runs with the same settings, run the rest.",
-            rich_help_panel=_OUTPUT,
-        ),
+        bool, options.resume("Keep complete runs with the same settings, run the rest.", _OUTPUT)
     ] = False,
     scale_from: options.ScaleFrom = None,
     masks: Annotated[
@@ -122,8 +117,7 @@ def infer(
 
       find . -name '*.jpg' | page4d infer - --out preds/ --json | jq .frames
     """
-    if overwrite and resume:
-        raise InputError("--overwrite and --resume exclude each other; choose one")
+    options.require_one_of(overwrite=overwrite, resume=resume)
 
     from page4d_cli.pipelines.infer.run import RunOptions
     from page4d_cli.pipelines.infer.scenes import infer_scenes, plan_scenes
@@ -242,12 +236,9 @@ def _tell(result: "RunResult", manifest: "Manifest", *, quiet: bool) -> None:
     say(f"{result.name}: {did}, {size}{cloud}", quiet=quiet)
 
 
-def _as_object(result: "RunResult", manifest: "Manifest") -> dict[str, Any]:
+def _as_object(_result: "RunResult", manifest: "Manifest") -> dict[str, Any]:
     whole = encode_fields(manifest)
     wanted = ("device", "dtype", "weights", "network_size", "plan", "segments", "scale", "joining")
     return {
-        "frames": len(manifest.frames),
-        "kept": result.kept,
-        "seconds": round(sum(manifest.timings_s.values()), 3),
         **{key: whole[key] for key in (*wanted, *_WHAT_CAME_OF_IT)},
     }

@@ -8,10 +8,14 @@ from typing import Annotated
 import typer
 
 from page4d_cli.commands.shared import options
-from page4d_cli.commands.shared.console import Steps, print_json, print_line, say
+from page4d_cli.commands.shared.console import say
+from page4d_cli.commands.shared.flags import spread
+from page4d_cli.commands.shared.scenes import run_scenes
 from page4d_cli.core.enums import SynthLayout
 from page4d_cli.core.errors import InputError
 from page4d_cli.core.paths import expand_home
+from page4d_cli.core.wording import count_noun
+from page4d_cli.fleet.choice import HERE
 
 
 def parse_size(text: str) -> tuple[int, int]:
@@ -22,6 +26,7 @@ def parse_size(text: str) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
+@spread
 def synth(
     out: Annotated[Path, options.out("Where a folder for each scene is made.")],
     scenes: Annotated[int, typer.Option(min=1, help="How many scenes.")] = 1,
@@ -57,6 +62,10 @@ def synth(
         ),
     ] = None,
     overwrite: Annotated[bool, options.overwrite("Replace scenes that are there already.")] = False,
+    resume: Annotated[
+        bool, options.resume("Keep complete scenes that were asked for alike, write the rest.")
+    ] = False,
+    fleet: options.FleetFlags = HERE,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -68,10 +77,13 @@ def synth(
 
       page4d synth --out scenes/ --scenes 10 --frames 24 --size 224x168
 
+      page4d synth --out scenes/ --scenes 10000 --resume --shard 1/16
+
       page4d synth --out raw/ --frames 300 --size 640x480 --layout tum
 
       page4d synth --out held-out/ --family tiny --seed 2000000 --frames 8 --fps 1 --size 112x84
     """
+    options.require_one_of(overwrite=overwrite, resume=resume)
     width, height = size
 
     from page4d_cli.data.synthetic import SceneRecipe
@@ -80,23 +92,13 @@ def synth(
 
     recipe = SceneRecipe() if family is None else load_config(family).data.recipe
     asked = SynthOptions(scenes, frames, (width, height), seed, layout, fps, recipe, overwrite)
-    with Steps("synth", quiet=quiet) as steps:
-
-        def tell(folder: Path) -> None:
-            if not as_json:
-                steps.clear()
-                print_line(str(folder))
-
-        folders = write_scenes(out, asked, on_scene=tell, progress=steps.step)
-    say(f"{scenes * frames} frames of {width}×{height} pixels", quiet=quiet)
-    if as_json:
-        print_json(
-            {
-                "layout": layout.value,
-                "scenes": [
-                    {"folder": str(folder), "seed": seed + index}
-                    for index, folder in enumerate(folders)
-                ],
-                "frames": scenes * frames,
-            }
-        )
+    run_scenes(
+        lambda observer: write_scenes(out, asked, resume=resume, fleet=fleet, observer=observer),
+        lambda result, _record: say(
+            f"{result.name}: {count_noun(result.frames, 'frame')} of {width}×{height} pixels",
+            quiet=quiet,
+        ),
+        lambda _result, record: {"seed": record.seed, "layout": record.layout.value},
+        as_json=as_json,
+        quiet=quiet,
+    )

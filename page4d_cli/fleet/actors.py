@@ -173,8 +173,6 @@ class _Run(Generic[PieceT, ResultT]):
     def _keep(self, index: int, result: ResultT) -> None:
         self.results[index] = result
         self.observer.on_result(result)
-        if self.observer.progress is not None:
-            self.observer.progress("pieces", len(self.results), len(self.pieces))
 
 
 def _get(answer: Any) -> Any:  # noqa: ANN401

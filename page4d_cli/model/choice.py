@@ -49,7 +49,7 @@ class LazyModel:
     """
 
     def __init__(self, choice: ModelChoice, observer: Observer[Any]) -> None:
-        self._choice = choice
+        self.choice = choice
         self._observer = observer
         self._model: LoadedModel | None = None
 
@@ -61,7 +61,7 @@ class LazyModel:
         """
         if self._model is None:
             start = time.perf_counter()
-            self._model = self._choice.load()
+            self._model = self.choice.load()
             if timings_s is not None:
                 timings_s["weights"] = round(time.perf_counter() - start, 3)
             info, runtime = self._model.info, self._model.runtime

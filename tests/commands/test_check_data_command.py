@@ -15,7 +15,7 @@ def check_data(*arguments):
 
 @pytest.fixture
 def scene(tmp_path):
-    return write_scenes(tmp_path, SynthOptions(frames=3, size=(64, 48)))[0]
+    return write_scenes(tmp_path, SynthOptions(frames=3, size=(64, 48)))[0].out
 
 
 def test_passes_fails_and_says_where(scene):
@@ -36,7 +36,7 @@ def test_passes_fails_and_says_where(scene):
 def test_what_cannot_be_judged_is_said_and_no_failure(tmp_path):
     """A folder without intrinsics."""
     options = SynthOptions(frames=6, size=(64, 48), layout=SynthLayout.TUM, fps=1)
-    (folder,) = write_scenes(tmp_path, options)
+    folder = write_scenes(tmp_path, options)[0].out
     result = check_data("folder", "--root", folder)
     assert result.exit_code == 0 and result.stdout.rstrip().endswith("not judged")
     assert "not judged: depth consistency: no depth could be carried" in result.stderr

@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 import pytest
+from many_runs import NAMES, write_many_runs
 from synthetic_run import write_synthetic_run
 from typer.testing import CliRunner
 
@@ -220,3 +221,19 @@ def test_help_states_the_axes_of_every_format():
     words = " ".join(page4d("-h").stdout.split())
     assert all(each.value in words for each in ExportFormat)
     assert ".[rerun]" in words and "OpenGL" in words and "glTF" in words
+
+
+def test_a_folder_of_runs_is_a_folder_of_exports(tmp_path):
+    many = write_many_runs(tmp_path)
+    out = tmp_path / "out"
+    result = page4d(many, "-f", "tum", "-o", out)
+    assert result.exit_code == 0
+    names = ("export.json", "trajectory_tum.txt")
+    expected = [f"{out}/{run}/{name}" for run in NAMES for name in names]
+    assert result.stdout.splitlines() == expected and "b: tum: 2 frames" in result.stderr
+    again = page4d(many, "-f", "tum", "-o", out, "--resume", "--json", "-q")
+    runs = json.loads(again.stdout)["runs"]
+    assert [(run["name"], run["state"]) for run in runs] == [(name, "kept") for name in NAMES]
+    assert runs[1]["run"] == str(many / "b") and runs[1]["formats"]["tum"] == {"frames": 2}
+    refused = page4d(many, "-f", "tum", "-o", out, "--resume", "--overwrite")
+    assert refused.exit_code == 2 and "exclude each other" in refused.stderr

@@ -1,6 +1,7 @@
 import json
 
 import pytest
+from many_runs import write_many_runs
 from PIL import Image
 from synthetic_run import write_synthetic_run
 from typer.testing import CliRunner
@@ -48,3 +49,19 @@ def test_a_missing_frame_is_named(run):
     (run.directory / "depth" / "000001.npy").unlink()
     result = CliRunner().invoke(app, ["motion", str(run.directory)])
     assert result.exit_code == 2 and "000001.npy is missing" in result.stderr
+
+
+def test_a_folder_of_runs_is_its_folders_and_a_table_of_failures(tmp_path):
+    many = write_many_runs(tmp_path)
+    (many / "b/depth/000001.npy").unlink()
+    result = CliRunner().invoke(app, ["motion", str(many)])
+    assert result.exit_code == 1 and result.stdout == f"{many}/a\n{many}/c\n"
+    assert "a: 2 frames, " in result.stderr and "1 of 3 scenes failed" in result.stderr
+    assert "2 done, 0 kept, 1 failed of 3 scenes; 4 frames in" in result.stderr
+    table = [line for line in result.stderr.splitlines() if line.startswith("b  ")]
+    assert len(table) == 1 and "000001.npy is missing" in table[0]
+    result = CliRunner().invoke(app, ["motion", str(many), "--resume", "--json", "--quiet"])
+    answer = json.loads(result.stdout)
+    assert [run["state"] for run in answer["runs"]] == ["kept", "failed", "kept"]
+    assert answer["runs"][1]["error"] and answer["frames"] == 4
+    assert set(answer["runs"][0]["moving_shares"]) == {"000000", "000001"}

@@ -18,17 +18,18 @@ def test_stdout_is_the_folders_and_nothing_else(tmp_path):
     result = page4d("--out", tmp_path, "--scenes", 2, "--seed", 5, *SMALL)
     assert result.exit_code == 0
     assert result.stdout == f"{tmp_path}/scene_000005\n{tmp_path}/scene_000006\n"
-    assert "4 frames of 32×24 pixels" in result.stderr
+    assert "scene_000006: 2 frames of 32×24 pixels" in result.stderr
+    assert "2 done, 0 kept, 0 failed of 2 scenes; 4 frames in" in result.stderr
 
 
 def test_json_is_one_object(tmp_path):
     result = page4d("--out", tmp_path, "--layout", "tum", "--json", "--quiet", *SMALL)
-    folder = f"{tmp_path}/rgbd_dataset_synthetic_000000"
-    assert json.loads(result.stdout) == {
-        "layout": "tum",
-        "scenes": [{"folder": folder, "seed": 0}],
-        "frames": 2,
-    }
+    name = "rgbd_dataset_synthetic_000000"
+    answer = json.loads(result.stdout)
+    (run,) = answer["runs"]
+    assert answer["frames"] == run["frames"] == 2 and run["seconds"] > 0
+    assert (run["name"], run["out"]) == (name, f"{tmp_path}/{name}")
+    assert (run["state"], run["layout"], run["seed"]) == ("done", "tum", 0)
     assert result.stderr == ""
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from page4d_cli.commands.shared.tally import Tally
 from page4d_cli.core.progress import Observer, ResultT
 
 if TYPE_CHECKING:
@@ -76,6 +77,9 @@ def print_json(result: Mapping[str, Any]) -> None:
 class Steps:
     """A progress bar on stderr that shows itself after two seconds, and on a terminal only.
 
+    Of many scenes it is one line for all: how many have ended, frames a second, failures, the time
+    left, and what the scene at hand is at, where that is known.
+
     Args:
         title: what the steps belong to.
         quiet: no bar, and notes are not said.
@@ -89,6 +93,7 @@ class Steps:
         self._progress: Progress | None = None
         self._task: TaskID | None = None
         self._done = self._total = 0
+        self._tally: Tally | None = None
 
     def __enter__(self) -> "Steps":
         return self
@@ -112,6 +117,8 @@ class Steps:
         def on_each(result: ResultT) -> None:
             self.clear()
             on_result(result)
+            if self._tally is not None and self._tally.ended < self._tally.total:
+                self._show("", self._tally.ended, self._tally.total)
 
         return Observer(self.title, on_note, on_warning, on_each, self.step)
 
@@ -121,18 +128,39 @@ class Steps:
             self._progress.stop()
             self._progress = self._task = None
 
-    def title(self, name: str, index: int, count: int) -> None:
+    def title(self, name: str, _index: int, count: int) -> None:
         """Name the scene that the next steps belong to."""
-        self._title = name if count == 1 else f"{name} ({index + 1}/{count})"
+        self._title = name
+        if count > 1:
+            self._tally = self._tally or Tally(count)
+            self._show("", self._tally.ended, count)
+
+    def count(self, *, frames: int, is_kept: bool, has_failed: bool) -> None:
+        """Count a scene that has ended; see `Tally.add`."""
+        if self._tally is not None:
+            self._tally.add(frames=frames, is_kept=is_kept, has_failed=has_failed)
+
+    def sum_up(self) -> None:
+        """Say how many scenes there were, if there were many."""
+        if self._tally is not None:
+            self.clear()
+            say(self._tally.summary(), quiet=self._quiet)
 
     def step(self, what: str, done: int, total: int) -> None:
         """Show that `done` of `total` steps of `what` are done; a new total begins a new bar."""
+        if self._tally is None:
+            self._show(f"{self._title}: {what}" if self._title else what, done, total)
+        else:
+            now = f"; {self._title}: {what} {done}/{total}"
+            self._show(now, self._tally.ended, self._tally.total)
+
+    def _show(self, text: str, done: int, total: int) -> None:
         if self._hidden or time.monotonic() - self._begin < 2:
             return
         if self._progress is None:
-            self._progress = _progress_bar()
+            self._progress = _progress_bar(in_words=self._tally is not None)
             self._progress.start()
-        description = harmless(f"{self._title}: {what}" if self._title else what)
+        description = harmless(text if self._tally is None else self._tally.in_words() + text)
         if self._task is None or total != self._total or done < self._done:
             if self._task is not None:
                 self._progress.remove_task(self._task)
@@ -141,23 +169,31 @@ class Steps:
         self._done, self._total = done, total
 
 
-def _progress_bar() -> "Progress":
+def _progress_bar(*, in_words: bool) -> "Progress":
+    """A bar with what it is about; `in_words`: the text says how far it is."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
         Progress,
+        ProgressColumn,
         TextColumn,
         TimeElapsedColumn,
         TimeRemainingColumn,
     )
 
+    text = TextColumn("{task.description}", markup=False)
+    columns: list[ProgressColumn] = [BarColumn(20), text]
+    if not in_words:
+        columns = [
+            text,
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+        ]
     return Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
+        *columns,
         console=Console(stderr=True),
         transient=True,
     )

@@ -122,9 +122,12 @@ def run_evaluation(
 
     place = scored.out or Path("eval") / f"{asked.dataset.value}_{asked.measure.value}"
     with Steps(quiet=quiet) as steps:
-        observer: Observer[SequenceResult] = steps.observer(
-            lambda result: _tell(result, quiet=quiet)
-        )
+
+        def on_result(result: "SequenceResult") -> None:
+            steps.count(frames=result.frames, is_kept=False, has_failed=result.error is not None)
+            _tell(result, quiet=quiet)
+
+        observer: Observer[SequenceResult] = steps.observer(on_result)
         results = evaluate(asked, place, command=sys.argv, fleet=fleet, observer=observer)
     if results is None:
         return  # other shares are not done yet

@@ -222,6 +222,21 @@ def overwrite(help_: str, panel: str | None = None) -> Any:  # noqa: ANN401 - as
     return typer.Option("--overwrite", help=help_, rich_help_panel=panel)
 
 
+def resume(help_: str, panel: str | None = None) -> Any:  # noqa: ANN401 - as typer.Option
+    """`--resume`: what is kept."""
+    return typer.Option("--resume", help=help_, rich_help_panel=panel)
+
+
+def require_one_of(*, overwrite: bool, resume: bool) -> None:
+    """Refuse both of them.
+
+    Raises:
+        InputError: both were given.
+    """
+    if overwrite and resume:
+        raise InputError("--overwrite and --resume exclude each other; choose one")
+
+
 # -- data sets
 
 
@@ -259,6 +274,14 @@ Run = Annotated[
     Path,
     typer.Argument(
         parser=parse_path, metavar="RUN", help="A directory that `page4d infer` has written."
+    ),
+]
+Runs = Annotated[
+    Path,
+    typer.Argument(
+        parser=parse_path,
+        metavar="RUN",
+        help="A directory that `page4d infer` has written, or the folder of many.",
     ),
 ]
 ALL_FRAMES = slice(None)

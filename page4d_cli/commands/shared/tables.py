@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from page4d_cli.commands.shared.console import harmless
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def print_table(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], *, to_stderr: bool = False
+) -> None:
     """Print rows under a headline; into a pipe or a file as wide as they are, never cut."""
     from rich.console import Console
     from rich.table import Table
@@ -17,8 +19,8 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*(Text(harmless(cell)) for cell in row))
-    console = Console()
-    if not sys.stdout.isatty():
+    console = Console(stderr=to_stderr)
+    if not (sys.stderr if to_stderr else sys.stdout).isatty():
         console.width = max(
             1, console.measure(table, options=console.options.update(max_width=10_000)).maximum
         )

@@ -266,21 +266,22 @@ def check_place(out: Path, index: str, *, overwrite: bool = False, shared: bool 
                 )
 
 
-def require_apart(out: Path, inputs: Iterable[Path], *, deep: bool = True) -> None:
-    """Refuse a place in which what is written would be read as input the next time.
+def require_apart(*places: Path, inputs: Iterable[Path], deep: bool = True) -> None:
+    """Refuse places in which what is written would be read as input the next time.
 
     Args:
-        out: where to write.
+        places: where to write.
         inputs: folders that are read.
         deep: refuse what lies anywhere in one of them, too.
 
     Raises:
-        OutputError: `out` is, or lies in, one of the folders.
+        OutputError: a place is, or lies in, one of the folders.
     """
-    with placing(out):
-        place = out.resolve()
-        for folder in map(Path.resolve, inputs):
-            if place == folder or (deep and place.is_relative_to(folder)):
+    folders = set(map(Path.resolve, inputs))
+    for out in places:
+        with placing(out):
+            place = out.resolve()
+            for folder in folders.intersection((place, *place.parents) if deep else (place,)):
                 raise OutputError(f"{out} is in the input {folder}; choose another --out")
 
 

@@ -50,7 +50,7 @@ def check_data_to(
         OutputError: the place holds something already, or cannot be written to.
         WriteError: the disk is full, or the like.
     """
-    require_apart(out, [resolve_root(dataset, root)])
+    require_apart(out, inputs=[resolve_root(dataset, root)])
     with Transaction(out, SUMMARY_JSON, overwrite=overwrite) as transaction:
         folder = transaction.folder
 

@@ -90,7 +90,7 @@ def evaluate(
         require_runs(options.predictions, [one.name for one in choice.sequences])
     else:
         _require_weights(options.model.weights)
-    require_apart(out, [choice.root])
+    require_apart(out, inputs=[choice.root])
     _require_place(out)
     parts = Parts(out / STATE)
     share = fleet.share.of(list(enumerate(choice.sequences)))

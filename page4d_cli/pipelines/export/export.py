@@ -3,12 +3,13 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from page4d_cli.core.checksum import file_sha256
 from page4d_cli.core.enums import ExportFormat, MotionPart, Save
 from page4d_cli.core.errors import InputError, OutputError
 from page4d_cli.core.progress import Progress
-from page4d_cli.core.strict_json import Json, encode
+from page4d_cli.core.strict_json import Json, encode, encode_fields
 from page4d_cli.io.run.directory import Run, open_run
-from page4d_cli.io.run.manifest import ScaleRecord
+from page4d_cli.io.run.manifest import MANIFEST, ScaleRecord
 from page4d_cli.pipelines.cloud.of_run import CloudOptions
 from page4d_cli.pipelines.export.folder import EXPORT_JSON, export_folder
 from page4d_cli.pipelines.export.formats import WRITERS
@@ -79,10 +80,8 @@ def export_run(
         NothingLeftError: no frame or no point passes the filters.
         WriteError: the disk is full, or the like.
     """
+    require_usable(options)
     formats = tuple(dict.fromkeys(options.formats))
-    _require_heed(options)
-    for chosen in formats:
-        WRITERS[chosen].require()
     run = open_run(directory)
     if out.absolute() == directory.absolute() or out.resolve() == directory.resolve():
         raise OutputError(f"{out} is the run itself; choose another --out, such as {out}/export")
@@ -122,8 +121,12 @@ def export_run(
     )
 
 
-def _require_heed(options: ExportOptions) -> None:
-    """Refuse an option that concerns none of the formats."""
+def require_usable(options: ExportOptions) -> None:
+    """Refuse what cannot be written, whatever the run.
+
+    Raises:
+        InputError: a package is missing, or an option concerns none of the formats.
+    """
     given = [*options.cloud.given, *options.of_formats.given]
     if options.part is not None:
         given.append(f"--{options.part.value}-only")
@@ -134,16 +137,39 @@ def _require_heed(options: ExportOptions) -> None:
                 f"{option} concerns --format {', '.join(each.value for each in heeding)}; add one "
                 "of them, or leave the option out"
             )
+    for chosen in options.formats:
+        WRITERS[chosen].require()
+
+
+OF_RUN = "run_manifest_sha256"
+"""Which state of the run a format was made of."""
+COMMON = ("run", "cloud", "part", "asked", OF_RUN, "stems", "unit", "scale", "files")
+"""Keys of a format in `export.json` that all formats have."""
+
+
+def asked_of(run: Run, options: ExportOptions) -> dict[str, Json]:
+    """What makes the export of a format the same export, as `export.json` has it."""
+    frames, source = options.frames, options.scale_from
+    return {
+        "run": str(run.directory.absolute()),
+        "cloud": encode(options.cloud),
+        "part": encode(options.part),
+        "asked": {
+            "frames": [frames.start, frames.stop, frames.step],
+            "segment": options.segment,
+            "scale_from": None if source is None else source.text,
+            **encode_fields(options.of_formats),
+        },
+    }
 
 
 def _common(
     run: Run, clip: RunClip, options: ExportOptions, scale: ScaleRecord | None
 ) -> dict[str, Json]:
     return {
-        "run": str(run.directory.absolute()),
+        **asked_of(run, options),
+        OF_RUN: file_sha256(run.directory / MANIFEST),
         "stems": [info.stem for info in clip.infos],
-        "cloud": encode(options.cloud),
-        "part": encode(options.part),
         "unit": clip.unit.value,
         "scale": encode(scale) if scale is not None else encode(run.manifest.scale),
     }

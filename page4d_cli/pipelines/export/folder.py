@@ -115,16 +115,20 @@ def export_folder(
                 f"{out / taken[0]} is there already; --overwrite replaces what an earlier export "
                 "of the same format wrote, or choose another --out"
             )
-        yield ExportFolder(transaction, _read(out / EXPORT_JSON))
+        yield ExportFolder(transaction, read_exports(out / EXPORT_JSON))
 
 
 def _files_of(path: Path) -> list[str]:
-    before = _read(path)
+    before = read_exports(path)
     return [file for group in before.formats for file in before.files(group)]
 
 
-def _read(path: Path) -> ExportRecord:
-    """What earlier exports wrote."""
+def read_exports(path: Path) -> ExportRecord:
+    """What earlier exports wrote, of an `export.json`, which need not be there.
+
+    Raises:
+        OutputError: it cannot be read.
+    """
     if not os.path.lexists(path):
         return ExportRecord()
     return read_json(ExportRecord, path, OutputError, NO_LIST)

@@ -24,7 +24,8 @@ from page4d_cli.pipelines.features.layers import reduced_layers
 from page4d_cli.pipelines.features.networks import require_networks
 from page4d_cli.pipelines.features.options import FeatureOptions
 from page4d_cli.pipelines.features.summary import DrawnFrame, FeatureSummary, NetworkRecord
-from page4d_cli.pipelines.infer.each_scene import Job, SceneResult, each_scene, jobs_of
+from page4d_cli.pipelines.scenes.each_scene import SceneResult, each_scene
+from page4d_cli.pipelines.scenes.of_clips import Job, jobs_of
 
 SUMMARY = "features.json"
 COMPARE_FOLDER = "compare"
@@ -74,9 +75,14 @@ def visualize_features(
     if warning := frames.beyond_training(size):
         observer.on_warning(warning)
     jobs = jobs_of(find_scenes(inputs, stdin), out, SUMMARY)
-    for job in jobs:
-        check_place(job.place, SUMMARY, overwrite=options.overwrite)
-    return each_scene(jobs, _Drawer(choices, frames, size, options), observer, fleet, SUMMARY)
+    return each_scene(
+        jobs,
+        _Drawer(choices, frames, size, options),
+        observer,
+        fleet,
+        SUMMARY,
+        check=lambda job: check_place(job.place, SUMMARY, overwrite=options.overwrite),
+    )
 
 
 @dataclass
@@ -93,7 +99,7 @@ class _Drawer:
         loaded = self.frames.load(job.scene.source, self.size)
         self.networks = self.networks or [LazyModel(each, observer) for each in self.choices]
         summary = _write_scene(job.place, loaded, self.networks, self.options, observer.progress)
-        return SceneResult(job.scene.name, job.place, summary)
+        return SceneResult(job.name, job.place, summary, len(summary.frames))
 
 
 def _write_scene(

@@ -16,6 +16,41 @@ PICTURES = "pictures"
 """Setting of a run: fingerprint of the files that it was made from."""
 
 
+def run_asked_alike(place: Path, options: RunOptions) -> Manifest | None:
+    """The run at a place if it was asked for alike, whatever became of its files since.
+
+    Args:
+        place: where a run may be.
+        options: what is asked for.
+
+    Returns:
+        Its manifest; None if nothing is there.
+
+    Raises:
+        OutputError: a run stands there that was asked for differently, or cannot be read.
+    """
+    if not (place / MANIFEST).is_file():
+        return None
+    try:
+        manifest = read_manifest(place)
+    except RunError as error:
+        raise OutputError(
+            f"{error}; --overwrite does not replace it, choose another --out"
+        ) from error
+    asked = _comparable(options.settings, options.save, options.resolution)
+    there = _comparable(manifest.settings, manifest.saved, manifest.resolution)
+    different = [key for key in sorted(asked | there) if asked.get(key) != there.get(key)]
+    if different:
+        listed = ", ".join(
+            f"{key}: {there.get(key)} there, {asked.get(key)} asked" for key in different
+        )
+        raise OutputError(
+            f"{place} holds a run made otherwise ({listed}); --overwrite replaces it, "
+            "or choose another --out"
+        )
+    return manifest
+
+
 def kept_run(place: Path, options: RunOptions, weights: str) -> Manifest | None:
     """The run at a place, if it was asked for alike and is what would be written now.
 
@@ -31,29 +66,10 @@ def kept_run(place: Path, options: RunOptions, weights: str) -> Manifest | None:
     Raises:
         OutputError: a run stands there that was asked for differently, or cannot be read.
     """
-    if not (place / MANIFEST).is_file():
+    manifest = run_asked_alike(place, options)
+    if manifest is None or manifest.settings.get(PICTURES) != options.settings.get(PICTURES):
         return None
-    try:
-        manifest = read_manifest(place)
-    except RunError as error:
-        raise OutputError(
-            f"{error}; --overwrite does not replace it, choose another --out"
-        ) from error
-    asked = _comparable(options.settings, options.save, options.resolution)
-    there = _comparable(manifest.settings, manifest.saved, manifest.resolution)
-    is_stale = asked.pop(PICTURES, None) != there.pop(PICTURES, None)
-    different = [key for key in sorted(asked | there) if asked.get(key) != there.get(key)]
-    if different:
-        listed = ", ".join(
-            f"{key}: {there.get(key)} there, {asked.get(key)} asked" for key in different
-        )
-        raise OutputError(
-            f"{place} holds a run made otherwise ({listed}); --overwrite replaces it, "
-            "or choose another --out"
-        )
-    if is_stale or not is_complete(place) or not _has_weights(manifest, weights):
-        return None
-    return manifest
+    return manifest if is_complete(place) and _has_weights(manifest, weights) else None
 
 
 def _has_weights(manifest: Manifest, weights: str) -> bool:
@@ -67,7 +83,7 @@ def _comparable(
     settings: Mapping[str, Json], save: Iterable[Save], resolution: Resolution
 ) -> dict[str, Json]:
     return {
-        **settings,
+        **{key: value for key, value in settings.items() if key != PICTURES},
         "save": sorted(output.value for output in save),
         "resolution": resolution.value,
     }

@@ -26,14 +26,15 @@ from page4d_cli.model.choice import DEFAULT_MODEL, LazyModel, ModelChoice
 from page4d_cli.model.named_weights import WEIGHTS
 from page4d_cli.model.runtime import choose_runtime, release_memory
 from page4d_cli.model.weights import LoadedModel, config_of, image_size_of
-from page4d_cli.pipelines.infer.each_scene import Job, SceneResult, each_scene, jobs_of
 from page4d_cli.pipelines.infer.known_focal import require_pixels
 from page4d_cli.pipelines.infer.plan import plan_run
-from page4d_cli.pipelines.infer.resume import PICTURES, kept_run
+from page4d_cli.pipelines.infer.resume import PICTURES, kept_run, run_asked_alike
 from page4d_cli.pipelines.infer.run import SCALE_FROM, RunOptions, write_run
 from page4d_cli.pipelines.infer.side_by_side import SideBySide
 from page4d_cli.pipelines.infer.windows import LEAST, spans_of_earlier, write_run_in_windows
 from page4d_cli.pipelines.scale.seen import ClipFrames
+from page4d_cli.pipelines.scenes.each_scene import SceneResult, each_scene
+from page4d_cli.pipelines.scenes.of_clips import Job, jobs_of
 
 DEFAULT_OPTIONS = RunOptions()
 
@@ -80,10 +81,11 @@ def infer_scenes(
     if warning := frames.beyond_training(size):
         observer.on_warning(warning)
     jobs = _plan(find_scenes(inputs, stdin), out, model, frames, options, resume)
+    runner = _Runner(model, frames, size)
     if len(jobs) == 1 and not fleet.is_here:  # its windows are what can be done side by side
         runner = _Runner(_on_first_of(model, fleet), frames, size, fleet)
-        return each_scene(jobs, runner, observer, FleetChoice(shard=fleet.shard), MANIFEST)
-    return each_scene(jobs, _Runner(model, frames, size), observer, fleet, MANIFEST)
+        fleet = FleetChoice(shard=fleet.shard)
+    return each_scene(jobs, runner, observer, fleet, MANIFEST, check=_check)
 
 
 def _on_first_of(model: ModelChoice, fleet: FleetChoice) -> ModelChoice:
@@ -140,7 +142,6 @@ class _RunJob(Job):
     """One scene and what is to be done about it."""
 
     options: RunOptions
-    kept: Manifest | None
     resume: bool
 
 
@@ -152,7 +153,7 @@ def _plan(
     options: RunOptions,
     resume: bool,
 ) -> list[_RunJob]:
-    """Look at every scene's place."""
+    """What is to be done about every scene."""
     if options.masks is not None and len(scenes) > 1:
         raise InputError(
             f"--masks {options.masks} is of one scene, and {len(scenes)} were given; run them one "
@@ -161,13 +162,14 @@ def _plan(
     jobs = []
     for job in jobs_of(scenes, out, MANIFEST):
         asked = replace(options, settings=_settings(job.scene, model, frames, options))
-        kept = kept_run(job.place, asked, model.weights) if resume else None
-        if resume and kept is None and (job.place / MANIFEST).is_file():
-            asked = replace(asked, overwrite=True)  # the same run, no longer right
-        if kept is None:
-            check_run_place(job.place, overwrite=asked.overwrite)
-        jobs.append(_RunJob(job.scene, job.place, asked, kept, resume))
+        jobs.append(_RunJob(job.scene, job.place, asked, resume))
     return jobs
+
+
+def _check(job: _RunJob) -> None:
+    """Refuse a place that cannot be used."""
+    if not (job.resume and run_asked_alike(job.place, job.options)):
+        check_run_place(job.place, overwrite=job.options.overwrite)
 
 
 def _settings(
@@ -221,9 +223,12 @@ def _run(
     observer: Observer[Any],
     beside: SideBySide | None,
 ) -> RunResult:
-    if job.kept is not None:
-        _require_metres(job, job.kept)
-        return SceneResult(job.scene.name, job.place, job.kept, kept=True)
+    if job.resume and (job.place / MANIFEST).is_file():
+        if kept := kept_run(job.place, job.options, network.choice.weights):
+            _require_metres(job, kept)
+            return SceneResult(job.name, job.place, kept, len(kept.frames), kept=True)
+        # The same run, no longer right.
+        job = replace(job, options=replace(job.options, overwrite=True))
     with ScratchFile(job.place) as scratch:
         start = time.perf_counter()
         frames = choice.load(job.scene.source, size, scratch)
@@ -241,12 +246,12 @@ def _run(
         job = replace(job, options=options)
         if beside is not None and len(spans) == 1:
             observer.on_note(
-                f"{job.scene.name}: one pass, done by one process; --devices and --cluster share "
+                f"{job.name}: one pass, done by one process; --devices and --cluster share "
                 "scenes and windows"
             )
         manifest = _write(job, frames, spans, model, timings_s, observer.progress, beside)
     _require_metres(job, manifest)
-    return SceneResult(job.scene.name, job.place, manifest)
+    return SceneResult(job.name, job.place, manifest, len(manifest.frames))
 
 
 def _write(

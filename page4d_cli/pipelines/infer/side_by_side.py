@@ -47,11 +47,18 @@ class SideBySide:
             DeviceError: there are no such devices.
         """
         missing = [one for one in wanted if not store.has(*one)]
+        ended: list[None] = []
+
+        def on_result(result: None) -> None:
+            ended.append(result)
+            if self.progress is not None:
+                self.progress("windows", len(ended), len(missing))
+
         spread(
             _Pieces(frames, missing),
             _WindowWorker(self.model, store, options),
             self.fleet,
-            Observer(progress=self.progress),  # this process has told of the same network
+            Observer(on_result=on_result),  # this process has told of the same network
             name_of=lambda piece: f"{piece.kind} {piece.numbers[0]}-{piece.numbers[-1]}",
             lost=lambda _piece, _why: None,
         )

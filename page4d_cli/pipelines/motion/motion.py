@@ -86,10 +86,26 @@ def write_motion(run: Run, *, progress: Progress | None = None) -> MotionSummary
         for index, frame in enumerate(run.manifest.frames):
             score = motion.score(index)
             write_motion_png(transaction.path(motion_file(frame.stem)), score)
-            shares[frame.stem] = float(keep_mask(score, MotionPart.MOVING).mean())
+            shares[frame.stem] = _moving_share(score)
             if progress is not None:
                 progress("motion", index + 1, len(run.manifest.frames))
     return MotionSummary(shares, motion.notes)
+
+
+def written_motion(run: Run) -> MotionSummary:
+    """What `write_motion` found, from what it has written.
+
+    Raises:
+        RunError: a file is missing, damaged, or of another size than the depth.
+    """
+    motion = WrittenMotion(run)
+    stems = [frame.stem for frame in run.manifest.frames]
+    shares = {stem: _moving_share(motion.score(index)) for index, stem in enumerate(stems)}
+    return MotionSummary(shares, ())
+
+
+def _moving_share(score: Float32Array) -> float:
+    return float(keep_mask(score, MotionPart.MOVING).mean())
 
 
 def motion_of(run: Run) -> "WrittenMotion | ComputedMotion":
@@ -99,7 +115,7 @@ def motion_of(run: Run) -> "WrittenMotion | ComputedMotion":
         RunError: depth or cameras were not saved, or there is one frame only.
         NothingLeftError: no two frames have a usable camera, or no pixel has a usable depth.
     """
-    return WrittenMotion(run) if _is_written(run) else ComputedMotion.of_run(run)
+    return WrittenMotion(run) if is_written(run) else ComputedMotion.of_run(run)
 
 
 def known_masks(clip: RunClip, part: MotionPart) -> list[NDArray[np.bool_]] | None:
@@ -108,7 +124,7 @@ def known_masks(clip: RunClip, part: MotionPart) -> list[NDArray[np.bool_]] | No
     Raises:
         RunError: a file is missing, damaged, or of another size than the depth.
     """
-    return part_masks(clip, part) if _is_written(clip.run) else None
+    return part_masks(clip, part) if is_written(clip.run) else None
 
 
 def part_masks(clip: RunClip, part: MotionPart) -> list[NDArray[np.bool_]]:
@@ -122,7 +138,8 @@ def part_masks(clip: RunClip, part: MotionPart) -> list[NDArray[np.bool_]]:
     return [keep_mask(motion.score(index), part) for index in clip.indices]
 
 
-def _is_written(run: Run) -> bool:
+def is_written(run: Run) -> bool:
+    """Whether `page4d motion` has written the scores of a run."""
     files = {motion_file(frame.stem) for frame in run.manifest.frames}
     return files <= set(run.manifest.files)
 

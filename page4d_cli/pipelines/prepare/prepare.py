@@ -58,7 +58,7 @@ def prepare(
     folders = list(dict.fromkeys(folder for raw in raws for folder in raw_folders(raw)))
     places = {_place(folder, out): folder for folder in folders}
     for place in places:
-        require_apart(place.parent, folders)
+        require_apart(place.parent, inputs=folders)
     if len(places) < len(folders):
         names = sorted({folder.name for folder in folders if folder not in places.values()})
         raise InputError(

@@ -36,7 +36,8 @@ def read_status(out: Path) -> list[PieceStatus]:
     """Look at every piece that was asked for below a folder.
 
     Args:
-        out: what was given to `infer` or `visualize-features` as `--out` for several scenes.
+        out: what was given to `infer`, `visualize-features`, `synth` or `export` as `--out` for
+            several scenes.
 
     Raises:
         InputError: nothing was asked for there.
@@ -46,8 +47,8 @@ def read_status(out: Path) -> list[PieceStatus]:
     asked = ledger.asked()
     if asked is None:
         raise InputError(
-            f"{out} is no folder of several results; give the --out of an infer or "
-            "visualize-features of several scenes"
+            f"{out} is no folder of several results; give the --out of an infer, "
+            "visualize-features, synth or export of several scenes"
         )
     failures = ledger.failures()
     return [

@@ -31,7 +31,6 @@ rgbd_dataset_synthetic_000042/
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -54,18 +53,11 @@ COMPACT_DEPTH_SCALE = 1000.0
 """Millimetres; the room's longest line is 11 metres, far less than 16 bits hold."""
 TUM_EPOCH_S = 1_300_000_000
 TUM_POSE_RATE = 100
+_TUM = SynthLayout.TUM
+_DEPTH_SCALES = {SynthLayout.COMPACT: COMPACT_DEPTH_SCALE, _TUM: TUM_DEPTH_SCALE}
 _FRAMES_AT_ONCE = 16
 _RGB_DELAY_S, _DEPTH_DELAY_S, _POSE_DELAY_S = 0.00122, 0.00861, 0.0033
 _DEPTH_JITTER_S = 0.0015
-
-
-@dataclass(frozen=True)
-class Stamps:
-    """What only the layout's writer knows of a scene that it has written."""
-
-    timestamps_s: Float64Array
-    """(S,) of the pictures."""
-    depth_png_scale: float | None = None
 
 
 Step = Callable[[], None]
@@ -82,7 +74,7 @@ _CONVENTIONS = {
 
 def folder_name(layout: SynthLayout, seed: int) -> str:
     """Name of a scene's folder."""
-    prefix = "rgbd_dataset_synthetic" if layout is SynthLayout.TUM else "scene"
+    prefix = "rgbd_dataset_synthetic" if layout is _TUM else "scene"
     return f"{prefix}_{seed:06d}"
 
 
@@ -94,7 +86,7 @@ def write_page4d(
     step: Step,
     *,
     compact: bool = False,
-) -> Stamps:
+) -> None:
     """Write a scene in the layout `page4d`, or in `compact`.
 
     Args:
@@ -104,9 +96,6 @@ def write_page4d(
         size: (width, height).
         step: called after each frame.
         compact: which of the two.
-
-    Returns:
-        The stamps of its pictures.
 
     Raises:
         WriteError: the disk is full, or the like.
@@ -141,7 +130,6 @@ def write_page4d(
             points_world=tracks.points_world[0].astype(np.float32),
             moving=tracks.moving[0],
         )
-    return Stamps(timestamps_s, COMPACT_DEPTH_SCALE if compact else None)
 
 
 def write_tum(
@@ -150,13 +138,13 @@ def write_tum(
     timestamps_s: Float64Array,
     size: tuple[int, int],
     step: Step,
-) -> Stamps:
+) -> None:
     """Write a scene as a raw folder of the TUM RGB-D benchmark; arguments as in `write_page4d`.
 
     The clocks of colour, depth and poses are a few milliseconds apart; that of depth is unsteady.
     """
     jitter = np.random.default_rng([scene.seed, 2]).uniform(-1, 1, len(timestamps_s))
-    rgb_s = np.round(timestamps_s + _RGB_DELAY_S, 6)
+    rgb_s = _rgb_times(timestamps_s)
     depth_s = np.round(timestamps_s + _DEPTH_DELAY_S + _DEPTH_JITTER_S * jitter, 6)
     for kind, times_s in (("rgb", rgb_s), ("depth", depth_s)):
         _make(folder / kind)
@@ -169,18 +157,22 @@ def write_tum(
         path = folder / "depth" / f"{_stamp(depth_s[index])}.png"
         write_depth_png(path, depth, TUM_DEPTH_SCALE)
         step()
-    return Stamps(TUM_EPOCH_S + rgb_s, TUM_DEPTH_SCALE)
+
+
+def _rgb_times(timestamps_s: Float64Array) -> Float64Array:
+    return np.round(timestamps_s + _RGB_DELAY_S, 6)
 
 
 def describe(
     scene: SyntheticScene,
     recipe: SceneRecipe,
     layout: SynthLayout,
+    timestamps_s: Float64Array,
     size: tuple[int, int],
-    stamps: Stamps,
 ) -> SceneRecord:
-    """What `scene.json` says of a scene, but for its files."""
+    """What `scene.json` says of a scene, but for its files; `timestamps_s` as for the writers."""
     k = scene.intrinsics(size)
+    stamps_s = TUM_EPOCH_S + _rgb_times(timestamps_s) if layout is _TUM else timestamps_s
     return SceneRecord(
         layout=layout,
         seed=scene.seed,
@@ -189,8 +181,8 @@ def describe(
         intrinsics=PinholeRecord(k[0, 0], k[1, 1], k[0, 2], k[1, 2]),
         moving_bodies=int(scene.is_moving.sum()),
         conventions=_CONVENTIONS,
-        timestamps_s=tuple(stamps.timestamps_s.tolist()),
-        depth_png_scale=stamps.depth_png_scale,
+        timestamps_s=tuple(stamps_s.tolist()),
+        depth_png_scale=_DEPTH_SCALES.get(layout),
     )
 
 

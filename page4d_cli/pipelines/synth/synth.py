@@ -4,20 +4,23 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from page4d_cli.core.enums import SynthLayout
-from page4d_cli.core.errors import InputError
-from page4d_cli.core.progress import Progress
+from page4d_cli.core.errors import DatasetError, InputError, OutputError
+from page4d_cli.core.progress import Observer
 from page4d_cli.core.strict_json import to_text
-from page4d_cli.data.sets.rendered.scene_folder import SCENE_JSON, SceneRecord
+from page4d_cli.data.sets.rendered.scene_folder import SCENE_JSON, SceneRecord, read_scene_json
 from page4d_cli.data.synthetic import SceneRecipe, sample_scene
+from page4d_cli.fleet.choice import HERE, FleetChoice
 from page4d_cli.io.whole.transaction import Transaction, check_place
-from page4d_cli.pipelines.synth.files import Stamps, describe, folder_name, write_page4d, write_tum
+from page4d_cli.pipelines.scenes.each_scene import SceneResult, each_scene
+from page4d_cli.pipelines.synth.files import describe, folder_name, write_page4d, write_tum
 
 _SIDES = (8, 8192)
-_WRITERS: dict[SynthLayout, Callable[..., Stamps]] = {
+_WRITERS: dict[SynthLayout, Callable[..., None]] = {
     SynthLayout.PAGE4D: write_page4d,
     SynthLayout.COMPACT: partial(write_page4d, compact=True),
     SynthLayout.TUM: write_tum,
@@ -59,53 +62,99 @@ class SynthOptions:
             )
 
 
+SynthResult = SceneResult[SceneRecord]
+SILENT = Observer[SynthResult]()
+
+
 def write_scenes(
     out: Path,
     options: SynthOptions,
     *,
-    on_scene: Callable[[Path], None] = lambda _folder: None,
-    progress: Progress | None = None,
-) -> list[Path]:
+    resume: bool = False,
+    fleet: FleetChoice = HERE,
+    observer: Observer[SynthResult] = SILENT,
+) -> list[SynthResult]:
     """Write scenes below a directory.
 
-    All places are looked at before any work. A failure leaves the scenes that are complete.
+    The places of this process's share are looked at before any work. With one scene an error is
+    raised; of several the others go on, and the failure stands in the result.
 
     Args:
         out: parent of the scenes' folders; made if it is not there.
         options: what to write.
-        on_scene: told about each folder when it is complete.
-        progress: told about every frame.
-
-    Returns:
-        The folders.
+        resume: keep complete scenes that were asked for alike, and write the rest.
+        fleet: where, and which share of the scenes.
+        observer: told what happens.
 
     Raises:
         OutputError: a place cannot be used.
-        WriteError: the disk is full, or the like.
+        WriteError: the only scene failed: the disk is full, or the like.
     """
     seeds = range(options.seed, options.seed + options.scenes)
-    places = [out / folder_name(options.layout, seed) for seed in seeds]
-    for place in places:
-        check_place(place, SCENE_JSON, overwrite=options.overwrite)
-    total, done = options.scenes * options.frames, 0
+    pieces = [_Piece(seed, out / folder_name(options.layout, seed)) for seed in seeds]
 
-    def step() -> None:
-        nonlocal done
-        done += 1
-        if progress is not None:
-            progress("frames", done, total)
+    def check(piece: _Piece) -> None:
+        if not (resume and (piece.place / SCENE_JSON).is_file()):
+            check_place(piece.place, SCENE_JSON, overwrite=options.overwrite)
 
-    for seed, place in zip(seeds, places, strict=True):
-        with Transaction(place, SCENE_JSON, overwrite=options.overwrite) as folder:
-            record = _write(folder.folder, seed, options, step)
-            folder.commit(to_text(replace(record, files=folder.files)))
-        on_scene(place)
-    return places
+    return each_scene(pieces, _Writer(options, resume), observer, fleet, SCENE_JSON, check=check)
 
 
-def _write(folder: Path, seed: int, options: SynthOptions, step: Callable[[], None]) -> SceneRecord:
-    """Write all files of a scene, and return what there is to say about it."""
-    scene = sample_scene(options.recipe, seed)
-    timestamps_s = np.arange(options.frames) / options.fps
-    stamps = _WRITERS[options.layout](folder, scene, timestamps_s, options.size, step)
-    return describe(scene, options.recipe, options.layout, options.size, stamps)
+@dataclass(frozen=True)
+class _Piece:
+    seed: int
+    place: Path
+
+    @property
+    def name(self) -> str:
+        return self.place.name
+
+
+@dataclass(frozen=True)
+class _Writer:
+    """Writes a scene, unless it is there."""
+
+    options: SynthOptions
+    resume: bool
+
+    def __call__(self, piece: _Piece, observer: Observer[Any]) -> SynthResult:
+        options = self.options
+        scene = sample_scene(options.recipe, piece.seed)
+        timestamps_s = np.arange(options.frames) / options.fps
+        about = describe(scene, options.recipe, options.layout, timestamps_s, options.size)
+        there = self.resume and (piece.place / SCENE_JSON).is_file()
+        if there and _is_kept(piece.place, about):
+            return SceneResult(piece.name, piece.place, about, options.frames, kept=True)
+        done = 0
+
+        def step() -> None:
+            nonlocal done
+            done += 1
+            if observer.progress is not None:
+                observer.progress("frames", done, options.frames)
+
+        overwrite = options.overwrite or there  # the same scene, no longer whole
+        with Transaction(piece.place, SCENE_JSON, overwrite=overwrite) as folder:
+            write = _WRITERS[options.layout]
+            write(folder.folder, scene, timestamps_s, options.size, step)
+            record = replace(about, files=folder.files)
+            folder.commit(to_text(record))
+        return SceneResult(piece.name, piece.place, record, options.frames)
+
+
+def _is_kept(place: Path, about: SceneRecord) -> bool:
+    """Whether the scene at a place has all of its files.
+
+    Raises:
+        OutputError: another scene stands there, or it cannot be read.
+    """
+    try:
+        there = read_scene_json(place)
+    except DatasetError as error:
+        raise OutputError(f"{error}; or choose another --out") from error
+    if replace(there, files=(), page4d=about.page4d) != about:
+        raise OutputError(
+            f"{place} holds a scene that was asked for otherwise; --overwrite replaces it, or "
+            "choose another --out"
+        )
+    return all((place / file).is_file() for file in there.files)

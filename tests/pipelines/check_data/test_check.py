@@ -25,7 +25,7 @@ FRAMES = 12
 
 def write(out, layout, **options):
     scenes = SynthOptions(frames=FRAMES, size=(96, 72), layout=layout, fps=5, **options)
-    return write_scenes(out, scenes)
+    return [result.out for result in write_scenes(out, scenes)]
 
 
 @pytest.fixture(scope="session")
@@ -60,7 +60,7 @@ def edit_depth(folder, index, change):
 
 
 def failures(root, dataset=Dataset.SYNTHETIC, sequence=0):
-    report = check_data(dataset, sorted(root.iterdir())[sequence])
+    report = check_data(dataset, sorted(root.glob("[!.]*"))[sequence])
     (checked,) = report.sequences
     assert report.passed == (not checked.failures)
     return {failure.check: failure for failure in checked.failures}
@@ -307,7 +307,7 @@ def test_exact_data_of_every_layout_passes(name, tmp_path):
     [("intrinsics", "give --intrinsics"), ("T_camera_world", "it has no poses")],
 )
 def test_a_check_that_cannot_be_made_is_neither_passed_nor_failed(lacking, reason, scenes):
-    sequence = read_scene_folder(sorted(scenes.iterdir())[0])
+    sequence = read_scene_folder(sorted(scenes.glob("[!.]*"))[0])
     blind = dataclasses.replace(sequence, read_tracks=None, **{lacking: None})
     report = check_sequence(blind, DATASETS[Dataset.SYNTHETIC].checks)
     (finding,) = report.not_judged

@@ -10,7 +10,8 @@ from page4d_cli.core.progress import Observer
 from page4d_cli.data.clip.inputs import Scene
 from page4d_cli.fleet.choice import HERE, FleetChoice, Shard
 from page4d_cli.io.whole.transaction import Transaction
-from page4d_cli.pipelines.infer.each_scene import SceneResult, each_scene, jobs_of
+from page4d_cli.pipelines.scenes.each_scene import SceneResult, each_scene
+from page4d_cli.pipelines.scenes.of_clips import jobs_of
 from page4d_cli.pipelines.status.status import PieceState, read_status
 
 INDEX = "index.json"
@@ -83,6 +84,6 @@ def test_what_a_process_writes_is_running(tmp_path):
 
 def test_a_folder_without_a_ledger_is_refused(tmp_path):
     run(tmp_path / "one", names=("a",))
-    with pytest.raises(InputError, match=r"give the --out of an infer or"):
+    with pytest.raises(InputError, match=r"give the --out of an infer, visualize"):
         read_status(tmp_path / "one")
     assert not Path(tmp_path / "one" / ".pieces").exists()

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,11 +8,14 @@ from camera_paths import read_tum
 from PIL import Image
 
 from page4d_cli.core.enums import SynthLayout
-from page4d_cli.core.errors import DatasetError, InputError, OutputError, WriteError
+from page4d_cli.core.errors import DatasetError, InputError, OutputError
 from page4d_cli.core.geometry import invert_rigid, project, world_points_from_depth
+from page4d_cli.core.progress import Observer
 from page4d_cli.data.sets.rendered.scene_folder import read_scene_folder
 from page4d_cli.data.synthetic import SceneRecipe, sample_scene
+from page4d_cli.fleet.choice import FleetChoice, Shard
 from page4d_cli.io.formats.png import read_depth_png
+from page4d_cli.pipelines.status.status import read_status
 from page4d_cli.pipelines.synth import files as synth_files
 from page4d_cli.pipelines.synth import synth
 from page4d_cli.pipelines.synth.synth import SynthOptions, write_scenes
@@ -28,7 +32,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def test_a_scene_reads_back_and_is_consistent(tmp_path):
-    (folder,) = write_scenes(tmp_path, SynthOptions(**SMALL, seed=7, fps=2))
+    folder = write_scenes(tmp_path, SynthOptions(**SMALL, seed=7, fps=2))[0].out
     assert folder == tmp_path / "scene_000007"
     about = json.loads((folder / "scene.json").read_text())
     assert set(about["files"]) | {"scene.json"} == set(contents(folder))
@@ -54,8 +58,8 @@ def test_a_scene_reads_back_and_is_consistent(tmp_path):
 
 def test_a_compact_scene_says_the_same_in_less_space(tmp_path):
     options = {"frames": 3, "size": (96, 72), "seed": 7, "fps": 2}
-    (whole,) = write_scenes(tmp_path / "whole", SynthOptions(**options))
-    (small,) = write_scenes(tmp_path, SynthOptions(**options, layout=SynthLayout.COMPACT))
+    whole = write_scenes(tmp_path / "whole", SynthOptions(**options))[0].out
+    small = write_scenes(tmp_path, SynthOptions(**options, layout=SynthLayout.COMPACT))[0].out
     sizes = [sum(map(len, contents(folder).values())) for folder in (whole, small)]
     assert sizes[1] < 0.5 * sizes[0]
     exact, read = (read_scene_folder(folder) for folder in (whole, small))
@@ -85,7 +89,7 @@ def test_equal_seeds_give_equal_files(tmp_path):
 
 def test_tum_folders_have_three_clocks_and_true_values(tmp_path):
     options = SynthOptions(frames=20, size=(48, 32), seed=2, layout=SynthLayout.TUM)
-    (folder,) = write_scenes(tmp_path, options)
+    folder = write_scenes(tmp_path, options)[0].out
     assert folder.name == "rgbd_dataset_synthetic_000002"
     lists = {}
     for kind in ("rgb", "depth"):
@@ -123,13 +127,13 @@ def test_what_is_there_is_kept(tmp_path):
 
 
 def test_overwriting_replaces_the_scenes_files_and_no_others(tmp_path):
-    (folder,) = write_scenes(tmp_path, SynthOptions(**SMALL))
+    folder = write_scenes(tmp_path, SynthOptions(**SMALL))[0].out
     (folder / "rgb/mine.txt").write_text("mine")
     options = SynthOptions(frames=2, size=(24, 16), overwrite=True)
     write_scenes(tmp_path, options)
     files = contents(folder)
     assert files.pop("rgb/mine.txt") == b"mine"
-    (fresh,) = write_scenes(tmp_path / "fresh", options)
+    fresh = write_scenes(tmp_path / "fresh", options)[0].out
     assert files == contents(fresh)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["fresh", "scene_000000"]
 
@@ -143,7 +147,7 @@ def test_overwriting_stops_before_it_harms(tmp_path):
 
 
 def test_a_list_of_files_cannot_reach_outside(tmp_path):
-    (folder,) = write_scenes(tmp_path, SynthOptions(**SMALL))
+    folder = write_scenes(tmp_path, SynthOptions(**SMALL))[0].out
     (tmp_path / "precious.txt").write_text("precious")
     (folder / "scene.json").write_text('{"files": ["../precious.txt"]}')
     with pytest.raises(OutputError, match="does not say which files are page4d's"):
@@ -152,21 +156,53 @@ def test_a_list_of_files_cannot_reach_outside(tmp_path):
 
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
-def test_a_failure_leaves_complete_scenes_only(tmp_path, monkeypatch, error):
+def test_a_failure_leaves_complete_scenes_only_and_resume_does_the_rest(
+    tmp_path, monkeypatch, error
+):
     calls = []
 
     def failing(*arguments):
         calls.append(1)
-        if len(calls) == 5:
+        if len(calls) >= 5:
             raise error
         save(*arguments)
 
-    save = np.save
+    save, out, options = np.save, tmp_path / "deep/out", SynthOptions(**SMALL, scenes=3)
     monkeypatch.setattr(synth_files.np, "save", failing)
-    with pytest.raises((WriteError, KeyboardInterrupt)):
-        write_scenes(tmp_path / "deep/out", SynthOptions(**SMALL, scenes=3))
-    assert [path.name for path in (tmp_path / "deep/out").iterdir()] == ["scene_000000"]
-    assert (tmp_path / "deep/out/scene_000000/scene.json").is_file()
+    if isinstance(error, OSError):
+        results = write_scenes(out, options)
+        assert [result.state for result in results] == ["done", "failed", "failed"]
+        assert "No space left" in results[1].error
+    else:
+        with pytest.raises(KeyboardInterrupt):
+            write_scenes(out, options)
+    monkeypatch.undo()
+    assert [path.name for path in out.iterdir() if path.name != ".pieces"] == ["scene_000000"]
+    assert (out / "scene_000000/scene.json").is_file()
+    again = write_scenes(out, options, resume=True)
+    assert [result.state for result in again] == ["kept", "done", "done"]
+
+
+@pytest.mark.parametrize("layout", SynthLayout)
+def test_a_scene_is_kept_if_it_was_asked_for_alike_and_is_whole(tmp_path, layout):
+    options = SynthOptions(**SMALL, layout=layout, fps=3.7)
+    (first,) = write_scenes(tmp_path, options)
+    assert write_scenes(tmp_path, options, resume=True)[0].kept
+    with pytest.raises(OutputError, match="asked for otherwise; --overwrite replaces it"):
+        write_scenes(tmp_path, replace(options, fps=3.8), resume=True)
+    before = contents(first.out)
+    (first.out / sorted(before)[0]).unlink()
+    assert not write_scenes(tmp_path, options, resume=True)[0].kept
+    assert contents(first.out) == before
+
+
+def test_shares_write_what_one_process_writes(tmp_path):
+    options = SynthOptions(**SMALL, scenes=3)
+    write_scenes(tmp_path / "one", options)
+    for number in (1, 2):
+        write_scenes(tmp_path / "two", options, fleet=FleetChoice(shard=Shard(number, 2)))
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")
+    assert [piece.state.value for piece in read_status(tmp_path / "two")] == ["done"] * 3
 
 
 def test_a_failure_at_once_leaves_nothing(tmp_path, monkeypatch):
@@ -184,22 +220,21 @@ def test_a_file_is_no_place(tmp_path):
 
 def test_the_recipe_is_used_and_told(tmp_path):
     recipe = SceneRecipe(room_seed=3, moving_bodies=(2, 2))
-    (folder,) = write_scenes(tmp_path, SynthOptions(**SMALL, recipe=recipe))
+    folder = write_scenes(tmp_path, SynthOptions(**SMALL, recipe=recipe))[0].out
     about = json.loads((folder / "scene.json").read_text())
     assert about["recipe"]["room_seed"] == 3 and about["moving_bodies"] == 2
 
 
-def test_progress_counts_all_frames(tmp_path):
+def test_progress_counts_the_frames_of_each_scene(tmp_path):
     seen: list[tuple[int, int]] = []
-    folders: list[Path] = []
-    write_scenes(
-        tmp_path,
-        SynthOptions(**SMALL, scenes=2),
-        on_scene=folders.append,
+    places: list[Path] = []
+    observer = Observer(
+        on_result=lambda result: places.append(result.out),
         progress=lambda _what, done, total: seen.append((done, total)),
     )
-    assert seen == [(done, 6) for done in range(1, 7)]
-    assert [folder.name for folder in folders] == ["scene_000000", "scene_000001"]
+    write_scenes(tmp_path, SynthOptions(**SMALL, scenes=2), observer=observer)
+    assert seen == 2 * [(done, 3) for done in range(1, 4)]
+    assert [place.name for place in places] == ["scene_000000", "scene_000001"]
 
 
 @pytest.mark.parametrize(

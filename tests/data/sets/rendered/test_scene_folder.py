@@ -10,8 +10,7 @@ from page4d_cli.pipelines.synth.synth import SynthOptions, write_scenes
 
 @pytest.fixture
 def folder(tmp_path):
-    (made,) = write_scenes(tmp_path, SynthOptions(frames=3, size=(32, 24)))
-    return made
+    return write_scenes(tmp_path, SynthOptions(frames=3, size=(32, 24)))[0].out
 
 
 def rewrite(path, **arrays):
