@@ -25,6 +25,10 @@ def refine(
             help="Pictures STEM.png, bright where something moves; else `page4d motion` tells.",
         ),
     ] = None,
+    distortion: Annotated[
+        bool,
+        typer.Option("--distortion", help="Measure a radial distortion of the lens (k1), too."),
+    ] = False,
     strict: Annotated[
         bool, typer.Option("--strict", help="Write nothing unless every camera gets better.")
     ] = False,
@@ -48,7 +52,7 @@ def refine(
     from page4d_cli.io.whole.transaction import mend
     from page4d_cli.pipelines.refine.refine import RefineOptions, refine_run
 
-    asked = RefineOptions(out, masks, strict, overwrite, tuple(sys.argv))
+    asked = RefineOptions(out, masks, distortion, strict, overwrite, tuple(sys.argv))
     with Steps("refine", quiet=quiet) as steps:
         mend(run)
         result = refine_run(open_run(run), asked, progress=steps.step)

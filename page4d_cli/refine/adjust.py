@@ -26,8 +26,8 @@ ROTATION_SIGMA_RAD = 0.1
 CENTRE_SIGMA = 0.1
 """Of a typical depth."""
 LOG_FOCAL_SIGMA = 0.2
-K1_SIGMA = 0.1
-"""Lenses are thought to have no distortion."""
+K1_SIGMA = 0.3
+"""Of the distortion, which is thought to be none."""
 _LENS_SIGMAS = np.array([LOG_FOCAL_SIGMA, K1_SIGMA])
 LOG_DEPTH_SIGMA = 0.5
 """How far a network's cameras and depth are trusted; all of it is little beside some pixels."""
@@ -40,8 +40,8 @@ _BEHIND_PX = 1e3
 """Error of a point that is not."""
 _LARGEST_LENS_STEP = 0.2
 _DAMPING = 1e-3
-_CONVERGED = 1e-4
-"""Relative decrease of the cost that ends a round."""
+_CONVERGED, _CONVERGED_BENT = 1e-4, 1e-6
+"""Relative decrease of the cost that ends a round; distortion and focal length part late."""
 
 
 @dataclass(frozen=True)
@@ -137,6 +137,7 @@ class _Adjustment:
         self._network = network
         self._scale_px = scale_px
         self._with_cameras = free is not None
+        self._converged = _CONVERGED_BENT if free and free.distortion else _CONVERGED
         self._free = np.flatnonzero([free.focal, free.distortion]) if free else np.arange(0)
         self._trust = min(1.0, scale_px / _COARSE_PX) ** 2
         frames, cameras = len(network), len(network.intrinsics)
@@ -165,7 +166,7 @@ class _Adjustment:
                 damping *= 8
             else:
                 return state
-            is_done = cost - reached < _CONVERGED * cost
+            is_done = cost - reached < self._converged * cost
             state, cost, damping = moved, reached, max(damping / 8, 1e-9)
             if is_done:
                 return state

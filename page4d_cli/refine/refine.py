@@ -18,6 +18,8 @@ from page4d_cli.refine.tracks import Tracks, build_tracks
 
 SCALES_PX = (20.0, 8.0, 3.0, 1.0, 0.5)
 """Of the loss, round by round, in pictures of 450 pixels; those of the last two in any picture."""
+DISTORTION_PX = 1.0
+"""Distortion is looked for from this scale on; with wrong matches about, it would run away."""
 _HELD_OUT = 10
 """One track of so many judges."""
 
@@ -145,7 +147,8 @@ def _adjust_coarse_to_fine(
     for done, scale in enumerate(SCALES_PX, start=1):
         scale_px = scale * max(1.0, longest_side / 450) if scale > 1 else scale
         state = adjust_points(tracks, state, scale_px)
-        state = adjust(tracks, state, network, scale_px, free)
+        fine = replace(free, distortion=free.distortion and scale <= DISTORTION_PX)
+        state = adjust(tracks, state, network, scale_px, fine)
         rounds.append(Round(scale_px, float(np.median(errors_px(tracks, state)))))
         if progress is not None:
             progress("adjustment", done, len(SCALES_PX))

@@ -7,6 +7,7 @@ import numpy as np
 from made_manifest import made_manifest
 from numpy.typing import NDArray
 from PIL import Image
+from scipy.ndimage import map_coordinates
 from scipy.spatial.transform import Rotation
 
 from page4d_cli.core.enums import TimestampSource
@@ -62,6 +63,30 @@ def draw_clip(
     )
 
 
+def bent(clip: DrawnClip, k1: float, margin: int) -> DrawnClip:
+    """The clip through a lens with this distortion; a margin that would show nothing is cut off."""
+    sides = np.array(clip.depth.shape[:0:-1])
+    k = clip.intrinsics.copy()
+    cut = (slice(margin, sides[1] - margin), slice(margin, sides[0] - margin))
+    seen = (np.stack(np.mgrid[cut][::-1], -1) - k[:2, 2]) / k[0, 0]
+    plane = seen
+    for _ in range(50):
+        plane = seen / (1 + k1 * (plane**2).sum(-1, keepdims=True))
+    at = np.moveaxis(k[0, 0] * plane + k[:2, 2], -1, 0)[::-1]
+    rows, columns = np.rint(at).astype(int)
+    assert (at >= 0).all() and (at <= sides[::-1, None, None] - 1).all()
+    channels = np.moveaxis(clip.images, -1, 1).astype(float)
+    images = [[map_coordinates(c, at, order=1) for c in picture] for picture in channels]
+    k[:2, 2] -= margin
+    return replace(
+        clip,
+        images=np.ascontiguousarray(np.moveaxis(images, 1, -1).round().astype(np.uint8)),
+        depth=np.ascontiguousarray(clip.depth[:, rows, columns]),
+        moving=np.ascontiguousarray(clip.moving[:, rows, columns]),
+        intrinsics=k,
+    )
+
+
 def disturbed(clip: DrawnClip, degrees: float, *, focal: float = 1.05, seed: int = 0) -> DrawnClip:
     """The clip with cameras turned at random, shifted by as many percent of 1, and refocused."""
     rng = np.random.default_rng(seed)
@@ -75,7 +100,9 @@ def disturbed(clip: DrawnClip, degrees: float, *, focal: float = 1.05, seed: int
     return replace(clip, T_camera_world=poses, intrinsics=intrinsics)
 
 
-def write_run_of_clip(folder: Path, clip: DrawnClip) -> Run:
+def write_run_of_clip(
+    folder: Path, clip: DrawnClip, focal_px: tuple[float, float] | None = None
+) -> Run:
     """Write `frames/`, `masks/` (what moves is white), and `run/`, which says what `clip` does."""
     count, height, width = clip.depth.shape
     transform = PixelTransform(
@@ -102,7 +129,8 @@ def write_run_of_clip(folder: Path, clip: DrawnClip) -> Run:
         )
         write_tum(run.path(names.TRAJECTORY), stamps, invert_rigid(clip.T_camera_world))
         write_intrinsics(run.path(names.INTRINSICS), stamps, intrinsics)
-        commit_run(run, made_manifest(infos, (height, width), TimestampSource.INDEX))
+        manifest = made_manifest(infos, (height, width), TimestampSource.INDEX)
+        commit_run(run, replace(manifest, focal_px=focal_px))
     return open_run(folder / "run")
 
 

@@ -20,7 +20,8 @@ from page4d_cli.core.geometry import quat_xyzw_from_matrix
 from page4d_cli.core.types import Float64Array, UInt8Array
 from page4d_cli.io.whole.writing import writing
 
-_PINHOLE = 1  # COLMAP's number of the model with the parameters fx, fy, cx, cy
+_MODELS = {4: ("PINHOLE", 1), 8: ("OPENCV", 4)}
+"""COLMAP's name and number of the model with so many parameters; the first four are the same."""
 _AGREEMENT_PX = 0.5
 
 FILES = ("cameras", "images", "points3D")
@@ -37,7 +38,7 @@ class ColmapModel:
     sizes: NDArray[np.int64]
     """(C, 2) width and height."""
     parameters: Float64Array
-    """(C, 4) fx, fy, cx, cy, pixel centres at .5."""
+    """(C, 4) fx, fy, cx, cy, pixel centres at .5; or (C, 8) with distortion k1, k2, p1, p2, too."""
     camera_of_image: NDArray[np.int64]
     """(S,) index into the cameras."""
     names: tuple[str, ...]
@@ -85,9 +86,9 @@ class ColmapModel:
 
 
 def share_cameras(
-    sizes: NDArray[np.int64], intrinsics: Float64Array
+    sizes: NDArray[np.int64], intrinsics: Float64Array, k1: Float64Array
 ) -> tuple[NDArray[np.int64], Float64Array, NDArray[np.int64]]:
-    """Make one camera of images whose size is equal and whose intrinsics agree.
+    """Make one camera of images whose size and distortion are equal and whose intrinsics agree.
 
     Intrinsics agree if no corner of the image moves by half a pixel. Every image takes the first
     camera that it agrees with.
@@ -95,9 +96,11 @@ def share_cameras(
     Args:
         sizes: (S, 2) width and height.
         intrinsics: (S, 3, 3), whole numbers are pixel centres.
+        k1: (S,) radial distortion.
 
     Returns:
-        sizes (C, 2), parameters (C, 4) and the camera of each image (S,), as in `ColmapModel`.
+        sizes (C, 2), parameters (C, 4), or (C, 8) if there is distortion, and the camera of each
+        image (S,), as in `ColmapModel`.
     """
     values = intrinsics[:, [0, 1, 0, 1], [0, 1, 2, 2]] + [0, 0, 0.5, 0.5]
     chosen: list[int] = []
@@ -106,7 +109,7 @@ def share_cameras(
         corners = np.array([[0, 0], size]) - own[2:]
         moved = [
             np.abs(corners / own[:2] * values[c, :2] + values[c, 2:] - corners - own[2:]).max()
-            if (sizes[c] == size).all()
+            if (sizes[c] == size).all() and k1[c] == k1[index]
             else np.inf
             for c in chosen
         ]
@@ -114,7 +117,10 @@ def share_cameras(
         if not len(agreeing):
             chosen.append(index)
         camera_of_image.append(agreeing[0] if len(agreeing) else len(chosen) - 1)
-    return sizes[chosen], values[chosen], np.array(camera_of_image, np.int64)
+    parameters = values[chosen]
+    if k1.any():
+        parameters = np.column_stack([parameters, k1[chosen], np.zeros((len(chosen), 3))])
+    return sizes[chosen], parameters, np.array(camera_of_image, np.int64)
 
 
 def write_colmap_text(folder: Path, model: ColmapModel) -> None:
@@ -128,9 +134,10 @@ def write_colmap_text(folder: Path, model: ColmapModel) -> None:
         WriteError: a file cannot be written.
     """
     both = zip(model.sizes, model.parameters, strict=True)
-    cameras = ["# CAMERA_ID MODEL WIDTH HEIGHT fx fy cx cy"]
+    kind, _ = _MODELS[model.parameters.shape[1]]
+    cameras = ["# CAMERA_ID MODEL WIDTH HEIGHT fx fy cx cy, and of OPENCV k1 k2 p1 p2"]
     for number, (size, parameters) in enumerate(both, start=1):
-        cameras.append(f"{number} PINHOLE {size[0]} {size[1]} {_words(parameters)}")
+        cameras.append(f"{number} {kind} {size[0]} {size[1]} {_words(parameters)}")
     images = [
         "# IMAGE_ID QW QX QY QZ TX TY TZ CAMERA_ID NAME (world to camera), then",
         "# X Y POINT3D_ID of each observation",
@@ -162,8 +169,10 @@ def write_colmap_binary(folder: Path, model: ColmapModel) -> None:
     """Write cameras.bin, images.bin and points3D.bin; arguments as in `write_colmap_text`."""
     cameras = [struct.pack("<Q", len(model.sizes))]
     both = zip(model.sizes.tolist(), model.parameters.tolist(), strict=True)
+    count = model.parameters.shape[1]
+    layout = f"<IiQQ{count}d"
     for number, (size, parameters) in enumerate(both, start=1):
-        cameras.append(struct.pack("<IiQQ4d", number, _PINHOLE, *size, *parameters))
+        cameras.append(struct.pack(layout, number, _MODELS[count][1], *size, *parameters))
     observation = np.dtype([("xy", "<f8", 2), ("point", "<u8")])
     images = [struct.pack("<Q", len(model.names))]
     everything = zip(

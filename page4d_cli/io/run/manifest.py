@@ -17,6 +17,7 @@ from page4d_cli.io.run.plan import PlanRecord
 __all__ = [
     "CONVENTIONS",
     "MANIFEST",
+    "DistortionRecord",
     "FrameRecord",
     "Manifest",
     "RefinementRecord",
@@ -28,6 +29,7 @@ __all__ = [
 
 _MOST_SECONDS = 1e12
 """Of a time stamp: those of nanoseconds since 1970, taken for seconds, are far beyond."""
+_MOST_DISTORTION = 10.0
 MANIFEST = "manifest.json"
 
 CONVENTIONS = {
@@ -123,6 +125,21 @@ class ScaleRecord:
 
 
 @dataclass(frozen=True)
+class DistortionRecord:
+    """Of the lenses: what lies at r from the axis, at depth 1, is seen at r · (1 + k1 r²)."""
+
+    model: Literal["SIMPLE_RADIAL"]
+    """COLMAP's name of it."""
+    k1: dict[str, float]
+    """Of each frame, by stem; 0 where the camera is as it was."""
+
+    def __post_init__(self) -> None:
+        for stem, k1 in self.k1.items():
+            if not abs(k1) <= _MOST_DISTORTION:
+                raise ValueError(f"k1 of frame {stem} is {k1:g}, expected a lens's")
+
+
+@dataclass(frozen=True)
 class RefinementRecord:
     """What `page4d refine` did to the cameras of a segment."""
 
@@ -150,6 +167,8 @@ class RefinementRecord:
     """The folder of masks that was given."""
     focal_length_is_known: bool = False
     """It was given (`infer --focal`), and held."""
+    distortion: DistortionRecord | None = None
+    """None: the pictures are taken to have none."""
 
     @property
     def refined(self) -> int:
@@ -291,6 +310,12 @@ class Manifest:
         """Frames of each segment, which has a world of its own; a run has one at least."""
         segments = self.segments or (SegmentRecord(0, len(self.frames) - 1),)
         return tuple(segment.frames for segment in segments)
+
+    @property
+    def k1(self) -> dict[str, float]:
+        """Distortion of the frames of which it is known, by stem."""
+        known = (record.distortion.k1 for record in self.refinement if record.distortion)
+        return {stem: k1 for of_segment in known for stem, k1 in of_segment.items()}
 
     @property
     def unit(self) -> LengthUnit:

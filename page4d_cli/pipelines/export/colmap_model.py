@@ -116,7 +116,8 @@ def refined_model(
 def _model(clip: RunClip, names: tuple[str, ...], seen: RunTracks) -> ColmapModel:
     """Of sightings sorted by place in the clip, then by point; pixel centres at .5."""
     sizes = np.array([info.transform.source_size for info in clip.infos], np.int64)
-    camera_sizes, parameters, camera_of_image = share_cameras(sizes, clip.intrinsics_source)
+    k1 = np.array([clip.run.manifest.k1.get(info.stem, 0.0) for info in clip.infos])
+    camera_sizes, parameters, camera_of_image = share_cameras(sizes, clip.intrinsics_source, k1)
     return ColmapModel(
         sizes=camera_sizes,
         parameters=parameters,

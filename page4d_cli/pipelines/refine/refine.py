@@ -11,7 +11,7 @@ from page4d_cli.core.errors import NothingLeftError, OutputError, RefusedError, 
 from page4d_cli.core.progress import Progress
 from page4d_cli.core.wording import count_noun
 from page4d_cli.io.run.directory import Run
-from page4d_cli.io.run.manifest import Manifest, RefinementRecord
+from page4d_cli.io.run.manifest import DistortionRecord, Manifest, RefinementRecord
 from page4d_cli.pipelines.motion.motion import NEEDED
 from page4d_cli.pipelines.refine.clip import (
     cameras_of,
@@ -29,6 +29,11 @@ from page4d_cli.refine.features import require_pycolmap
 from page4d_cli.refine.judge import LEAST_SIGHTINGS
 from page4d_cli.refine.refine import refine_cameras
 
+_BENT = (
+    "the lens bends (k1 = {}), which only `export` to colmap, nerfstudio and dynamic tells; depth, "
+    "cloud and the rest take the pictures for straight: undistort the pictures and infer anew "
+    "to have these exact"
+)
 _UNSUPPORTED = f"fewer than {LEAST_SIGHTINGS} points tie it to the other frames"
 
 
@@ -40,6 +45,8 @@ class RefineOptions:
     """A new run directory; None: in place."""
     masks: Path | None = None
     """A folder of `STEM.png`, bright where something moves; None: as `page4d motion` tells."""
+    distortion: bool = False
+    """The lenses may have a radial distortion, which is measured."""
     strict: bool = False
     """Cameras that cannot be made better are an error."""
     overwrite: bool = False
@@ -130,7 +137,7 @@ def _refine_segment(
     features = features_of(clip, progress)
     by_masks = None if options.masks is None else still_by_masks(clip, options.masks)
     seen = still(features, by_masks or still_by_motion(clip))
-    free = Freedom(focal=clip.run.manifest.focal_px is None)
+    free = Freedom(clip.run.manifest.focal_px is None, options.distortion)
     refined = refine_cameras(seen, network, sizes, free, progress=progress)
     is_told = by_masks is not None or clip.run.manifest.masks is not None
     if refined.verdict.is_taken.any() and not is_told:
@@ -165,11 +172,19 @@ def _record(segment: RefinedSegment, options: RefineOptions) -> RefinementRecord
         },
         masks=None if options.masks is None else str(options.masks.absolute()),
         focal_length_is_known=clip.run.manifest.focal_px is not None,
+        distortion=_distortion(segment) if options.distortion and not verdict.refusal else None,
     )
 
 
+def _distortion(segment: RefinedSegment) -> DistortionRecord:
+    cameras = segment.refined.cameras
+    of_frames = cameras.k1[cameras.camera_of_frame]
+    both = zip(segment.clip.infos, of_frames, strict=True)
+    return DistortionRecord("SIMPLE_RADIAL", {info.stem: float(k1) for info, k1 in both})
+
+
 def _in_words(records: Sequence[RefinementRecord], segments: Sequence[RefinedSegment]) -> list[str]:
-    """A sentence for each reason to leave cameras as they were."""
+    """A sentence for each reason to leave cameras as they were, and for lenses that bend."""
     said = []
     for record, segment in zip(records, segments, strict=True):
         count = len(segment.clip)
@@ -179,4 +194,7 @@ def _in_words(records: Sequence[RefinementRecord], segments: Sequence[RefinedSeg
             stems = [stem for stem, reason in record.kept.items() if reason == why]
             more = f" and {len(stems) - 5} more" if len(stems) > 5 else ""
             said.append(f"the camera of frame {', '.join(stems[:5])}{more} stays: {why}")
+        if record.distortion is not None:
+            bent = sorted({k1 for k1 in record.distortion.k1.values() if k1})
+            said.append(_BENT.format(", ".join(f"{k1:.4f}" for k1 in bent)))
     return said

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pycolmap
 import pytest
@@ -20,7 +22,9 @@ def model():
     rng = np.random.default_rng(0)
     rotation = matrix_from_quat_xyzw(rng.normal(size=(3, 4)))
     poses = np.concatenate([rotation, rng.normal(size=(3, 3, 1))], axis=2)
-    sizes, parameters, cameras = share_cameras(np.stack([SIZE] * 3), np.stack([K, K, 1.1 * K]))
+    sizes, parameters, cameras = share_cameras(
+        np.stack([SIZE] * 3), np.stack([K, K, 1.1 * K]), np.zeros(3)
+    )
     return ColmapModel(
         sizes=sizes,
         parameters=parameters,
@@ -79,6 +83,18 @@ def test_pycolmap_reads_every_number_as_it_was(tmp_path, model, read):
     assert tracks == {0: [(0, 0)], 1: [(0, 1), (1, 0)], 2: [(1, 1)], 3: [(0, 2)]}
 
 
+@pytest.mark.parametrize("read", [read_text, read_binary])
+def test_distortion_is_told_and_shared_where_it_is_equal(tmp_path, model, read):
+    k1 = np.array([-0.1, -0.1, 0.05])
+    sizes, parameters, cameras = share_cameras(np.stack([SIZE] * 3), np.stack([K] * 3), k1)
+    shared = {"sizes": sizes, "parameters": parameters, "camera_of_image": cameras}
+    there = read(tmp_path, replace(model, **shared))
+    assert [there.images[i].camera_id for i in (1, 2, 3)] == [1, 1, 2]
+    assert there.cameras[1].model.name == "OPENCV"
+    for number, own in ((1, -0.1), (2, 0.05)):
+        assert there.cameras[number].params.tolist() == [500, 510, 320, 240, own, 0, 0, 0]
+
+
 def test_a_pixel_centre_is_at_one_half(tmp_path, model):
     """Our whole numbers are pixel centres; COLMAP's projection says half a pixel more."""
     there = read_text(tmp_path, model)
@@ -95,7 +111,7 @@ def test_cameras_are_shared_where_no_corner_moves_by_half_a_pixel():
     other_centre[1, 2] += 0.6
     sizes = np.stack([SIZE] * 5)
     sizes[4] = 641, 480
-    shared = share_cameras(sizes, np.stack([K, near, far, other_centre, K]))
+    shared = share_cameras(sizes, np.stack([K, near, far, other_centre, K]), np.zeros(5))
     np.testing.assert_array_equal(shared[2], [0, 0, 1, 2, 3])
     assert shared[0].tolist() == [[640, 480]] * 3 + [[641, 480]]
     np.testing.assert_allclose(shared[1][0], [500, 510, 320, 240])

@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from refinable_run import disturbed, draw_clip, rotation_error_deg, write_run_of_clip
+from refinable_run import bent, disturbed, draw_clip, rotation_error_deg, write_run_of_clip
 from scipy.ndimage import map_coordinates
 from scipy.spatial.transform import Rotation
 
@@ -130,11 +130,8 @@ def test_in_place_the_same_comes_out_and_what_is_stale_goes(true_clip, tmp_path)
 
 def test_a_known_focal_length_is_held(true_clip, tmp_path):
     clip = few(disturbed(true_clip, 3.0, focal=1.0), 3)
-    run = write_run_of_clip(tmp_path, clip)
-    focal = clip.intrinsics[0, 0]
-    path = run.directory / "manifest.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"focal_px": [focal, focal]}))
-    result = refine_run(open_run(run.directory), RefineOptions(masks=tmp_path / "masks"))
+    run = write_run_of_clip(tmp_path, clip, (clip.intrinsics[0, 0], clip.intrinsics[1, 1]))
+    result = refine_run(run, RefineOptions(masks=tmp_path / "masks"))
     (record,) = result.manifest.refinement
     assert record.focal_length_is_known and record.focal_length_factor == (1.0,)
     assert result.refined == 3
@@ -142,6 +139,32 @@ def test_a_known_focal_length_is_held(true_clip, tmp_path):
     np.testing.assert_array_equal(after.intrinsics()[:, :2, :2], run.intrinsics()[:, :2, :2])
     true = true_clip.T_camera_world[:3]
     assert rotation_error_deg(true, after.extrinsics()) < 0.1
+
+
+def test_distortion_is_found_and_exported(tmp_path):
+    clip = bent(draw_clip(seed=3, frames=4), -0.1, margin=16)
+    focal = clip.intrinsics[0, 0]
+    run = write_run_of_clip(tmp_path, disturbed(clip, 3.0, focal=1.0), (focal, focal))
+    errors = []
+    for name in ("straight", "bent"):
+        out, masks = tmp_path / name, tmp_path / "masks"
+        result = refine_run(run, RefineOptions(out, masks, distortion=name == "bent"))
+        after = open_run(out)
+        errors.append(rotation_error_deg(clip.T_camera_world, after.extrinsics()))
+    assert errors[1] < 0.1 < 0.5 < errors[0]
+    k1 = result.manifest.k1
+    assert list(k1.values()) == pytest.approx([-0.1] * 4, abs=0.005) and "bends" in result.notes[0]
+    options = ExportOptions((ExportFormat.COLMAP, ExportFormat.NERFSTUDIO))
+    export_run(out, tmp_path / "out", options)
+    model = pycolmap.Reconstruction(tmp_path / "out/colmap/sparse/0")
+    assert model.cameras[1].params[4] == k1["000000"] and len(model.cameras) == 1
+    model.update_point_3d_errors()
+    tracks = read_tracks(after)
+    assert model.compute_mean_reprojection_error() == pytest.approx(
+        tracks.errors_px @ np.bincount(tracks.point) / len(tracks.point), abs=0.02
+    )
+    frames = json.loads((tmp_path / "out/nerfstudio/transforms.json").read_text())["frames"]
+    assert [frame["k1"] for frame in frames] == list(k1.values())
 
 
 def test_cameras_far_off_are_refused_and_kept(true_clip, tmp_path):

@@ -135,6 +135,7 @@ def _write_transforms(
         in_source = to_source_pixels(clip.depth[index], info.transform)
         path = folder.path(group, f"{group}/{file}")
         write_depth_png(path, in_source, nerfstudio.DEPTH_SCALE)
+    k1: list[Json] = [clip.run.manifest.k1.get(info.stem, 0.0) for info in clip.infos]
     nerfstudio.write_transforms(
         folder.path(group, f"{group}/transforms.json"),
         image_files=[f"{IMAGES}/{name}" for name in job.images.names],
@@ -143,7 +144,10 @@ def _write_transforms(
         T_camera_world=clip.extrinsics,
         intrinsics=clip.intrinsics_source,
         sizes=[info.transform.source_size for info in clip.infos],
-        of_frames={key: values for key, values in of_frames.items() if values},
+        of_frames={
+            **{key: values for key, values in of_frames.items() if values},
+            **({"k1": k1} if any(k1) else {}),
+        },
         of_all={"mask_polarity": mask_polarity} if mask_polarity else {},
     )
 
