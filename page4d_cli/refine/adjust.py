@@ -4,7 +4,6 @@ Levenberg and Marquardt's method on the points' Schur complement (Triggs et al.,
 A Modern Synthesis, 1999), with Cauchy's loss by reweighting. Beside the pixels, everything that the
 network said counts as one faint measurement: poses, focal length, depth. So there is no free gauge,
 a frame that nothing supports stays where it is, and points without parallax stay at their depth.
-A frame meets few others, so the equations are sparse, and memory grows with the number of frames.
 
 Shapes: M sightings, N points, S frames, C cameras, L numbers of a lens that are free (`Freedom`).
 The unit of length is such that typical depths are about 1.
@@ -14,12 +13,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import bsr_array, csr_array, dia_array
-from scipy.sparse.linalg import splu
 from scipy.spatial.transform import Rotation
 
 from page4d_cli.core.types import Float64Array
 from page4d_cli.refine.cameras import FOCAL_ONLY, Cameras, Freedom, backproject
+from page4d_cli.refine.equations import Equations, Pattern, PointEquations
 from page4d_cli.refine.tracks import Tracks
 
 ROTATION_SIGMA_RAD = 0.1
@@ -140,14 +138,7 @@ class _Adjustment:
         self._converged = _CONVERGED_BENT if free and free.distortion else _CONVERGED
         self._free = np.flatnonzero([free.focal, free.distortion]) if free else np.arange(0)
         self._trust = min(1.0, scale_px / _COARSE_PX) ** 2
-        frames, cameras = len(network), len(network.intrinsics)
-        kinds = len(self._free)
-        self._shape = 3 * len(tracks.point), 6 * frames + kinds * cameras
-        own = 6 * tracks.frame[:, None] + np.arange(6)
-        first = 6 * frames + network.camera_of_frame[tracks.frame]
-        shared = first[:, None] + cameras * np.arange(kinds)
-        self._columns = np.repeat(np.column_stack([own, shared]), 3, axis=0)
-        self._point_columns = np.repeat(3 * tracks.point[:, None] + np.arange(3), 3, axis=0)
+        self._pattern = Pattern(tracks, network.camera_of_frame, len(self._free))
         self._start_focal = network.intrinsics[:, 0, 0]
 
     def run(self, state: State, steps: int) -> State:
@@ -204,48 +195,33 @@ class _Adjustment:
         lens = np.stack([focal, cameras.k1]) / _LENS_SIGMAS[:, None]
         return rotation, centre, lens[self._free]
 
-    def _equations(self, state: State) -> "_Equations":
-        tracks, seen = self._tracks, _look(self._tracks, state)
+    def _equations(self, state: State) -> Equations | PointEquations:
+        seen = _look(self._tracks, state)
         errors = seen.errors
         weights = np.empty_like(errors)
         weights[:, :2] = 1 / (1 + (errors[:, :2] ** 2).sum(1) / self._scale_px**2)[:, None]
         weights[:, 2] = self._trust / (1 + errors[:, 2] ** 2)
         weights[~seen.is_in_front] = 0
         root = np.sqrt(weights)[..., None]
-        by_place = _by_place(seen)
-        poses = state.cameras.T_camera_world[tracks.frame]
-        of_points = root * (by_place @ poses[..., :3])
         weighted = root[..., 0] * errors
-        starts = tracks.starts
-        along = np.add.reduceat(np.einsum("mri,mr->mi", of_points, weighted), starts)
-        blocks = np.add.reduceat(np.einsum("mri,mrj->mij", of_points, of_points), starts)
+        by_place = root * _by_place(seen)
+        of_points = by_place @ state.cameras.T_camera_world[self._tracks.frame, :, :3]
         if not self._with_cameras:
-            return _Equations(blocks, along, None)
-        of_cameras = np.concatenate(
-            [by_place @ _by_motion(seen.in_camera), _by_lens(seen)[..., self._free]], axis=-1
+            return self._pattern.of_points(of_points, weighted)
+        return self._pattern.equations(
+            of_points,
+            by_place @ _by_motion(seen.in_camera),
+            root * _by_lens(seen)[..., self._free],
+            weighted,
+            self._opinion_equations(state.cameras),
         )
-        rows, columns = self._shape
-        each = self._columns.shape[1]
-        camera_part = csr_array(
-            ((root * of_cameras).ravel(), self._columns.ravel(), np.arange(rows + 1) * each),
-            shape=(rows, columns),
-        )
-        point_part = csr_array(
-            (of_points.ravel(), self._point_columns.ravel(), np.arange(rows + 1) * 3),
-            shape=(rows, 3 * len(tracks)),
-        )
-        of_opinions, pull = self._opinion_equations(state.cameras)
-        curvature = camera_part.T @ camera_part + _diagonal(of_opinions)
-        gradient = camera_part.T @ weighted.ravel() + pull
-        mixed = (camera_part.T @ point_part).tocsr()
-        return _Equations(blocks, along, (curvature, gradient, mixed))
 
     def _opinion_equations(self, cameras: Cameras) -> tuple[Float64Array, Float64Array]:
         """Their part of the curvature's diagonal, and of the gradient."""
         rotation, centre, lens = self._opinions(cameras)
         frames = len(cameras)
         sigmas = np.repeat(_LENS_SIGMAS[self._free, None], len(cameras.k1), axis=1)
-        diagonal = np.empty(self._shape[1])
+        diagonal = np.empty(6 * frames + sigmas.size)
         of_poses = diagonal[: 6 * frames].reshape(frames, 6)
         of_poses[:, :3], of_poses[:, 3:] = ROTATION_SIGMA_RAD**-2, CENTRE_SIGMA**-2
         of_poses *= self._trust
@@ -255,10 +231,10 @@ class _Adjustment:
         pulls = np.concatenate([rotation / ROTATION_SIGMA_RAD, -turned / CENTRE_SIGMA], axis=1)
         return diagonal, np.concatenate([self._trust * pulls.ravel(), (lens / sigmas).ravel()])
 
-    def _step(self, state: State, equations: "_Equations", damping: float) -> State:
+    def _step(self, state: State, equations: Equations | PointEquations, damping: float) -> State:
+        if isinstance(equations, PointEquations):
+            return self.better_of(state, state.points + equations.solve(damping))
         of_cameras, of_points = equations.solve(damping)
-        if of_cameras is None:
-            return self.better_of(state, state.points + of_points)
         moved = self.moved(state.cameras, state.points, of_cameras)
         return self.better_of(moved, state.points + of_points)
 
@@ -276,46 +252,6 @@ class _Adjustment:
         intrinsics[:, [0, 1], [0, 1]] *= np.exp(growth)[:, None]
         k1 = cameras.k1 + more_k1
         return State(Cameras(poses, intrinsics, cameras.camera_of_frame, k1), points)
-
-
-@dataclass(frozen=True)
-class _Equations:
-    """Normal equations: a block for each point, and those of the cameras if they move."""
-
-    blocks: Float64Array
-    """(N, 3, 3)."""
-    along: Float64Array
-    """(N, 3) gradient."""
-    of_cameras: tuple[csr_array, Float64Array, csr_array] | None
-    """Curvature (P, P), gradient (P,), and what mixes cameras with points, (P, 3 N)."""
-
-    def solve(self, damping: float) -> tuple[Float64Array | None, Float64Array]:
-        """The step of the cameras (P,), if they move, and of the points (N, 3)."""
-        blocks = self.blocks.copy()
-        diagonal = np.einsum("nii->ni", blocks)
-        diagonal += damping * diagonal + 1e-12 + 1e-9 * diagonal.max()
-        inverse = np.linalg.inv(blocks)
-        if self.of_cameras is None:
-            return None, -np.einsum("nij,nj->ni", inverse, self.along)
-        curvature, gradient, mixed = self.of_cameras
-        count = len(blocks)
-        as_matrix = bsr_array((inverse, np.arange(count), np.arange(count + 1)))
-        solved = mixed @ as_matrix.tocsr()
-        reduced = curvature - solved @ mixed.T + _diagonal(damping * curvature.diagonal())
-        # Symmetric and positive: no pivots are needed.
-        factors = splu(
-            reduced.tocsc(),
-            permc_spec="MMD_AT_PLUS_A",
-            diag_pivot_thresh=0.0,
-            options={"SymmetricMode": True},
-        )
-        step = factors.solve(solved @ self.along.ravel() - gradient)
-        rest = self.along + (mixed.T @ step).reshape(-1, 3)
-        return step, -np.einsum("nij,nj->ni", inverse, rest)
-
-
-def _diagonal(values: Float64Array) -> dia_array:
-    return dia_array((values[None], [0]), shape=(len(values), len(values)))
 
 
 def _look(tracks: Tracks, state: State) -> _Sightings:
