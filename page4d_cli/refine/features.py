@@ -24,8 +24,8 @@ class Features:
 
     pixels: Float64Array
     """(N, 2) as (u, v) in pixels of the source; whole numbers are pixel centres."""
-    descriptors: Float32Array
-    """(N, 128) of unit length: the greater the product of two, the more alike they look."""
+    descriptors: UInt8Array
+    """(N, 128)."""
     colors: UInt8Array
     """(N, 3)."""
     depth: Float64Array
@@ -33,6 +33,13 @@ class Features:
 
     def __len__(self) -> int:
         return len(self.pixels)
+
+    @property
+    def unit_descriptors(self) -> Float32Array:
+        """(N, 128) of unit length: the greater the product of two, the more alike they look."""
+        descriptors = self.descriptors.astype(np.float32)
+        lengths = np.linalg.norm(descriptors, axis=1, keepdims=True)
+        return np.asarray(descriptors / np.maximum(lengths, 1), np.float32)
 
     def take(self, chosen: NDArray[np.generic]) -> "Features":
         """Some of them, by index or by mask."""
@@ -88,11 +95,9 @@ def find_features(picture: UInt8Array) -> Features:
     # COLMAP counts from the picture's corner: the first pixel's centre is at (½, ½).
     pixels = places * [width / size[0], height / size[1]] - 0.5
     columns, rows = pixels.round().astype(np.intp).clip(0, [width - 1, height - 1]).T
-    descriptors = np.asarray(found.data, np.float32)
-    lengths = np.linalg.norm(descriptors, axis=1, keepdims=True)
     return Features(
         pixels,
-        descriptors / np.maximum(lengths, 1),
+        np.asarray(found.data, np.uint8),
         picture[rows, columns],
         np.full(len(pixels), np.nan),
     )

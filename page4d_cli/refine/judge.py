@@ -108,7 +108,9 @@ def _supported(tracks: Tracks, frames: int) -> NDArray[np.bool_]:
     shown = coo_array(
         (np.ones(len(tracks.point)), (tracks.frame, tracks.point)), (frames, len(tracks))
     ).tocsr()
-    shared = (shown @ shown.T).toarray() >= LEAST_SIGHTINGS
+    shared = shown @ shown.T
+    shared.data *= shared.data >= LEAST_SIGHTINGS
+    shared.eliminate_zeros()
     group = connected_components(shared, directed=False)[1]
     sizes = np.bincount(group)
     return np.asarray((group == sizes.argmax()) & (sizes.max() > 1))

@@ -1,10 +1,10 @@
 """Which frames are compared, and which of their features are the same point.
 
-The cost grows with the number of frames: each is compared with some that are near in time, and with
-some that see the same place at another time.
+Each frame is compared with some that are near in time, and with one at each further scale of time
+that sees the same place: so loops close, and the cost hardly grows faster than the frames.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +15,6 @@ from page4d_cli.refine.cameras import Cameras, backproject
 from page4d_cli.refine.features import Features
 
 _OFFSETS = (1, 2, 4, 8)
-_FAR_PARTNERS = 4
-"""Frames at other times that each is compared with."""
 _SAMPLES = 40
 """Features of a frame by which its overlap with others is told."""
 _LEAST_OVERLAP = 0.3
@@ -43,16 +41,24 @@ def choose_pairs(
     """
     count = len(cameras)
     pairs = {(i, i + offset) for offset in _OFFSETS for i in range(count - offset)}
-    for first in range(count):
-        overlap = _overlaps(cameras, features[first], first, sizes)
-        overlap[max(0, first - max(_OFFSETS)) : first + max(_OFFSETS) + 1] = 0
-        best = np.argsort(-overlap, kind="stable")[:_FAR_PARTNERS]
-        pairs |= {
-            (min(first, int(other)), max(first, int(other)))
-            for other in best
-            if overlap[other] >= _LEAST_OVERLAP
-        }
+    for frame in range(count):
+        overlap = _overlaps(cameras, features[frame], frame, sizes)
+        for other_times in _other_times(frame, count):
+            best = other_times[int(overlap[other_times].argmax())]
+            if overlap[best] >= _LEAST_OVERLAP:
+                pairs.add((min(frame, best), max(frame, best)))
     return sorted(pairs)
+
+
+def _other_times(frame: int, count: int) -> Iterator[range]:
+    """Frames 9 to 16 before, 9 to 16 after, 17 to 32 before, and so on, of so many in all."""
+    near = _OFFSETS[-1]
+    while near < count:
+        for begin in (frame - 2 * near, frame + near + 1):
+            there = range(max(0, begin), min(count, begin + near))
+            if there:
+                yield there
+        near *= 2
 
 
 def _overlaps(
@@ -91,7 +97,7 @@ def match_pair(
     first, second = features[pair[0]], features[pair[1]]
     if min(len(first), len(second)) < _LEAST_MATCHES:
         return none
-    likeness = first.descriptors @ second.descriptors.T
+    likeness = first.unit_descriptors @ second.unit_descriptors.T
     world = backproject(cameras, pair[0], first.pixels, first.depth)
     other = pair[1]
     expected, depth = project(world, cameras.of_frames[other], cameras.T_camera_world[other])

@@ -7,7 +7,7 @@ from page4d_cli.refine.tracks import build_tracks
 def features(count, first):
     pixels = np.stack([first + np.arange(count), np.zeros(count)], axis=1).astype(float)
     colors = np.full((count, 3), first, np.uint8)
-    return Features(pixels, np.zeros((count, 128), np.float32), colors, pixels[:, 0])
+    return Features(pixels, np.zeros((count, 128), np.uint8), colors, pixels[:, 0])
 
 
 FRAMES = [features(3, 0), features(4, 10), features(3, 20)]

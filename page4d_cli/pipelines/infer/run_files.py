@@ -227,7 +227,7 @@ class RunFiles:
         """The maps as the network gave them; no clip's are held in memory."""
         place = self.folder.folder.joinpath if self._is_kept(save) else self.folder.aside
         infos = self.frames.infos
-        return StoredMaps(range(len(infos)), lambda index: place(file(infos[index].stem)))
+        return StoredMaps(range(len(infos)), lambda index: np.load(place(file(infos[index].stem))))
 
     def _is_kept(self, save: Save) -> bool:
         """Whether the maps are in the run itself, pixel by pixel as the network gave them."""

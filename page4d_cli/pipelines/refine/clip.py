@@ -12,7 +12,8 @@ from page4d_cli.core.enums import MotionPart
 from page4d_cli.core.errors import FramesError
 from page4d_cli.core.progress import Progress
 from page4d_cli.core.reproject import sample_depth
-from page4d_cli.core.types import Float64Array, FrameInfo, PixelTransform
+from page4d_cli.core.types import Float32Array, Float64Array, FrameInfo, PixelTransform
+from page4d_cli.pipelines.infer.stored_maps import StoredMaps
 from page4d_cli.pipelines.motion.motion import ComputedMotion, keep_mask, motion_of
 from page4d_cli.pipelines.stored_run.clip import RunClip
 from page4d_cli.pipelines.stored_run.pictures import source_pictures
@@ -112,20 +113,22 @@ def still_by_motion(clip: RunClip, refined: Refined | None = None) -> IsStill:
 
 
 def refined_clip(clip: RunClip, refined: Refined) -> RunClip:
-    """The clip with refined cameras, and the depth that follows; maps are read into memory."""
+    """The clip with refined cameras, and the depth that follows, made whenever it is asked for."""
     intrinsics = [
         info.transform.intrinsics_to_network(k)
         for info, k in zip(clip.infos, refined.cameras.of_frames, strict=True)
     ]
-    depth = [
-        np.asarray(map_ * depth_factor(scale, info.transform, map_.shape), np.float32)
-        for info, map_, scale in zip(clip.infos, clip.depth, refined.depth, strict=True)
-    ]
+
+    def depth(place: int) -> Float32Array:
+        map_, transform = clip.depth[place], clip.infos[place].transform
+        factor = depth_factor(refined.depth[place], transform, map_.shape)
+        return np.asarray(map_ * factor, np.float32)
+
     return replace(
         clip,
         extrinsics=refined.cameras.T_camera_world,
         intrinsics=np.stack(intrinsics),
-        depth=tuple(depth),
+        depth=StoredMaps(range(len(clip)), depth),
     )
 
 

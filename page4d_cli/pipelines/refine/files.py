@@ -7,22 +7,26 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from page4d_cli.core.enums import Head, Resolution, Save
 from page4d_cli.core.geometry import FloatArray
 from page4d_cli.core.reproject import sample_depth
 from page4d_cli.core.types import Float32Array, Float64Array, Frames
+from page4d_cli.data.clip.preprocess import apply_transform
+from page4d_cli.data.clip.stored import PictureStore
 from page4d_cli.io.run.directory import CAMERAS, NETWORK_CAMERAS, Run
 from page4d_cli.io.run.manifest import MANIFEST, Manifest, RefinementRecord, read_manifest
 from page4d_cli.io.run.tracks import CONVENTION, TRACKS, RunTracks, write_tracks
 from page4d_cli.io.run.writer import check_run_place, commit_run
+from page4d_cli.io.whole.scratch import ScratchFile
 from page4d_cli.io.whole.transaction import Transaction
 from page4d_cli.io.whole.writing import writing
 from page4d_cli.pipelines.infer.predict import DenseChunk
 from page4d_cli.pipelines.infer.run_files import RunFiles
 from page4d_cli.pipelines.refine.clip import depth_factor, pixels_in_source
 from page4d_cli.pipelines.stored_run.clip import RunClip
-from page4d_cli.pipelines.stored_run.pictures import map_pictures
+from page4d_cli.pipelines.stored_run.pictures import source_pictures
 from page4d_cli.refine.cameras import Cameras
 from page4d_cli.refine.depth import UNCHANGED, LogScale
 from page4d_cli.refine.refine import Refined
@@ -67,8 +71,11 @@ def write_refined(
         check_run_place(out, overwrite=overwrite)
     place = run.directory if out is None else out
     before = tuple(file for file in run.manifest.files if not _is_unchanged(run, file))
-    with Transaction(place, MANIFEST, overwrite=overwrite, shared=out is None) as folder:
-        files = _write_files(run, segments, folder)
+    with (
+        ScratchFile(place) as scratch,
+        Transaction(place, MANIFEST, overwrite=overwrite, shared=out is None) as folder,
+    ):
+        files = _write_files(run, segments, folder, scratch)
         is_first = NETWORK_CAMERAS not in run.manifest.files
         copies = {CAMERAS: NETWORK_CAMERAS} if is_first else {}
         if out is not None:
@@ -122,12 +129,16 @@ def _manifest(
     )
 
 
-def _write_files(run: Run, segments: Sequence[RefinedSegment], folder: Transaction) -> RunFiles:
+def _write_files(
+    run: Run, segments: Sequence[RefinedSegment], folder: Transaction, scratch: ScratchFile
+) -> RunFiles:
     manifest = run.manifest
-    everything = range(len(manifest.frames))
-    pictures, _ = map_pictures(_at_network_size(run), everything)
     infos = tuple(frame.to_info(manifest.network_size) for frame in manifest.frames)
-    frames = Frames(np.stack(pictures), infos, manifest.timestamp_source, manifest.ignored)
+    store = PictureStore(scratch)
+    for info, picture in zip(infos, source_pictures(run, range(len(infos))), strict=True):
+        store.append(apply_transform(Image.fromarray(picture), info.transform), info.transform)
+    images, _ = store.complete()
+    frames = Frames(images, infos, manifest.timestamp_source, manifest.ignored)
     save = frozenset(manifest.saved)
     files = RunFiles(frames, folder, save, manifest.resolution)
     files.segments, files.scale = manifest.segments or files.segments, manifest.scale
@@ -139,11 +150,6 @@ def _write_files(run: Run, segments: Sequence[RefinedSegment], folder: Transacti
     if sum(len(each.refined.points) for each in segments):
         write_tracks(folder.path(TRACKS), _tracks(segments))
     return files
-
-
-def _at_network_size(run: Run) -> Run:
-    """The run as if its maps had the network's size, for pictures of that size."""
-    return Run(run.directory, replace(run.manifest, resolution=Resolution.NETWORK))
 
 
 def _cameras(run: Run, segments: Sequence[RefinedSegment]) -> tuple[Float32Array, Float32Array]:

@@ -39,7 +39,7 @@ class RunClip:
     """(S, 3, 4) T_camera_world, finite."""
     intrinsics: Float64Array
     """(S, 3, 3) K in pixels of the maps, with usable focal lengths."""
-    depth: tuple[Float32Array, ...]
+    depth: Sequence[Float32Array]
     """S maps (H, W) on the disk."""
     confidence: tuple[Float32Array, ...]
     """S maps (H, W); all 1 where the run has none."""
