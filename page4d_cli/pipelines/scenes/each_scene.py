@@ -73,6 +73,11 @@ class _Attempt(Generic[PieceT, WrittenT]):
             if self.alone:
                 raise
             result = self.failed(piece, str(error))
+        except Exception as error:  # a fault of ours must not cost a night's other scenes
+            if self.alone:
+                raise
+            why = f"unexpected {type(error).__name__}: {error}; done alone, it shows where"
+            result = self.failed(piece, why)
         else:
             if self.in_ledger:
                 _ledger_of(piece).note(piece.place.name, None)
