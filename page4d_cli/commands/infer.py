@@ -229,6 +229,9 @@ def _tell(result: "RunResult", manifest: "Manifest", *, quiet: bool) -> None:
     for number, scale in enumerate(manifest.scale, start=1):
         of = f" segment {number}:" if len(manifest.scale) > 1 else ""
         say(f"{result.name}:{of} {scale.in_words()}", quiet=quiet)
+    for number, record in enumerate(manifest.refinement, start=1):
+        of = f" segment {number}:" if len(manifest.refinement) > 1 else ""
+        say(f"{result.name}:{of} {record.in_words()}", quiet=quiet)
     did = "kept" if result.kept else f"done in {sum(manifest.timings_s.values()):.1f} s"
     height, width = manifest.network_size
     size = f"{count_noun(len(manifest.frames), 'frame')} of {width}×{height}"

@@ -9,7 +9,6 @@ import typer
 from page4d_cli.commands.shared import options
 from page4d_cli.commands.shared.console import Steps, print_json, print_line, say, warn
 from page4d_cli.core.strict_json import encode
-from page4d_cli.core.wording import count_noun
 
 
 def refine(
@@ -60,15 +59,10 @@ def refine(
         warn(note)
     place = run if out is None else out
     seconds = result.manifest.timings_s["refinement"]
-    for record in result.manifest.refinement:
-        if record.held_out_after_px is not None:
-            say(
-                f"{count_noun(record.points, 'point')}; held-out points are off by "
-                f"{record.held_out_after_px:.2f} px, {record.held_out_before_px:.2f} px before",
-                quiet=quiet,
-            )
-    said = f"{result.refined} of {count_noun(result.frames, 'camera')} refined"
-    say(f"{said} in {seconds:.1f} s", quiet=quiet)
+    for number, record in enumerate(result.manifest.refinement, start=1):
+        of = f"segment {number}: " if len(result.manifest.refinement) > 1 else ""
+        say(f"{of}{record.in_words()}", quiet=quiet)
+    say(f"done in {seconds:.1f} s", quiet=quiet)
     if as_json:
         print_json(
             {

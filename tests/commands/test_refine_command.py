@@ -30,7 +30,8 @@ def test_what_stays_is_warned_of_and_stands_in_json(blank):
     (segment,) = printed["segments"]
     assert "too few points" in segment["refused"]
     assert f"warning: {printed['notes'][0]}" in result.stderr
-    assert refine(blank).stdout.split() == [str(blank)]
+    again = refine(blank)
+    assert again.stdout.split() == [str(blank)] and "0 of 2 cameras refined" in again.stderr
 
 
 def test_strict_ends_with_one(blank):
@@ -56,7 +57,9 @@ def test_infer_refines_what_it_writes(tmp_path):
     result = CliRunner().invoke(app, [*command, "--save", "cameras,depth", "--json"])
     assert result.exit_code == 0, result.output
     manifest = open_run(tmp_path / "new").manifest
-    assert len(manifest.refinement) == 1 and "cameras.network.npz" in manifest.files
+    (record,) = manifest.refinement
+    assert "cameras.network.npz" in manifest.files
+    assert f"rames: {record.refined} of 3 cameras refined" in result.stderr
     (run,) = json.loads(result.stdout)["runs"]
     assert set(manifest.files) == set(run["files"])
     before = (tmp_path / "new/manifest.json").read_bytes()

@@ -12,6 +12,7 @@ from page4d_cli.core.errors import RunError
 from page4d_cli.core.paths import require_plain, require_relative
 from page4d_cli.core.strict_json import Json, read_json
 from page4d_cli.core.types import FrameInfo, PixelTransform
+from page4d_cli.core.wording import count_noun
 from page4d_cli.io.run.plan import PlanRecord
 
 __all__ = [
@@ -174,6 +175,16 @@ class RefinementRecord:
     def refined(self) -> int:
         """Frames whose cameras are refined."""
         return 0 if self.refused is not None else len(self.depth_factor) - len(self.kept)
+
+    def in_words(self) -> str:
+        """For people: how many cameras, and how held-out points agree with them."""
+        said = f"{self.refined} of {count_noun(len(self.depth_factor), 'camera')} refined"
+        if self.refused is not None or self.held_out_after_px is None:
+            return said
+        return (
+            f"{said}; held-out points are off by {self.held_out_after_px:.2f} px, "
+            f"{self.held_out_before_px:.2f} px before"
+        )
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ pycolmap = pytest.importorskip("pycolmap")
 
 @pytest.fixture(scope="session")
 def true_clip():
-    return draw_clip(seed=3, frames=6, size=(192, 144))
+    return draw_clip(seed=3, frames=5, size=(192, 144))
 
 
 @pytest.fixture(scope="session")
@@ -145,17 +145,13 @@ def test_distortion_is_found_and_exported(tmp_path):
     clip = bent(draw_clip(seed=3, frames=4), -0.1, margin=16)
     focal = clip.intrinsics[0, 0]
     run = write_run_of_clip(tmp_path, disturbed(clip, 3.0, focal=1.0), (focal, focal))
-    errors = []
-    for name in ("straight", "bent"):
-        out, masks = tmp_path / name, tmp_path / "masks"
-        result = refine_run(run, RefineOptions(out, masks, distortion=name == "bent"))
-        after = open_run(out)
-        errors.append(rotation_error_deg(clip.T_camera_world, after.extrinsics()))
-    assert errors[1] < 0.1 < 0.5 < errors[0]
+    result = refine_run(run, RefineOptions(masks=tmp_path / "masks", distortion=True))
+    after = open_run(run.directory)
+    assert rotation_error_deg(clip.T_camera_world, after.extrinsics()) < 0.1
     k1 = result.manifest.k1
     assert list(k1.values()) == pytest.approx([-0.1] * 4, abs=0.005) and "bends" in result.notes[0]
     options = ExportOptions((ExportFormat.COLMAP, ExportFormat.NERFSTUDIO))
-    export_run(out, tmp_path / "out", options)
+    export_run(run.directory, tmp_path / "out", options)
     model = pycolmap.Reconstruction(tmp_path / "out/colmap/sparse/0")
     assert model.cameras[1].params[4] == k1["000000"] and len(model.cameras) == 1
     model.update_point_3d_errors()
