@@ -178,7 +178,7 @@ class _Decoder:
     def decode(self, kind: Any, value: Json, key: str) -> Any:  # noqa: ANN401
         if kind is Json:
             return self._decode_any(value, key)
-        origin, arguments = get_origin(kind), get_args(kind)
+        origin, arguments = _form_of(kind)
         if origin in (Union, types.UnionType):
             if value is None and types.NoneType in arguments:
                 return None
@@ -249,6 +249,12 @@ def _hints_of(kind: Any) -> dict[str, Any]:  # noqa: ANN401  # a dataclass
     return get_type_hints(kind)
 
 
+@cache
+def _form_of(kind: Any) -> tuple[Any, tuple[Any, ...]]:  # noqa: ANN401  # a type
+    """What a generic type is of, and its arguments; an index file asks a hundred times."""
+    return get_origin(kind), get_args(kind)
+
+
 def _has_default(field: Any) -> bool:  # noqa: ANN401  # dataclasses.Field of any type
     return (field.default, field.default_factory) != (MISSING, MISSING)
 
@@ -274,8 +280,8 @@ def _short(value: Json) -> str:
 
 
 def _decode_scalar(kind: Any, value: Json, key: str) -> Any:  # noqa: ANN401  # a `kind`
-    if issubclass(kind, Enum):
-        return kind(_require_one_of([member.value for member in kind], value, key))
+    if kind is str:
+        return _text(_require(str, value, key, "a text"), key)
     if kind is float:
         return _number(value, key)
     if kind is int:
@@ -284,7 +290,7 @@ def _decode_scalar(kind: Any, value: Json, key: str) -> Any:  # noqa: ANN401  # 
         return value
     if kind is bool:
         return _require(bool, value, key, "true or false")
-    return _text(_require(str, value, key, "a text"), key)
+    return kind(_require_one_of([member.value for member in kind], value, key))
 
 
 def _number(value: Json, key: str) -> float:

@@ -27,6 +27,8 @@ PieceT = TypeVar("PieceT")
 ResultT = TypeVar("ResultT")
 TRIES = 2
 """How often a piece is begun at most."""
+_ANSWER_S = 10.0
+"""That a cluster's first machine has to answer."""
 
 
 @dataclass(frozen=True)
@@ -203,16 +205,28 @@ def _cluster(fleet: FleetChoice) -> Iterator[None]:
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
     try:
         if fleet.cluster is not None:
+            _require_listening(fleet.cluster)
             ray.init(address=fleet.cluster, **quiet)
         else:
             _start_here(fleet.devices or Devices(), quiet)
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         where = "on this machine" if fleet.cluster is None else f"at {fleet.cluster}"
         raise DeviceError(f"no Ray cluster {where}: {_in_a_line(error)}") from error
     try:
         yield
     finally:
         ray.shutdown()
+
+
+def _require_listening(address: str) -> None:
+    """Refuse an address where nobody answers, for which Ray would wait for minutes.
+
+    Raises:
+        OSError: nobody does.
+    """
+    host, colon, port = address.rpartition("://")[2].rpartition(":")
+    if colon and port.isdecimal():
+        socket.create_connection((host, int(port)), timeout=_ANSWER_S).close()
 
 
 def _start_here(devices: Devices, quiet: dict[str, Any]) -> None:

@@ -1,9 +1,25 @@
-"""A driver that is killed: real Ray, which it has started itself."""
+"""A driver that is killed, with the Ray that it has started; a cluster that is not there."""
 
+import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
+
+import pytest
+from fleet_work import squares
+
+from page4d_cli.core.errors import DeviceError
+from page4d_cli.fleet.choice import FleetChoice
+
+
+def test_a_cluster_that_does_not_answer_is_refused_at_once(tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and nobody listens
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        for cluster in (address, f"ray://{address}"):
+            with pytest.raises(DeviceError, match=f"no Ray cluster at {cluster}: .*refused"):
+                squares(tmp_path, range(2), FleetChoice(cluster=cluster))
 
 
 def test_no_process_outlives_a_driver_that_is_killed(tmp_path):

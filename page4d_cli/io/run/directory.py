@@ -169,6 +169,11 @@ def is_complete(out: Path) -> bool:
         manifest = read_manifest(out)
     except RunError:
         return False
+    return has_its_files(out, manifest)
+
+
+def has_its_files(out: Path, manifest: Manifest) -> bool:
+    """Whether every file of a run is as it was written; all of them are read."""
     return all(_is_as_written(out / file, manifest.checksums.get(file)) for file in manifest.files)
 
 

@@ -1,12 +1,14 @@
 """Whether the run at a place is the one that is asked for, and may be kept."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from page4d_cli.core.enums import Resolution, Save
 from page4d_cli.core.errors import OutputError, RunError
-from page4d_cli.core.strict_json import Json
-from page4d_cli.io.run.directory import is_complete
+from page4d_cli.core.strict_json import Json, read_json
+from page4d_cli.io.run.directory import has_its_files
 from page4d_cli.io.run.manifest import MANIFEST, Manifest, read_manifest
 from page4d_cli.model.checksum import sha256_of
 from page4d_cli.model.weights import local_file
@@ -16,29 +18,32 @@ PICTURES = "pictures"
 """Setting of a run: fingerprint of the files that it was made from."""
 
 
-def run_asked_alike(place: Path, options: RunOptions) -> Manifest | None:
-    """The run at a place if it was asked for alike, whatever became of its files since.
+@dataclass(frozen=True)
+class _Asked:
+    """The part of a manifest that says what was asked for, which is soon read."""
+
+    schema: Literal[1]
+    settings: dict[str, Json]
+    saved: tuple[Save, ...]
+    resolution: Resolution
+
+
+def run_asked_alike(place: Path, options: RunOptions) -> bool:
+    """Whether a run is at a place, made as it is asked for now, whatever became of its files since.
 
     Args:
         place: where a run may be.
         options: what is asked for.
 
-    Returns:
-        Its manifest; None if nothing is there.
-
     Raises:
         OutputError: a run stands there that was asked for differently, or cannot be read.
     """
     if not (place / MANIFEST).is_file():
-        return None
-    try:
-        manifest = read_manifest(place)
-    except RunError as error:
-        raise OutputError(
-            f"{error}; --overwrite does not replace it, choose another --out"
-        ) from error
+        return False
+    advice = "--overwrite does not replace it, choose another --out"
+    was = read_json(_Asked, place / MANIFEST, OutputError, advice, foreign=True)
     asked = _comparable(options.settings, options.save, options.resolution)
-    there = _comparable(manifest.settings, manifest.saved, manifest.resolution)
+    there = _comparable(was.settings, was.saved, was.resolution)
     different = [key for key in sorted(asked | there) if asked.get(key) != there.get(key)]
     if different:
         listed = ", ".join(
@@ -48,7 +53,7 @@ def run_asked_alike(place: Path, options: RunOptions) -> Manifest | None:
             f"{place} holds a run made otherwise ({listed}); --overwrite replaces it, "
             "or choose another --out"
         )
-    return manifest
+    return True
 
 
 def kept_run(place: Path, options: RunOptions, weights: str) -> Manifest | None:
@@ -66,10 +71,17 @@ def kept_run(place: Path, options: RunOptions, weights: str) -> Manifest | None:
     Raises:
         OutputError: a run stands there that was asked for differently, or cannot be read.
     """
-    manifest = run_asked_alike(place, options)
-    if manifest is None or manifest.settings.get(PICTURES) != options.settings.get(PICTURES):
+    if not run_asked_alike(place, options):
         return None
-    return manifest if is_complete(place) and _has_weights(manifest, weights) else None
+    try:
+        manifest = read_manifest(place)
+    except RunError as error:
+        raise OutputError(
+            f"{error}; --overwrite does not replace it, choose another --out"
+        ) from error
+    is_same = manifest.settings.get(PICTURES) == options.settings.get(PICTURES)
+    is_right = is_same and has_its_files(place, manifest) and _has_weights(manifest, weights)
+    return manifest if is_right else None
 
 
 def _has_weights(manifest: Manifest, weights: str) -> bool:
