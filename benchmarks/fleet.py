@@ -54,9 +54,7 @@ def main() -> None:
         _finished_runs(many, out)
         for count in (len(many) // 10, len(many)):
             took_s, work_s = _infer(many[:count], out, *RANDOM, "--resume")
-            print(
-                f"{count} finished runs: --resume {took_s:.1f} s, of them {work_s:.1f} s on the runs"
-            )
+            print(f"{count} finished runs: --resume {took_s:.1f} s, {work_s:.1f} s on runs")
         begin = time.perf_counter()
         _page4d("status", str(out))
         print(f"{len(many)} finished runs: status {time.perf_counter() - begin:.1f} s")
