@@ -209,7 +209,7 @@ def _cluster(fleet: FleetChoice) -> Iterator[None]:
             ray.init(address=fleet.cluster, **quiet)
         else:
             _start_here(fleet.devices or Devices(), quiet)
-    except (OSError, RuntimeError, ValueError) as error:
+    except Exception as error:  # Ray raises bare ones, of a start that took too long for instance
         where = "on this machine" if fleet.cluster is None else f"at {fleet.cluster}"
         raise DeviceError(f"no Ray cluster {where}: {_in_a_line(error)}") from error
     try:
