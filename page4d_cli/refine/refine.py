@@ -15,6 +15,7 @@ from page4d_cli.refine.features import Features
 from page4d_cli.refine.judge import Verdict, explains_better, inlier_limit_px, judge
 from page4d_cli.refine.matching import Matches, choose_pairs, match_pair
 from page4d_cli.refine.tracks import Tracks, build_tracks
+from page4d_cli.refine.world import laid_over
 
 SCALES_PX = (20.0, 8.0, 3.0, 1.0, 0.5)
 """Of the loss, round by round, in pictures of 450 pixels; those of the last two in any picture."""
@@ -106,6 +107,7 @@ def refine_cameras(
     )
     if not verdict.is_taken.any():
         return refined
+    state = laid_over(state, before, verdict.is_taken)
     return _taken(refined, used, state, sizes, limit_px, unit)
 
 
