@@ -31,7 +31,9 @@ LOG_DEPTH_SIGMA = 0.5
 """How far a network's cameras and depth are trusted; all of it is little beside some pixels."""
 _COARSE_PX = 20.0
 """Scale of the loss at which that is the whole truth; with finer ones the network's say fades, but
-for the lens: a turn about the axis says nothing of the focal length, and it would drift."""
+for the lens: a turn about the axis says nothing of the focal length, and it would drift. An error
+of the depth by its sigma counts as much at first as one in pixels by the scale: with less, points
+run into cameras or out of sight before the cameras are right, and hold them where they are."""
 _NEAREST = 1e-3
 """Depth below which a point is not in front of the camera."""
 _BEHIND_PX = 1e3
@@ -83,6 +85,23 @@ def place_points(tracks: Tracks, cameras: Cameras) -> Float64Array:
     return np.asarray(world[order[tracks.starts + counts // 2]], np.float64)
 
 
+def triangulate(tracks: Tracks, cameras: Cameras) -> Float64Array:
+    """Points (N, 3) nearest to the rays of all their sightings.
+
+    Distances count as angles, by the depth that the network tells: what is far off shows less.
+    """
+    depth = np.where(np.isfinite(tracks.depth), tracks.depth, 1.0)
+    centres = cameras.centres[tracks.frame]
+    rays = backproject(cameras, tracks.frame, tracks.pixels, depth) - centres
+    squared = (rays**2).sum(1)[:, None, None]
+    across = (np.eye(3) - rays[:, :, None] * rays[:, None] / squared) / squared
+    normal = np.add.reduceat(across, tracks.starts)
+    # Parallel rays meet nowhere: a trace of all directions keeps the solution finite.
+    normal += 1e-9 * np.trace(normal, axis1=1, axis2=2)[:, None, None] * np.eye(3)
+    right = np.add.reduceat(np.einsum("mij,mj->mi", across, centres), tracks.starts)
+    return np.asarray(np.linalg.solve(normal, right[..., None])[..., 0], np.float64)
+
+
 def errors_px(tracks: Tracks, state: State) -> Float64Array:
     """(M,) distance of each sighting from where its point falls; large for those behind."""
     seen = _look(tracks, state)
@@ -91,9 +110,10 @@ def errors_px(tracks: Tracks, state: State) -> Float64Array:
 
 
 def adjust_points(tracks: Tracks, state: State, scale_px: float, steps: int = 15) -> State:
-    """Move the points only, or begin anew where the network's depth puts them."""
+    """Move the points only, or begin anew where the network's depth or the rays put them."""
     adjustment = _Adjustment(tracks, state.cameras, scale_px, None)
-    state = adjustment.better_of(state, place_points(tracks, state.cameras))
+    for begin in (place_points, triangulate):
+        state = adjustment.better_of(state, begin(tracks, state.cameras))
     return adjustment.run(state, steps)
 
 
@@ -138,6 +158,7 @@ class _Adjustment:
         self._converged = _CONVERGED_BENT if free and free.distortion else _CONVERGED
         self._free = np.flatnonzero([free.focal, free.distortion]) if free else np.arange(0)
         self._trust = min(1.0, scale_px / _COARSE_PX) ** 2
+        self._depth_trust = self._trust * scale_px**2
         self._pattern = Pattern(tracks, network.camera_of_frame, len(self._free))
         self._start_focal = network.intrinsics[:, 0, 0]
 
@@ -148,41 +169,50 @@ class _Adjustment:
         damping = _DAMPING
         cost = self._cost(state)
         for _ in range(steps):
-            equations = self._equations(state)
+            equations, has_failed = self._equations(state), False
             while damping < 1e6:
-                moved = self._step(state, equations, damping)
-                reached = self._cost(moved)
+                moved, reached = self._step(state, equations, damping)
                 if reached < cost:
                     break
                 damping *= 8
+                has_failed = True
             else:
                 return state
             is_done = cost - reached < self._converged * cost
-            state, cost, damping = moved, reached, max(damping / 8, 1e-9)
+            state, cost = moved, reached
+            if not has_failed:
+                damping = max(damping / 8, 1e-9)
             if is_done:
                 return state
         return state
 
     def better_of(self, state: State, points: Float64Array) -> State:
         """A state with other points (N, 3) where these cost less: each is free of the others."""
-        is_better = self._point_costs(replace(state, points=points)) < self._point_costs(state)
-        return replace(state, points=np.where(is_better[:, None], points, state.points))
+        return self._better_of(state, points)[0]
+
+    def _better_of(self, state: State, points: Float64Array) -> tuple[State, float]:
+        """The same, and what its points cost."""
+        new, old = self._point_costs(replace(state, points=points)), self._point_costs(state)
+        chosen = np.where((new < old)[:, None], points, state.points)
+        return replace(state, points=chosen), float(np.minimum(new, old).sum())
 
     def _point_costs(self, state: State) -> Float64Array:
         """(N,)."""
         seen = _look(self._tracks, state)
         squared = np.where(seen.is_in_front, (seen.errors[:, :2] ** 2).sum(1), _BEHIND_PX**2)
         costs = self._scale_px**2 * np.log1p(squared / self._scale_px**2)
-        costs += self._trust * np.log1p(seen.errors[:, 2] ** 2)
+        costs += self._depth_trust * np.log1p(seen.errors[:, 2] ** 2)
         return np.asarray(np.bincount(self._tracks.point, costs, len(self._tracks)), np.float64)
 
     def _cost(self, state: State) -> float:
-        total = float(self._point_costs(state).sum())
-        if self._with_cameras:
-            rotation, centre, lens = self._opinions(state.cameras)
-            total += self._trust * float((rotation**2).sum() + (centre**2).sum())
-            total += float((lens**2).sum())
-        return total
+        return float(self._point_costs(state).sum()) + self._camera_cost(state.cameras)
+
+    def _camera_cost(self, cameras: Cameras) -> float:
+        if not self._with_cameras:
+            return 0.0
+        rotation, centre, lens = self._opinions(cameras)
+        of_poses = self._trust * float((rotation**2).sum() + (centre**2).sum())
+        return of_poses + float((lens**2).sum())
 
     def _opinions(self, cameras: Cameras) -> tuple[Float64Array, Float64Array, Float64Array]:
         """Differences from the network's rotations (S, 3), centres (S, 3), and lenses (L, C)."""
@@ -200,7 +230,7 @@ class _Adjustment:
         errors = seen.errors
         weights = np.empty_like(errors)
         weights[:, :2] = 1 / (1 + (errors[:, :2] ** 2).sum(1) / self._scale_px**2)[:, None]
-        weights[:, 2] = self._trust / (1 + errors[:, 2] ** 2)
+        weights[:, 2] = self._depth_trust / (1 + errors[:, 2] ** 2)
         weights[~seen.is_in_front] = 0
         root = np.sqrt(weights)[..., None]
         weighted = root[..., 0] * errors
@@ -231,12 +261,16 @@ class _Adjustment:
         pulls = np.concatenate([rotation / ROTATION_SIGMA_RAD, -turned / CENTRE_SIGMA], axis=1)
         return diagonal, np.concatenate([self._trust * pulls.ravel(), (lens / sigmas).ravel()])
 
-    def _step(self, state: State, equations: Equations | PointEquations, damping: float) -> State:
+    def _step(
+        self, state: State, equations: Equations | PointEquations, damping: float
+    ) -> tuple[State, float]:
+        """Where a step leads, and what that costs."""
         if isinstance(equations, PointEquations):
-            return self.better_of(state, state.points + equations.solve(damping))
+            return self._better_of(state, state.points + equations.solve(damping))
         of_cameras, of_points = equations.solve(damping)
         moved = self.moved(state.cameras, state.points, of_cameras)
-        return self.better_of(moved, state.points + of_points)
+        reached, cost = self._better_of(moved, state.points + of_points)
+        return reached, cost + self._camera_cost(reached.cameras)
 
     def moved(self, cameras: Cameras, points: Float64Array, step: Float64Array) -> State:
         """Cameras turned and shifted in their own axes, and refocused, by a step (6 S + L C,)."""

@@ -43,7 +43,8 @@ class PointEquations:
         """(N, 3, 3) of the damped curvature."""
         blocks = self.blocks.copy()
         diagonal = np.einsum("nii->ni", blocks)
-        diagonal += damping * diagonal + 1e-12 + 1e-9 * diagonal.max()
+        # By its own size: that of a point which fell into a camera would hold all others.
+        diagonal += damping * diagonal + 1e-12 + 1e-9 * diagonal.max(1, keepdims=True)
         return np.asarray(np.linalg.inv(blocks), np.float64)
 
     def solve(self, damping: float) -> Float64Array:

@@ -31,6 +31,8 @@ _MOST_TURN_DEG = 15.0
 """Of half of the frames: further off, the pictures find no way back, and seem to."""
 _LEAST_JUDGES = 6
 """Sightings by which a frame can be told better from worse."""
+_FEWEST_JUDGES = 10
+"""Points by which a clip can: some streaks of a blurred one agree on cameras that are wrong."""
 _JUMP = 4.0
 """A frame jumps that is so much further from between its neighbours than usual."""
 _SMALLEST_JUMP = (0.01, 0.02)
@@ -76,7 +78,7 @@ def judge(judges: Tracks, used: Tracks, before: Cameras, after: State, limit_px:
         limit_px: see `inlier_limit_px`.
     """
     is_supported = _supported(used.only(errors_px(used, after) < limit_px), len(before))
-    if not is_supported.any() or not len(judges):
+    if not is_supported.any() or len(judges) < _FEWEST_JUDGES:
         return Verdict(is_supported, None, None, "too few points were found again in other frames")
     old, new = (_left_over(judges, each, limit_px) for each in (before, after.cameras))
     before_px, after_px = float(np.median(old)), float(np.median(new))

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from page4d_cli.core.progress import Progress
 from page4d_cli.core.types import Float64Array
 from page4d_cli.refine.adjust import State, adjust, adjust_points, errors_px, place_points
+from page4d_cli.refine.bodies import stands
 from page4d_cli.refine.cameras import FOCAL_ONLY, Cameras, Freedom
 from page4d_cli.refine.depth import UNCHANGED, LogScale, depth_scales
 from page4d_cli.refine.features import Features
@@ -90,7 +91,7 @@ def refine_cameras(
     used, judges = tracks.of_points(~is_judge), tracks.of_points(is_judge)
     longest = int(sizes.max())
     limit_px = inlier_limit_px(longest)
-    state, rounds = _adjust_coarse_to_fine(used, begin, before, free, longest, progress)
+    used, state, rounds = _adjust_coarse_to_fine(used, begin, before, free, longest, progress)
     if earlier is not None and not explains_better(judges, begin, state.cameras, limit_px):
         return earlier
     verdict = judge(judges, used, before, state, limit_px)
@@ -141,20 +142,28 @@ def _adjust_coarse_to_fine(
     free: Freedom,
     longest_side: int,
     progress: Progress | None,
-) -> tuple[State, list[Round]]:
+) -> tuple[Tracks, State, list[Round]]:
+    """The tracks of what stands still, what they say, and how it was found."""
     state = State(begin, place_points(tracks, begin))
     rounds: list[Round] = []
     if not len(tracks):
-        return state, rounds
+        return tracks, state, rounds
+    still = np.ones(len(tracks), bool)
     for done, scale in enumerate(SCALES_PX, start=1):
         scale_px = scale * max(1.0, longest_side / 450) if scale > 1 else scale
-        state = adjust_points(tracks, state, scale_px)
         fine = replace(free, distortion=free.distortion and scale <= DISTORTION_PX)
-        state = adjust(tracks, state, network, scale_px, fine)
-        rounds.append(Round(scale_px, float(np.median(errors_px(tracks, state)))))
+        state = adjust_points(tracks, state, scale_px)
+        if rounds:
+            still = stands(tracks, state)
+        used = tracks.of_points(still)
+        found = adjust(used, State(state.cameras, state.points[still]), network, scale_px, fine)
+        points = state.points.copy()
+        points[still] = found.points
+        state = State(found.cameras, points)
+        rounds.append(Round(scale_px, float(np.median(errors_px(used, found)))))
         if progress is not None:
             progress("adjustment", done, len(SCALES_PX))
-    return state, rounds
+    return used, found, rounds
 
 
 def _taken(

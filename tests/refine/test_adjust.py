@@ -5,7 +5,15 @@ import pytest
 from refinable_run import rotation_error_deg
 from seen_points import FRAMES, moved, sightings, true_scene
 
-from page4d_cli.refine.adjust import State, _Adjustment, adjust, errors_px
+from page4d_cli.refine.adjust import (
+    State,
+    _Adjustment,
+    adjust,
+    adjust_points,
+    errors_px,
+    place_points,
+    triangulate,
+)
 from page4d_cli.refine.cameras import Freedom, backproject
 
 ALONE = FRAMES - 1
@@ -113,3 +121,16 @@ def test_points_are_where_a_bent_lens_shows_them():
     assert errors_px(tracks, State(bent, points)).max() < 1e-9
     world = backproject(bent, tracks.frame, tracks.pixels, tracks.depth)
     np.testing.assert_allclose(world, points[tracks.point], atol=1e-6)
+
+
+def test_rays_meet_in_their_point_whatever_depth_is_told(scene):
+    cameras, points, tracks = scene
+    wrong = replace(tracks, depth=tracks.depth * 3)
+    np.testing.assert_allclose(triangulate(wrong, cameras), points, atol=1e-6)
+
+
+def test_points_far_from_where_depth_puts_them_are_found_from_their_rays(scene):
+    cameras, _, tracks = scene
+    wrong = replace(tracks, depth=tracks.depth * 10)
+    state = State(cameras, place_points(wrong, cameras))
+    assert errors_px(wrong, adjust_points(wrong, state, 0.5)).max() < 0.1

@@ -4,6 +4,7 @@ from seen_points import FRAMES, moved, sightings, true_scene
 
 from page4d_cli.refine.adjust import State, _Adjustment
 from page4d_cli.refine.cameras import Freedom
+from page4d_cli.refine.equations import PointEquations
 
 
 def test_a_step_solves_the_equations_of_cameras_and_points_together():
@@ -22,3 +23,10 @@ def test_a_step_solves_the_equations_of_cameras_and_points_together():
     expected = -np.linalg.solve(whole, np.concatenate([equations.gradient, along]))
     found = np.concatenate([of_cameras, of_points.ravel()])
     np.testing.assert_allclose(found, expected, atol=1e-6 * np.abs(expected).max())
+
+
+def test_a_point_that_fell_into_a_camera_does_not_hold_the_others():
+    far = np.diag([1e2, 1e2, 1e-2])
+    blocks = np.stack([far, 1e12 * np.eye(3)])
+    found = PointEquations(blocks, np.ones((2, 3))).solve(0.0)[0]
+    np.testing.assert_allclose(found, -np.linalg.solve(far, np.ones(3)), rtol=1e-4)
