@@ -1,6 +1,6 @@
 """What `page4d refine` makes of cameras, on drawn scenes whose cameras are known.
 
-    python benchmarks/refine_quality.py --scenes 16 --json refine_quality.json
+    python benchmarks/refine_quality.py --scenes 16 --rows refine_quality.jsonl
 
 Scenes of the family that the configuration `tiny` trains on, which it has never seen: 24 frames of
 448×336, a quarter of a second apart, with the principal point in the middle. Things move in all.
@@ -268,16 +268,26 @@ def main(words: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--scenes", type=int, default=16)
     parser.add_argument("--cases", default="1°,4°,10°,tiny,colmap,colmap masks,global,global masks")
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--rows", type=Path, help="JSON lines; what is there is not done again")
     given = parser.parse_args(words)
     rows: dict[str, dict[str, Row]] = {}
+    for line in given.rows.read_text().splitlines() if given.rows and given.rows.exists() else ():
+        known = json.loads(line)
+        rows.setdefault(known["case"], {})[known["seed"]] = known["row"]
     for seed in range(FIRST_SCENE, FIRST_SCENE + given.scenes):
+        wanted = [each for each in given.cases.split(",") if str(seed) not in rows.get(each, {})]
+        if not wanted:
+            continue
         with tempfile.TemporaryDirectory() as name:
             clip = draw(seed)
             write_pictures(Path(name), clip)
             tried = cases(clip, Path(name), seed)
-            for case in given.cases.split(","):
+            for case in wanted:
                 row = rows.setdefault(case, {})[str(seed)] = tried[case]()
+                if given.rows is not None:
+                    with given.rows.open("a") as file:
+                        entry = {"case": case, "seed": str(seed), "row": row}
+                        file.write(json.dumps(entry, ensure_ascii=False) + "\n")
                 print(
                     seed, case, " ".join(f"{key}={in_words(row[key])}" for key in row), flush=True
                 )
@@ -287,8 +297,6 @@ def main(words: Sequence[str]) -> None:
         medians = {key: float(np.median([float(row[key] or 0) for row in values])) for key in keys}
         print(f"{case}: median of {len(values)} of {len(by_seed)}:", end=" ")
         print(" ".join(f"{key}={in_words(value)}" for key, value in medians.items()))
-    if given.json is not None:
-        given.json.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
 
 
 def in_words(value: float | str | None) -> str:
