@@ -10,11 +10,14 @@ INSTALLED := $(VENV)/.installed
 .PHONY: demo test lint check format system-libraries clean
 
 demo: $(INSTALLED)
-	$(BIN)/page4d infer examples/clips/*/rgb --out demo --weights tiny --overwrite
-	$(BIN)/page4d eval-depth --dataset synthetic --root examples/clips --preds demo --align median --out demo/depth
-	$(BIN)/page4d eval-pose --dataset synthetic --root examples/clips --preds demo --out demo/pose
-	$(BIN)/python examples/04_compare_with_truth.py examples/clips/scene_2000000 --picture demo/truth.png
-	@echo "Look at demo/truth.png, and at preview.mp4, trajectory.png and cloud.ply in demo/scene_2000000_rgb."
+	$(BIN)/page4d infer examples/clips/*/rgb --out demo/network --weights tiny --overwrite
+	$(BIN)/page4d infer examples/clips/*/rgb --out demo/refined --weights tiny --overwrite --refine
+	$(BIN)/page4d eval-depth --dataset synthetic --root examples/clips --preds demo/network --align median --out demo/depth
+	$(BIN)/page4d eval-pose --dataset synthetic --root examples/clips --preds demo/network --out demo/pose
+	$(BIN)/page4d eval-pose --dataset synthetic --root examples/clips --preds demo/refined --out demo/pose-refined
+	$(BIN)/python examples/04_compare_with_truth.py examples/clips/scene_2000000 \
+	  demo/network/scene_2000000_rgb demo/refined/scene_2000000_rgb --picture demo/truth.png
+	@echo "Look at demo/truth.png, and at preview.mp4, trajectory.png and cloud.ply in demo/refined/scene_2000000_rgb."
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -n auto

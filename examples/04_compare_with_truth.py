@@ -1,6 +1,8 @@
-"""Compare a prediction with the truth of a drawn scene, in numbers and in one picture.
+"""Compare runs with the truth of a drawn scene, in numbers and in one picture.
 
-python examples/04_compare_with_truth.py examples/clips/scene_2000000 --picture preds/truth.png
+page4d infer examples/clips/scene_2000000/rgb --out preds/ --weights tiny
+page4d refine preds/ --out preds/refined
+python examples/04_compare_with_truth.py examples/clips/scene_2000000 preds/ preds/refined
 """
 
 import argparse
@@ -11,6 +13,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 import page4d_cli as page4d
+from page4d_cli.data.sets.rendered.scene_folder import read_scene_folder
 
 Array = NDArray[np.floating]
 
@@ -29,7 +32,7 @@ def turns_deg(T_camera_world: Array, other: Array) -> Array:
     return np.asarray(np.degrees(np.arccos(np.clip(cosine, -1, 1))))
 
 
-def draw(images: Array, depths: dict[str, Array], paths: dict[str, Array]) -> Figure:
+def draw(images: list[Array], depths: dict[str, Array], paths: dict[str, Array]) -> Figure:
     """Colour and depths of every second frame, and the paths from above."""
     figure = Figure(figsize=(11, 3.6), layout="constrained")
     shown = range(0, len(images), 2)
@@ -45,7 +48,7 @@ def draw(images: Array, depths: dict[str, Array], paths: dict[str, Array]) -> Fi
             elif column == 0:
                 axes.set_ylabel(name, fontsize=9)
     above = figure.add_subplot(grid[:, -1])
-    for (name, centres), marker in zip(paths.items(), "o.", strict=True):
+    for (name, centres), marker in zip(paths.items(), "o.x+", strict=False):
         above.plot(centres[:, 0], centres[:, 2], marker=marker, label=name)
     above.set_title("path of the camera, from above", fontsize=9)
     above.set(xlabel="x, m", ylabel="z, m", aspect="equal")
@@ -57,35 +60,36 @@ def main() -> None:
     """Print the errors of depth and cameras, and draw both."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("scene", type=Path, help="a folder of `page4d synth`")
-    parser.add_argument("--weights", default="tiny")
-    parser.add_argument("--picture", type=Path, default=Path("truth.png"))
+    parser.add_argument("runs", type=Path, nargs="+", help="of its pictures, refined or not")
+    parser.add_argument("--picture", type=Path, help="truth.png in the first run, if not given")
     arguments = parser.parse_args()
+    picture = arguments.picture or arguments.runs[0] / "truth.png"
 
-    model = page4d.load_model(arguments.weights)
-    frames = page4d.load_frames(arguments.scene / "rgb", size=model.config.image_size)
-    prediction = page4d.infer(model, frames)
-    assert prediction.extrinsics is not None
-    assert prediction.depth is not None
-
-    cameras = np.load(arguments.scene / "cameras.npz")["extrinsics"]
-    depth = np.stack([np.load(path) for path in sorted((arguments.scene / "depth").glob("*.npy"))])
-    scale = np.median(depth) / np.median(prediction.depth)  # the network has no unit of length
-    own_depth = prediction.depth * scale
-    own, true = camera_centres(prediction.extrinsics) * scale, camera_centres(cameras)
-    turned = turns_deg(cameras, cameras[:1].repeat(len(cameras), 0))[1:]
-    print(f"depth:    {np.mean(np.abs(own_depth - depth) / depth):.1%} off (Abs Rel)")
-    print(
-        f"rotation: {turns_deg(prediction.extrinsics, cameras)[1:].mean():.1f}° off, where the "
-        f"camera turned by {turned.mean():.0f}°"
-    )
-    print(
-        f"position: {np.linalg.norm(own - true, axis=1)[1:].mean():.2f} m off, where the camera "
-        f"moved by {np.linalg.norm(true, axis=1)[1:].mean():.2f} m"
-    )
-    arguments.picture.parent.mkdir(parents=True, exist_ok=True)
-    images = np.asarray(frames.images, np.float32) / 255
-    depths = {"true depth": depth, "predicted": own_depth}
-    draw(images, depths, {"true": true, "predicted": own}).savefig(arguments.picture, dpi=110)
+    scene = read_scene_folder(arguments.scene)
+    depth = np.stack([scene.read_depth(index) for index in range(len(scene))])
+    depths, paths = {"true depth": depth}, {"true": camera_centres(scene.T_camera_world)}
+    turned = turns_deg(scene.T_camera_world, scene.T_camera_world[:1].repeat(len(scene), 0))[1:]
+    moved = np.linalg.norm(paths["true"], axis=1)[1:].mean()
+    print(f"truth:   the camera turns by {turned.mean():.0f}° and moves by {moved:.2f} m")
+    for place in arguments.runs:
+        run = page4d.open_run(place)
+        name = "refined" if run.manifest.refinement else "network"
+        own = np.stack([run.depth(index) for index in range(len(scene))])
+        rows, columns = (
+            ((np.arange(size) + 0.5) * full / size).astype(int)
+            for size, full in zip(own.shape[1:], depth.shape[1:], strict=True)
+        )
+        true = depth[:, rows[:, None], columns]
+        scale = np.median(true) / np.median(own)  # the network has no unit of length
+        depths[name], paths[name] = own * scale, camera_centres(run.extrinsics()) * scale
+        off_m = np.linalg.norm(paths[name] - paths["true"], axis=1)[1:].mean()
+        off_deg = turns_deg(run.extrinsics(), scene.T_camera_world)[1:].mean()
+        print(
+            f"{name}: depth off by {np.mean(np.abs(own * scale - true) / true):.1%} (Abs Rel), "
+            f"rotation {off_deg:.2f}°, position {off_m:.3f} m"
+        )
+    images = [scene.read_image(index) for index in range(len(scene))]
+    draw(images, depths, paths).savefig(picture, dpi=110)
 
 
 if __name__ == "__main__":
