@@ -16,6 +16,7 @@ import page4d_cli as page4d
 from page4d_cli.data.sets.rendered.scene_folder import read_scene_folder
 
 Array = NDArray[np.floating]
+UInt8Array = NDArray[np.uint8]
 
 
 def camera_centres(T_camera_world: Array) -> Array:
@@ -32,16 +33,19 @@ def turns_deg(T_camera_world: Array, other: Array) -> Array:
     return np.asarray(np.degrees(np.arccos(np.clip(cosine, -1, 1))))
 
 
-def draw(images: list[Array], depths: dict[str, Array], paths: dict[str, Array]) -> Figure:
-    """Colour and depths of every second frame, and the paths from above."""
+def draw(images: list[UInt8Array], depths: dict[str, Array], paths: dict[str, Array]) -> Figure:
+    """Colour and depths of four frames, and the paths from above."""
     figure = Figure(figsize=(11, 3.6), layout="constrained")
-    shown = range(0, len(images), 2)
+    shown = range(0, len(images), -(-len(images) // 4))
     grid = figure.add_gridspec(1 + len(depths), len(shown) + 1, width_ratios=[1] * len(shown) + [2])
     low, high = np.percentile(depths["true depth"], (1, 99))
     for column, index in enumerate(shown):
-        for row, (name, maps) in enumerate({f"frame {index}": images, **depths}.items()):
+        pictures = {f"frame {index}": images[index]} | {
+            n: maps[index] for n, maps in depths.items()
+        }
+        for row, (name, picture) in enumerate(pictures.items()):
             axes = figure.add_subplot(grid[row, column])
-            axes.imshow(maps[index], vmin=low, vmax=high, cmap="turbo")
+            axes.imshow(picture, vmin=low, vmax=high, cmap="turbo")
             axes.set(xticks=[], yticks=[])
             if row == 0:
                 axes.set_title(name, fontsize=9)
@@ -66,9 +70,11 @@ def main() -> None:
     picture = arguments.picture or arguments.runs[0] / "truth.png"
 
     scene = read_scene_folder(arguments.scene)
-    depth = np.stack([scene.read_depth(index) for index in range(len(scene))])
-    depths, paths = {"true depth": depth}, {"true": camera_centres(scene.T_camera_world)}
-    turned = turns_deg(scene.T_camera_world, scene.T_camera_world[:1].repeat(len(scene), 0))[1:]
+    cameras, read_depth = scene.T_camera_world, scene.read_depth
+    assert cameras is not None and read_depth is not None
+    depth = np.stack([read_depth(index) for index in range(len(scene))])
+    depths, paths = {"true depth": depth}, {"true": camera_centres(cameras)}
+    turned = turns_deg(cameras, cameras[:1].repeat(len(scene), 0))[1:]
     moved = np.linalg.norm(paths["true"], axis=1)[1:].mean()
     print(f"truth:   the camera turns by {turned.mean():.0f}° and moves by {moved:.2f} m")
     for place in arguments.runs:
@@ -83,7 +89,7 @@ def main() -> None:
         scale = np.median(true) / np.median(own)  # the network has no unit of length
         depths[name], paths[name] = own * scale, camera_centres(run.extrinsics()) * scale
         off_m = np.linalg.norm(paths[name] - paths["true"], axis=1)[1:].mean()
-        off_deg = turns_deg(run.extrinsics(), scene.T_camera_world)[1:].mean()
+        off_deg = turns_deg(run.extrinsics(), cameras)[1:].mean()
         print(
             f"{name}: depth off by {np.mean(np.abs(own * scale - true) / true):.1%} (Abs Rel), "
             f"rotation {off_deg:.2f}°, position {off_m:.3f} m"

@@ -39,12 +39,12 @@ def test_a_bundled_clip_can_be_drawn_again(seed, tmp_path):
         size=(448, 336),
         seed=seed,
         layout=SynthLayout.COMPACT,
-        fps=1.0,
+        fps=2.0,
         recipe=load_config("tiny").data.recipe,
     )
     folder = write_scenes(tmp_path, options)[0].out
     bundled = read_scene_folder(CLIPS / folder.name)
-    assert len(bundled) == 8
+    assert len(bundled) == 16
     assert_drawn_again(bundled, read_scene_folder(folder))
 
 

@@ -91,9 +91,8 @@ class SequenceScorer:
             notes.append(f"predicted in {_windows_of(run)} windows, which were joined")
         if run.manifest.refinement:
             refined = sum(record.refined for record in run.manifest.refinement)
-            notes.append(
-                f"{refined} of {count_noun(count, 'camera')} refined, the others as predicted"
-            )
+            others = ", the others as predicted" if refined < count else ""
+            notes.append(f"{refined} of {count_noun(count, 'camera')} refined{others}")
         worlds = len(run.manifest.worlds)
         if worlds > 1 and self.options.measure is Measure.VIDEO:
             notes.append(

@@ -23,6 +23,7 @@ from page4d_cli.io.formats.trajectory import write_intrinsics, write_tum
 from page4d_cli.io.formats.video import playback_rate, write_video
 from page4d_cli.io.run import directory as names
 from page4d_cli.io.run.manifest import CloudRecord, ScaleRecord, SegmentRecord
+from page4d_cli.io.run.stored_maps import StoredMaps
 from page4d_cli.io.whole.transaction import Transaction
 from page4d_cli.io.whole.writing import writing
 from page4d_cli.pipelines.cloud.choose import (
@@ -31,7 +32,6 @@ from page4d_cli.pipelines.cloud.choose import (
     choose_cloud,
 )
 from page4d_cli.pipelines.infer.predict import DenseChunk
-from page4d_cli.pipelines.infer.stored_maps import StoredMaps
 
 STEMS_IN_MESSAGE = 5
 

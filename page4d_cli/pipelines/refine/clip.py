@@ -13,7 +13,7 @@ from page4d_cli.core.errors import FramesError
 from page4d_cli.core.progress import Progress
 from page4d_cli.core.reproject import sample_depth
 from page4d_cli.core.types import Float32Array, Float64Array, FrameInfo, PixelTransform
-from page4d_cli.pipelines.infer.stored_maps import StoredMaps
+from page4d_cli.io.run.stored_maps import StoredMaps
 from page4d_cli.pipelines.motion.motion import ComputedMotion, keep_mask, motion_of
 from page4d_cli.pipelines.stored_run.clip import RunClip
 from page4d_cli.pipelines.stored_run.pictures import source_pictures

@@ -18,6 +18,7 @@ from page4d_cli.core.types import (
 )
 from page4d_cli.core.wording import count_noun
 from page4d_cli.io.run.directory import Run
+from page4d_cli.io.run.stored_maps import StoredMaps
 from page4d_cli.pipelines.stored_run.pictures import map_pictures
 
 _NAMES_IN_NOTE = 5
@@ -40,9 +41,9 @@ class RunClip:
     intrinsics: Float64Array
     """(S, 3, 3) K in pixels of the maps, with usable focal lengths."""
     depth: Sequence[Float32Array]
-    """S maps (H, W) on the disk."""
-    confidence: tuple[Float32Array, ...]
-    """S maps (H, W); all 1 where the run has none."""
+    """S maps (H, W), read when they are asked for."""
+    confidence: Sequence[Float32Array]
+    """S maps (H, W), likewise; all 1 where the run has none."""
     images: tuple[UInt8Array, ...]
     """S pictures (H, W, 3) of the maps' pixels."""
     notes: tuple[str, ...]
@@ -66,10 +67,10 @@ class RunClip:
         return next(number for number, world in enumerate(worlds) if self.indices[place] in world)
 
     def in_metres(self, factor: float) -> "RunClip":
-        """The same with all lengths multiplied; maps are read into memory."""
+        """The same with all lengths multiplied."""
         extrinsics = self.extrinsics.copy()
         extrinsics[..., 3] *= factor
-        depth = tuple(np.float32(factor) * map_ for map_ in self.depth)
+        depth = StoredMaps(range(len(self)), lambda place: np.float32(factor) * self.depth[place])
         return replace(
             self, extrinsics=extrinsics, depth=depth, unit=LengthUnit.METRES, length_factor=factor
         )
@@ -103,7 +104,7 @@ def read_run_clip(
 
     Raises:
         NothingLeftError: no frame was chosen, or none of them has a usable camera.
-        RunError: a file of the run is missing or damaged.
+        RunError: a file of the run is missing or damaged; of maps, when they are asked for.
     """
     count = len(run.manifest.frames)
     indices = list(range(count)[chosen])
@@ -116,14 +117,14 @@ def read_run_clip(
     if Save.CAMERAS in needed:
         extrinsics, intrinsics, indices = _cameras(run, indices, notes)
     infos = tuple(run.infos[index] for index in indices)
-    depth = tuple(run.depth(index) for index in indices) if Save.DEPTH in needed else ()
+    depth = StoredMaps(indices if Save.DEPTH in needed else (), run.depth)
     pictures: Sequence[UInt8Array] = ()
     if with_pictures:
         pictures, note = map_pictures(run, indices)
         notes += [note] if note else []
-    confidence: tuple[Float32Array, ...] = ()
+    confidence: Sequence[Float32Array] = ()
     if Save.CONFIDENCE in needed and Save.CONFIDENCE in run.manifest.saved:
-        confidence = tuple(run.confidence(index) for index in indices)
+        confidence = StoredMaps(indices, run.confidence)
     elif Save.CONFIDENCE in needed:
         confidence = tuple(np.ones(info.transform.size[::-1], np.float32) for info in infos)
     return RunClip(

@@ -39,8 +39,8 @@ def test_results_say_that_cameras_were_refined(tmp_path):
     assert any(note.startswith("protocol, refined: None") for note in compare(plain, refined).notes)
     (run,) = (path.parent for path in Path(tmp_path / "refined").rglob("manifest.json"))
     (record,) = open_run(run).manifest.refinement
-    said = f"{record.refined} of 4 cameras refined, the others as predicted"
-    assert said in refined.sequences[0].notes
+    said = f"{record.refined} of 4 cameras refined"
+    assert any(note.startswith(said) for note in refined.sequences[0].notes)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,6 @@
+import resource
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -51,3 +53,15 @@ def test_maps_of_source_size_need_no_transform(made):
 def test_an_empty_choice_says_what_there_is(made):
     with pytest.raises(NothingLeftError, match="--frames chooses none of 3 frames"):
         read_run_clip(made.run, slice(3, None), [Save.DEPTH])
+
+
+def test_few_files_are_open_however_long_the_clip_is(tmp_path):
+    run = open_run(write_synthetic_run(tmp_path, frames=24).run.directory)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(list(Path("/dev/fd").iterdir())) + 12, hard))
+    try:
+        clip = read_run_clip(run, slice(None), [Save.DEPTH, Save.CONFIDENCE]).in_metres(2.0)
+        sums = [[float(map_.sum()) for map_ in maps] for maps in (clip.depth, clip.confidence)]
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert [len(each) for each in sums] == [24, 24] and np.all(sums)

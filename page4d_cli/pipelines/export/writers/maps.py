@@ -1,5 +1,7 @@
 """Formats that hold maps or pictures of each frame."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from page4d_cli.core.enums import Save
@@ -27,12 +29,20 @@ def write_npz(job: Job) -> dict[str, Json]:
         "extrinsics": clip.extrinsics,
         "intrinsics": clip.intrinsics,
         "intrinsics_source": clip.intrinsics_source,
-        "depth": np.stack(clip.depth),
+        "depth": _in_memory(clip.depth),
     }
     if Save.CONFIDENCE in clip.run.manifest.saved:
-        arrays["confidence"] = np.stack(clip.confidence)
+        arrays["confidence"] = _in_memory(clip.confidence)
     write_bundle(job.folder.path("npz", "run.npz"), arrays, clip.unit)
     return {"arrays": sorted(arrays)}
+
+
+def _in_memory(maps: Sequence[Float32Array]) -> Float32Array:
+    """(S, H, W) of maps on the disk, of which one is open at a time."""
+    arrays = np.empty((len(maps), *maps[0].shape), np.float32)
+    for place, map_ in enumerate(maps):
+        arrays[place] = map_
+    return arrays
 
 
 def write_depth_pngs(job: Job) -> dict[str, Json]:
