@@ -15,8 +15,7 @@ demo: $(INSTALLED)
 	$(BIN)/page4d eval-depth --dataset synthetic --root examples/clips --preds demo/network --align median --out demo/depth
 	$(BIN)/page4d eval-pose --dataset synthetic --root examples/clips --preds demo/network --out demo/pose
 	$(BIN)/page4d eval-pose --dataset synthetic --root examples/clips --preds demo/refined --out demo/pose-refined
-	$(BIN)/python examples/04_compare_with_truth.py examples/clips/scene_2000000 \
-	  demo/network/scene_2000000_rgb demo/refined/scene_2000000_rgb --picture demo/truth.png
+	$(BIN)/python examples/04_compare_with_truth.py examples/clips/scene_2000000 demo/network/scene_2000000_rgb demo/refined/scene_2000000_rgb --picture demo/truth.png
 	@echo "Look at demo/truth.png, and at preview.mp4, trajectory.png and cloud.ply in demo/refined/scene_2000000_rgb."
 
 test: $(INSTALLED)

@@ -40,7 +40,7 @@ def things(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pictures = sorted((CLIPS / "scene_2000000/rgb").iterdir())[:4]
     (folder / "frames").mkdir()
     for picture in pictures:
-        shutil.copy(picture, folder / "frames")
+        Image.open(picture).save(folder / "frames" / f"{picture.stem}.png")
     write_video(folder / "clip.mp4", [np.asarray(Image.open(one)) for one in pictures], 10.0)
     (folder / "clips").mkdir()
     shutil.copy(folder / "clip.mp4", folder / "clips/street.mp4")

@@ -82,6 +82,7 @@ def judge(judges: Tracks, used: Tracks, before: Cameras, after: State, limit_px:
         return Verdict(is_supported, None, None, "too few points were found again in other frames")
     old, new = (_left_over(judges, each, limit_px) for each in (before, after.cameras))
     before_px, after_px = float(np.median(old)), float(np.median(new))
+    fair_old, fair_new = (_shared_by_pairs(judges, each) for each in (old, new))
     refusal = (
         _refusal(old, new, limit_px)
         or _focal_refusal(before, after.cameras)
@@ -90,15 +91,19 @@ def judge(judges: Tracks, used: Tracks, before: Cameras, after: State, limit_px:
     refused = dict.fromkeys(_jumps(before, after.cameras), "it jumps against its neighbours")
     for frame in range(len(before)):
         mine = judges.frame == frame
-        if mine.sum() >= _LEAST_JUDGES and np.median(new[mine]) > _allowed(old[mine]):
+        if mine.sum() >= _LEAST_JUDGES and np.median(fair_new[mine]) > _allowed(fair_old[mine]):
             refused[frame] = "held-out points are explained worse"
     refused = {frame: why for frame, why in sorted(refused.items()) if is_supported[frame]}
+    if refusal is None and is_supported.sum() < 2 + len(refused):
+        refusal = "fewer than two cameras would be better, and one alone has nothing to agree with"
     return Verdict(is_supported, before_px, after_px, refusal, refused)
 
 
 def explains_better(judges: Tracks, first: Cameras, second: Cameras, limit_px: float) -> bool:
     """Whether the second cameras explain the judges' sightings better than the first do."""
-    old, new = (_left_over(judges, each, limit_px) for each in (first, second))
+    old, new = (
+        _means(judges, _left_over(judges, each, limit_px))[judges.point] for each in (first, second)
+    )
     return len(new) > 0 and bool(np.median(new) < np.median(old))
 
 
@@ -129,6 +134,20 @@ def _left_over(judges: Tracks, cameras: Cameras, limit_px: float) -> Float64Arra
     for scale_px in (4 * limit_px, limit_px / 2):
         state = adjust_points(judges, state, scale_px, _SETTLING_STEPS)
     return errors_px(judges, state)
+
+
+def _shared_by_pairs(judges: Tracks, errors: Float64Array) -> Float64Array:
+    """(M,) the same, but two sightings of a point that nothing else shows are equally wrong.
+
+    Cauchy's loss puts all of what they disagree by on one of them, whichever it is.
+    """
+    is_pair = np.bincount(judges.point)[judges.point] == 2
+    return np.where(is_pair, _means(judges, errors)[judges.point], errors)
+
+
+def _means(judges: Tracks, errors: Float64Array) -> Float64Array:
+    """(N,) mean error of each point's sightings."""
+    return np.bincount(judges.point, errors) / np.maximum(1, np.bincount(judges.point))
 
 
 def _refusal(old: Float64Array, new: Float64Array, limit_px: float) -> str | None:

@@ -118,9 +118,10 @@ def test_faults_of_a_machine_cost_the_scenes_that_they_strike(tmp_path, monkeypa
 
 def test_windows_predicted_side_by_side_give_the_bytes_of_one_process(tmp_path):
     options = RunOptions(windows=WindowChoice(window=4, overlap=2, loops=LoopSearch.OFF))
+    eight = SMALL | {"frames": FrameChoice(size=112, max_frames=8)}
     for place, fleet in (("alone", HERE), ("beside", TWO)):
         (result,) = infer_scenes(
-            [str(FRAMES)], tmp_path / place, options=options, fleet=fleet, **SMALL
+            [str(FRAMES)], tmp_path / place, options=options, fleet=fleet, **eight
         )
         assert result.written is not None
     alone, beside = contents(tmp_path / "alone"), contents(tmp_path / "beside")

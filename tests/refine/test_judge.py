@@ -6,7 +6,7 @@ from seen_points import moved, sightings, true_scene
 
 from page4d_cli.refine.adjust import State
 from page4d_cli.refine.cameras import Cameras
-from page4d_cli.refine.judge import _jumps, explains_better, judge
+from page4d_cli.refine.judge import _jumps, _shared_by_pairs, explains_better, judge
 
 LIMIT_PX = 2.0
 
@@ -81,3 +81,19 @@ def test_nothing_to_judge_by_is_refused(case):
     none = tracks.only(np.zeros(len(tracks.point), bool))
     verdict = judge(none, none, cameras, State(cameras, points[:0]), LIMIT_PX)
     assert "too few" in verdict.refusal and verdict.after_px is None
+
+
+def test_two_sightings_that_disagree_are_equally_wrong(case):
+    cameras, points, tracks = case
+    pairs = sightings(cameras, points, frames=2)
+    of_one = np.where(pairs.frame == 0, 0.0, 10.0)
+    np.testing.assert_allclose(_shared_by_pairs(pairs, of_one), 5.0)
+    of_one = np.where(tracks.frame == 0, 0.0, 10.0)  # here three others say who is right
+    np.testing.assert_array_equal(_shared_by_pairs(tracks, of_one), of_one)
+
+
+def test_one_camera_alone_is_not_taken(case, monkeypatch):
+    cameras, points, tracks = case
+    monkeypatch.setattr("page4d_cli.refine.judge._jumps", lambda *_: [0, 1, 3, 4])
+    verdict = judge(tracks, tracks, moved(cameras, 3.0), State(cameras, points), LIMIT_PX)
+    assert "fewer than two" in verdict.refusal and not verdict.is_taken.any()

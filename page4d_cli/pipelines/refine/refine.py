@@ -90,9 +90,9 @@ def refine_run(
     require_pycolmap()
     begin = time.perf_counter()
     _require_two(run)
-    if options.out is not None and options.out.resolve() == run.directory.resolve():
+    if options.out is not None and options.out.resolve().is_relative_to(run.directory.resolve()):
         raise OutputError(
-            f"{options.out} is the run itself; leave --out away to refine it in place"
+            f"{options.out} is the run itself or within it; leave --out away to refine it in place"
         )
     segments: list[RefinedSegment] = []
     notes: list[str] = []

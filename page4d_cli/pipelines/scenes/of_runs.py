@@ -30,12 +30,14 @@ def pieces_of(given: Path, out: Path | None = None) -> list[RunPiece]:
         A piece for each run. If there is none the path itself, which `open_run` refuses.
 
     Raises:
-        OutputError: another process is at the only run.
+        OutputError: another process is at the only run, or `out` is the folder of the runs.
         WriteError: a run cannot be mended.
     """
     mend(given)
     if (given / MANIFEST).is_file() or not given.is_dir():
         return [RunPiece(given.name, given, out or given)]
+    if out is not None and out.resolve() == given.resolve():
+        raise OutputError(f"{out} holds the runs themselves; choose another --out")
     runs = [folder for folder in sorted(given.iterdir()) if _holds_run(folder)]
     pieces = [RunPiece(run.name, run, out / run.name if out else run) for run in runs]
     return pieces or [RunPiece(given.name, given, out or given)]

@@ -73,3 +73,10 @@ def test_a_format_that_is_of_no_use_is_refused_before_any_run(many, tmp_path):
             many, tmp_path / "out", replace(OPTIONS, of_formats=FormatOptions(depth_scale=5.0))
         )
     assert not (tmp_path / "out").exists()
+
+
+def test_the_folder_of_the_runs_is_no_place_for_what_is_made_of_them(many):
+    before = contents(many)
+    with pytest.raises(OutputError, match="holds the runs themselves; choose another --out"):
+        export_runs(many, many, OPTIONS)
+    assert contents(many) == before

@@ -253,8 +253,9 @@ def test_hard_clips_are_never_worse(true_clip, tmp_path, kind):
 
 def test_what_is_asked_for_wrongly_is_said(true_clip, tmp_path):
     run = write_run_of_clip(tmp_path, few(true_clip, 2))
-    with pytest.raises(OutputError, match="leave --out away"):
-        refine_run(run, RefineOptions(out=run.directory))
+    for out in (run.directory, run.directory / "depth"):
+        with pytest.raises(OutputError, match="leave --out away"):
+            refine_run(run, RefineOptions(out=out))
     (tmp_path / "masks/000001.png").unlink()
     with pytest.raises(FramesError, match=r"000001\.png is missing"):
         refine_run(run, RefineOptions(masks=tmp_path / "masks"))
