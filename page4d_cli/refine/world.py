@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from page4d_cli.core.types import Float64Array
+from page4d_cli.core.geometry import invert_rigid
 from page4d_cli.refine.adjust import State
 from page4d_cli.refine.cameras import Cameras
 
@@ -29,13 +29,7 @@ def laid_over(state: State, network: Cameras, which: NDArray[np.bool_]) -> State
     turns = Rotation.from_matrix(np.swapaxes(old[which], 1, 2) @ new[which])
     turn = np.asarray(turns.mean().as_matrix(), np.float64)
     shift = np.median(network.centres[which] - cameras.centres[which] @ turn.T, axis=0)
-    rotations = new @ turn.T
     centres = cameras.centres @ turn.T + shift
-    poses = _poses(rotations, centres)
+    back = turn @ np.swapaxes(new, 1, 2)
+    poses = np.asarray(invert_rigid(np.concatenate([back, centres[..., None]], 2)), np.float64)
     return State(replace(cameras, T_camera_world=poses), state.points @ turn.T + shift)
-
-
-def _poses(rotations: Float64Array, centres: Float64Array) -> Float64Array:
-    """T_camera_world (S, 3, 4)."""
-    translations = -np.einsum("sij,sj->si", rotations, centres)
-    return np.concatenate([rotations, translations[..., None]], axis=2)
